@@ -1,0 +1,134 @@
+// Every message that crosses a site's boundary, and nothing else does. Each is a struct in one std::variant;
+// encode() gives msgpack [version, type, body map], decode() checks every length, type and range before it trusts it.
+// Beside each message from a site stands what it reveals.
+//
+// One session, in order (W worker, C coordinator):
+//   W Hello            C Welcome | Refused
+//   W Ready            C Work ...
+//   W Fetch            C Chunk* (the adapter of a version, from an offset; at most kWindowBytes beyond the last Ack)
+//   W Metrics          (an evaluation that Work asked for)
+//   W Progress         (while it trains, for people; may be lost)
+//   W Offer            C Resume(offset) | Settled      W Chunk*  C Ack*  ...  C Settled (after the commit is durable)
+//   C Finished         (the run has ended; the worker stops)
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/result.h"
+
+namespace weft::wire {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::size_t kChunkBytes = 1 << 20;    // data bytes in one Chunk
+inline constexpr std::size_t kWindowBytes = 4 << 20;   // un-acknowledged bytes in flight in either direction
+inline constexpr std::size_t kMaxMessageBytes = 2 << 20;  // no encoded message is larger
+
+// W: reveals program version only; identity comes from the certificate.
+struct Hello {
+  std::uint32_t protocol = kProtocolVersion;
+  std::string weft_version;
+};
+// C: the run as sites must know it. settings is the resolved shared part of the run file, as YAML.
+struct Welcome {
+  std::string run;     // name, for people and policies
+  std::string run_id;  // 32 hex characters, unique to this run folder
+  std::string settings;
+  std::string base_digest;  // of the base model the coordinator holds
+};
+// C: this site cannot take part. permanent: coming back cannot help.
+struct Refused {
+  std::string reason;
+  bool permanent = true;
+};
+// W: reveals base model digest and the number of examples in each split.
+struct Ready {
+  std::string base_digest;
+  std::string manifest_digest;  // of the adapter the site would train
+  std::map<std::string, std::uint64_t> examples;  // "train", "validation", "test"
+};
+// C: what to do with the adapter of `version`. The newest Work replaces an unfinished one.
+struct Work {
+  std::uint32_t round = 0;    // 0 when nothing is to be trained
+  std::uint32_t version = 0;  // adapter version to start from
+  std::string adapter_digest;
+  std::uint64_t adapter_bytes = 0;
+  std::vector<std::string> evaluate;  // splits to score before training, in order
+  bool train = false;
+};
+// W: asks for the bytes of an adapter version from an offset. Reveals nothing.
+struct Fetch {
+  std::uint32_t version = 0;
+  std::uint64_t offset = 0;
+};
+// Both: a piece of a tensor payload. W: reveals a part of the update.
+struct Chunk {
+  std::string digest;  // of the whole payload
+  std::uint64_t offset = 0;
+  std::uint32_t crc32 = 0;  // of data
+  Bytes data;
+};
+// Both: everything before `offset` has arrived; the window slides.
+struct Ack {
+  std::string digest;
+  std::uint64_t offset = 0;
+};
+// W: scores of an adapter version on a local split. Reveals the means and the example count.
+struct Metrics {
+  std::uint32_t version = 0;
+  std::string split;
+  std::uint64_t examples = 0;
+  std::map<std::string, double> values;  // "loss", "accuracy"
+};
+// W: for the live view. Reveals speed.
+struct Progress {
+  std::uint32_t round = 0;
+  std::string stage;  // "loading", "evaluating", "training", "uploading"
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  double tokens_per_second = 0;
+};
+// W: a finished update waits here. Reveals its digest and size, the training example count and the mean loss.
+struct Offer {
+  std::uint32_t round = 0;
+  std::uint32_t version = 0;
+  std::string digest;
+  std::uint64_t bytes = 0;
+  std::uint64_t examples = 0;
+  std::map<std::string, double> values;  // "loss", "steps", "tokens", "seconds"
+};
+// C: send the offered payload from this offset.
+struct Resume {
+  std::string digest;
+  std::uint64_t offset = 0;
+};
+// C: the fate of an update is durable; the worker may forget it. verdict: "committed", "refused" or "late".
+struct Settled {
+  std::uint32_t round = 0;
+  std::string digest;
+  std::string verdict;
+  std::string reason;
+};
+// C: the run has ended.
+struct Finished {
+  std::uint32_t version = 0;  // the best version, which is the result
+  std::string reason;
+};
+// Both: still here (sent when nothing else was for a while). Reveals nothing.
+struct Ping {};
+
+using Message = std::variant<Hello, Welcome, Refused, Ready, Work, Fetch, Chunk, Ack, Metrics, Progress, Offer, Resume,
+                             Settled, Finished, Ping>;
+
+Bytes encode(const Message& message);
+// Never throws on foreign bytes. An unknown version or type, a missing, extra, mistyped or over-long field, a
+// non-finite number or trailing bytes give an Error that names it.
+Result<Message> decode(ByteSpan bytes);
+// "Offer", for logs.
+const char* name_of(const Message& message);
+
+}  // namespace weft::wire
