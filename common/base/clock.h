@@ -11,7 +11,7 @@ using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Millisecond
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual TimePoint now() const = 0;                          // monotonic; may be called from any thread
+  virtual TimePoint now() const = 0;                               // monotonic; may be called from any thread
   virtual std::chrono::system_clock::time_point wall() const = 0;  // for stamps that people read
 };
 

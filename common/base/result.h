@@ -27,7 +27,7 @@ struct Failure : std::runtime_error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
   explicit operator bool() const { return state_.index() == 0; }
   T& value() & {
@@ -60,7 +60,7 @@ using Status = Result<Ok>;
 
 }  // namespace weft
 
-#define WEFT_CHECK(condition, message)                                            \
-  do {                                                                            \
+#define WEFT_CHECK(condition, message)                                               \
+  do {                                                                               \
     if (!(condition)) ::weft::check_failed(#condition, __FILE__, __LINE__, message); \
   } while (false)

@@ -55,10 +55,8 @@ class Rng {
   static std::uint64_t part(std::string_view text) { return hash(text); }
   static std::uint64_t part(const char* text) { return hash(text); }
   template <class Int>
-    requires std::is_integral_v<Int>
-  static std::uint64_t part(Int value) {
-    return static_cast<std::uint64_t>(value);
-  }
+  requires std::is_integral_v<Int>
+  static std::uint64_t part(Int value) { return static_cast<std::uint64_t>(value); }
   std::uint64_t seed_;
 };
 

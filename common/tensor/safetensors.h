@@ -42,7 +42,8 @@ class Safetensors {
 };
 
 // Checks a header and returns views into `file`. Separate from open() so that it can be fuzzed.
-Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file, std::map<std::string, std::string>* metadata);
+Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file,
+                                                            std::map<std::string, std::string>* metadata);
 
 // An fp32 state dict as a safetensors file image; write it with write_atomic.
 Bytes to_safetensors(const StateDict& state, const std::map<std::string, std::string>& metadata = {});

@@ -27,7 +27,7 @@ class Manifest {
   // Sorts by name; names must be unique and dimensions positive, else Error (they may come from a file or a peer).
   static Result<Manifest> build(std::vector<std::pair<std::string, std::vector<std::int64_t>>> names_and_shapes);
   std::span<const TensorSpec> tensors() const { return tensors_; }
-  std::size_t total() const { return total_; }  // floats
+  std::size_t total() const { return total_; }          // floats
   const TensorSpec* find(std::string_view name) const;  // nullptr when absent
   // SHA-256 over names and shapes: equal digests mean equal layout.
   std::string digest() const;

@@ -1,0 +1,245 @@
+// The safetensors format. Every size is checked with overflow-safe arithmetic before a byte is used.
+#include "common/tensor/safetensors.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "common/base/digest.h"
+
+namespace weft {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
+
+struct DTypeInfo {
+  const char* name;
+  std::size_t bytes;
+};
+// In the order of DType.
+constexpr std::array<DTypeInfo, 10> kDTypes{{{"F64", 8},
+                                             {"F32", 4},
+                                             {"F16", 2},
+                                             {"BF16", 2},
+                                             {"I64", 8},
+                                             {"I32", 4},
+                                             {"I16", 2},
+                                             {"I8", 1},
+                                             {"U8", 1},
+                                             {"BOOL", 1}}};
+
+std::optional<DType> dtype_named(const std::string& name) {
+  for (std::size_t i = 0; i < kDTypes.size(); ++i)
+    if (name == kDTypes[i].name) return static_cast<DType>(i);
+  return std::nullopt;
+}
+
+Result<TensorView> parse_entry(const std::string& name, const Json& entry, ByteSpan payload) {
+  const auto bad = [&](const std::string& problem) { return Error{"tensor \"" + name + "\": " + problem}; };
+  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets"))
+    return bad("header entry is not an object with dtype, shape and data_offsets");
+  if (!entry["dtype"].is_string()) return bad("dtype is not a string");
+  const auto dtype = dtype_named(entry["dtype"].get<std::string>());
+  if (!dtype) return bad("unknown dtype " + entry["dtype"].dump());
+  const Json &shape = entry["shape"], &offsets = entry["data_offsets"];
+  if (!shape.is_array() || !offsets.is_array() || offsets.size() != 2) return bad("malformed shape or data_offsets");
+  TensorView view{.dtype = *dtype, .shape = {}, .bytes = {}};
+  std::uint64_t size = bytes_per_value(*dtype);
+  for (const Json& dimension : shape) {
+    if (!dimension.is_number_unsigned() || dimension.get<std::uint64_t>() > (std::uint64_t{1} << 48))
+      return bad("dimension " + dimension.dump() + " is not a sensible size");
+    view.shape.push_back(dimension.get<std::int64_t>());
+    if (__builtin_mul_overflow(size, dimension.get<std::uint64_t>(), &size)) return bad("shape overflows 64 bits");
+  }
+  if (!offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned()) return bad("data_offsets are not sizes");
+  const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
+  if (begin > end || end > payload.size())
+    return bad("bytes " + std::to_string(begin) + " to " + std::to_string(end) + " lie outside the payload of " +
+               std::to_string(payload.size()) + " bytes; the file is torn or not what its header says");
+  if (end - begin != size)
+    return bad("shape and dtype need " + std::to_string(size) + " bytes, data_offsets give " +
+               std::to_string(end - begin));
+  view.bytes = payload.subspan(begin, size);
+  return view;
+}
+
+// The payload must be covered exactly once: no holes, no overlaps.
+Status check_cover(const std::map<std::string, TensorView>& tensors, ByteSpan payload) {
+  std::vector<ByteSpan> spans;
+  for (const auto& [name, view] : tensors) spans.push_back(view.bytes);
+  std::sort(spans.begin(), spans.end(),
+            [](ByteSpan a, ByteSpan b) { return a.data() != b.data() ? a.data() < b.data() : a.size() < b.size(); });
+  const std::uint8_t* at = payload.data();
+  for (const ByteSpan span : spans) {
+    if (span.empty()) continue;
+    if (span.data() != at) return Error{"tensors overlap or leave a hole in the payload"};
+    at += span.size();
+  }
+  if (at != payload.data() + payload.size()) return Error{"bytes follow the last tensor; the file is torn"};
+  return Ok{};
+}
+
+float half_to_float(std::uint16_t half) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16, exponent = (half >> 10) & 31U;
+  std::uint32_t mantissa = half & 0x3ffU;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13));
+  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+  const float magnitude = static_cast<float>(mantissa) * 0x1.0p-24F;
+  return sign != 0 ? -magnitude : magnitude;
+}
+
+Bytes image(const Json& header, std::size_t payload_bytes) {
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // so that the payload is 8-byte aligned
+  Bytes file;
+  file.reserve(8 + text.size() + payload_bytes);
+  const std::uint64_t length = text.size();
+  for (int i = 0; i < 8; ++i) file.push_back(static_cast<std::uint8_t>(length >> (8 * i)));
+  file.insert(file.end(), text.begin(), text.end());
+  return file;
+}
+
+Json metadata_json(const std::map<std::string, std::string>& metadata) {
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  return header;
+}
+
+Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path& file_or_folder) {
+  if (!std::filesystem::is_directory(file_or_folder)) return std::vector{file_or_folder};
+  const auto single = file_or_folder / "model.safetensors", index = file_or_folder / "model.safetensors.index.json";
+  if (std::filesystem::exists(single)) return std::vector{single};
+  if (!std::filesystem::exists(index))
+    return Error{file_or_folder.string() +
+                 ": no model.safetensors or model.safetensors.index.json; expected a Hugging "
+                 "Face folder. A folder with only pytorch_model.bin: load and save it once with transformers"};
+  Result<std::string> text = read_text(index);
+  if (!text) return text.error();
+  const Json json = Json::parse(*text, nullptr, false);
+  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
+    return Error{index.string() + ": not a JSON object with a weight_map"};
+  std::set<std::filesystem::path> shards;
+  for (const auto& [name, shard] : json["weight_map"].items()) {
+    const std::filesystem::path file = shard.is_string() ? shard.get<std::string>() : "";
+    if (file.empty() || file.has_parent_path())
+      return Error{index.string() + ": shard of tensor \"" + name + "\" is not a plain file name"};
+    shards.insert(file_or_folder / file);
+  }
+  return std::vector(shards.begin(), shards.end());
+}
+
+}  // namespace
+
+const char* name_of(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].name; }
+std::size_t bytes_per_value(DType dtype) { return kDTypes[static_cast<std::size_t>(dtype)].bytes; }
+
+Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file,
+                                                            std::map<std::string, std::string>* metadata) {
+  if (file.size() < 8)
+    return Error{"only " + std::to_string(file.size()) + " bytes; a safetensors file has at least 8"};
+  std::uint64_t length = 0;
+  for (int i = 7; i >= 0; --i) length = (length << 8) | file[static_cast<std::size_t>(i)];
+  if (length > kMaxHeaderBytes || length > file.size() - 8)
+    return Error{"header declares " + std::to_string(length) + " bytes, the file has " + std::to_string(file.size()) +
+                 "; it is torn or not safetensors"};
+  const Json header =
+      Json::parse(file.begin() + 8, file.begin() + 8 + static_cast<std::ptrdiff_t>(length), nullptr, false);
+  if (!header.is_object()) return Error{"header is not a JSON object; the file is torn or not safetensors"};
+  const ByteSpan payload = file.subspan(8 + length);
+  std::map<std::string, TensorView> tensors;
+  for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__") {
+      if (!entry.is_object()) return Error{"__metadata__ is not an object"};
+      for (const auto& [key, value] : entry.items()) {
+        if (!value.is_string()) return Error{"__metadata__ value of \"" + key + "\" is not a string"};
+        if (metadata != nullptr) (*metadata)[key] = value.get<std::string>();
+      }
+      continue;
+    }
+    Result<TensorView> view = parse_entry(name, entry, payload);
+    if (!view) return view.error();
+    tensors.emplace(name, *view);
+  }
+  if (Status covered = check_cover(tensors, payload); !covered) return covered.error();
+  return tensors;
+}
+
+Result<Safetensors> Safetensors::open(const std::filesystem::path& file_or_folder) {
+  Result<std::vector<std::filesystem::path>> paths = files_of(file_or_folder);
+  if (!paths) return paths.error();
+  Safetensors all;
+  for (const auto& path : *paths) {
+    Result<MappedFile> mapped = MappedFile::open(path);
+    if (!mapped) return mapped.error();
+    auto file = std::make_shared<const MappedFile>(std::move(mapped).value());
+    const auto in_file = [&](const std::string& problem) { return Error{path.string() + ": " + problem}; };
+    Result<std::map<std::string, TensorView>> tensors = parse_safetensors(file->bytes(), &all.metadata_);
+    if (!tensors) return in_file(tensors.error().message);
+    for (const auto& [name, view] : *tensors)
+      if (!all.tensors_.emplace(name, view).second) return in_file("tensor \"" + name + "\" is in two shards");
+    all.files_.push_back(std::move(file));
+  }
+  return all;
+}
+
+std::string Safetensors::digest() const {
+  Sha256 hash;
+  for (const auto& file : files_) hash.update(file->bytes());
+  return hash.hex();
+}
+
+Bytes to_safetensors(const StateDict& state, const std::map<std::string, std::string>& metadata) {
+  std::vector<NamedTensor> tensors;
+  for (const TensorSpec& spec : state.manifest->tensors())
+    tensors.push_back({spec.name, {DType::f32, spec.shape, bytes_of(state.tensor(spec.name))}});
+  return to_safetensors(tensors, metadata);
+}
+
+Bytes to_safetensors(const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
+  Json header = metadata_json(metadata);
+  std::size_t offset = 0;
+  for (const auto& [name, view] : tensors) {
+    WEFT_CHECK(!header.contains(name), "tensor \"" + name + "\" twice");
+    header[name] = {
+        {"dtype", name_of(view.dtype)}, {"shape", view.shape}, {"data_offsets", {offset, offset + view.bytes.size()}}};
+    offset += view.bytes.size();
+  }
+  Bytes file = image(header, offset);
+  for (const auto& [name, view] : tensors) file.insert(file.end(), view.bytes.begin(), view.bytes.end());
+  return file;
+}
+
+Result<StateDict> state_dict_from(const Safetensors& file) {
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> names;
+  for (const auto& [name, view] : file.tensors()) names.emplace_back(name, view.shape);
+  Result<Manifest> manifest = Manifest::build(std::move(names));
+  if (!manifest) return manifest.error();
+  StateDict state = StateDict::zeros(std::make_shared<const Manifest>(std::move(manifest).value()));
+  for (const auto& [name, view] : file.tensors()) {
+    const std::span<float> out = state.tensor(name);
+    if (view.dtype == DType::f32) {
+      std::memcpy(out.data(), view.bytes.data(), view.bytes.size());
+    } else if (view.dtype == DType::f16 || view.dtype == DType::bf16) {
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        std::uint16_t raw = 0;
+        std::memcpy(&raw, view.bytes.data() + 2 * i, 2);
+        out[i] =
+            view.dtype == DType::f16 ? half_to_float(raw) : std::bit_cast<float>(static_cast<std::uint32_t>(raw) << 16);
+      }
+    } else {
+      return Error{"tensor \"" + name + "\" has dtype " + name_of(view.dtype) + ", expected F32, F16 or BF16"};
+    }
+    if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); }))
+      return Error{"tensor \"" + name + "\" holds a NaN or an infinity"};
+  }
+  return state;
+}
+
+}  // namespace weft
