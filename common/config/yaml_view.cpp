@@ -1,0 +1,343 @@
+// Typed reading with errors that say file, line, key, what was found and what was expected.
+#include "common/config/yaml_view.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include "common/base/file.h"
+#include "common/config/yaml_node.h"
+
+namespace weft {
+namespace {
+
+using Node = YamlView::Node;
+
+std::string describe(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::null:
+      return "nothing";
+    case Node::Kind::list:
+      return "a list";
+    case Node::Kind::map:
+      return "a map";
+    case Node::Kind::scalar:
+      break;
+  }
+  return node.quoted ? "the text " + config::quoted_for_people(node.scalar) : config::quoted_for_people(node.scalar);
+}
+
+[[noreturn]] void fail_at(const Node& node, const std::string& problem) {
+  throw ConfigError(node.where + ": " + (node.name.empty() ? "" : node.name + ": ") + problem);
+}
+
+[[noreturn]] void wrong(const Node& node, const std::string& expected) {
+  fail_at(node, "got " + describe(node) + ", expected " + expected);
+}
+
+[[noreturn]] void missing(const Node& map, const std::string& key, const std::string& expected) {
+  throw ConfigError(map.where + ": " + map.full_key(key) + ": missing, expected " + expected + "; add it" +
+                    (map.name.empty() ? "" : " below \"" + map.name + "\""));
+}
+
+std::string number_text(double value) {
+  if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<std::int64_t>(value));
+  std::string text(32, '\0');
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value);
+  text.resize(static_cast<std::size_t>(end.ptr - text.data()));
+  return text;
+}
+
+std::string range_text(const std::string& what, const NumberRange& range) {
+  const bool low = std::isfinite(range.min), high = std::isfinite(range.max);
+  if (low && high) {
+    return what + " in " + (range.exclusive_min ? "(" : "[") + number_text(range.min) + ", " + number_text(range.max) +
+           (range.exclusive_max ? ")" : "]");
+  }
+  if (low) return what + (range.exclusive_min ? " > " : " >= ") + number_text(range.min);
+  if (high) return what + (range.exclusive_max ? " < " : " <= ") + number_text(range.max);
+  return what;
+}
+
+bool inside(double value, const NumberRange& range) {
+  return (range.exclusive_min ? value > range.min : value >= range.min) &&
+         (range.exclusive_max ? value < range.max : value <= range.max);
+}
+
+std::string_view without_plus(const std::string& text) {
+  std::string_view view = text;
+  if (view.size() > 1 && view[0] == '+' && view[1] != '-') view.remove_prefix(1);
+  return view;
+}
+
+std::optional<double> parse_number(const Node& node) {
+  if (node.kind != Node::Kind::scalar || node.quoted) return {};
+  const auto text = without_plus(node.scalar);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return {};
+  return value;
+}
+
+// "1000" and "1e3" alike.
+std::optional<std::int64_t> parse_integer(const Node& node) {
+  if (node.kind != Node::Kind::scalar || node.quoted) return {};
+  const auto text = without_plus(node.scalar);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc{} && end == text.data() + text.size()) return value;
+  const auto real = parse_number(node);
+  if (!real || *real != std::floor(*real) || std::fabs(*real) > 9007199254740992.0) return {};
+  return static_cast<std::int64_t>(*real);
+}
+
+std::optional<std::int64_t> parse_milliseconds(const Node& node) {
+  if (node.kind != Node::Kind::scalar) return {};
+  double value = 0;
+  const char *begin = node.scalar.data(), *end = begin + node.scalar.size();
+  const auto [rest, error] = std::from_chars(begin, end, value);
+  if (error != std::errc{} || !std::isfinite(value) || value < 0) return {};
+  std::string unit(rest, end);
+  unit.erase(0, std::min(unit.size(), unit.find_first_not_of(' ')));
+  static const std::vector<std::pair<std::string, double>> kUnits = {
+      {"ms", 1}, {"s", 1e3}, {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
+  if (unit.empty() && value == 0) return 0;
+  for (const auto& [name, factor] : kUnits) {
+    // A century is more than any deadline and far from overflow.
+    if (unit == name && value * factor <= 3.2e12) return std::llround(value * factor);
+  }
+  return {};
+}
+
+std::string text_of(const Node& node) {
+  if (node.kind != Node::Kind::scalar) wrong(node, "text");
+  return node.scalar;
+}
+
+void unknown_keys(const Node& map, std::string& report) {
+  for (const auto& [key, value] : map.map) {
+    if (map.asked.count(key) != 0) {
+      if (value->entered) unknown_keys(*value, report);
+      for (const auto& item : value->list) {
+        if (item->entered) unknown_keys(*item, report);
+      }
+      continue;
+    }
+    std::string advice = "not used beside the other keys given here; remove it";
+    if (map.known.count(key) == 0) {
+      advice = "unknown key";
+      if (const auto near = config::nearest(key, map.known); !near.empty()) {
+        advice += "; did you mean \"" + near + "\"?";
+      } else if (!map.known.empty()) {
+        advice += "; known here:";
+        for (const auto& known : map.known) advice += (advice.back() == ':' ? " " : ", ") + known;
+      } else {
+        advice += "; nothing is expected here, remove it";
+      }
+    }
+    report += (report.empty() ? "" : "\n") + value->where + ": " + value->name + ": " + advice;
+  }
+}
+
+std::filesystem::path resolve(const Node& node) {
+  const std::string text = text_of(node);
+  if (text.empty()) wrong(node, "a path");
+  std::filesystem::path path = text;
+  if (text == "~" || text.rfind("~/", 0) == 0) {
+    const char* home = std::getenv("HOME");
+    if (home == nullptr || *home == '\0') fail_at(node, "starts with ~, but HOME is not set; write the whole path");
+    path = std::filesystem::path(home) / (text.size() > 2 ? text.substr(2) : "");
+  }
+  if (path.is_relative()) path = node.base_folder / path;
+  return std::filesystem::absolute(path).lexically_normal();
+}
+
+std::shared_ptr<Node> as_map(std::shared_ptr<Node> node) {
+  if (node->kind == Node::Kind::null) node->kind = Node::Kind::map;  // "train:" with every line below commented out
+  if (node->kind != Node::Kind::map) wrong(*node, "a map (key: value lines)");
+  node->entered = true;
+  return node;
+}
+
+// Notes that `key` was read and finds it.
+std::shared_ptr<Node> ask(Node& map, const std::string& key) {
+  map.known.insert(key);
+  map.asked.insert(key);
+  return map.find(key);
+}
+
+}  // namespace
+
+YamlView YamlView::load(const std::filesystem::path& file, const std::vector<std::string>& overrides) {
+  auto text = read_text(file);
+  if (!text) throw ConfigError(text.error().message);
+  auto root = config::parse_yaml(*text, file.string(), std::filesystem::absolute(file).parent_path());
+  root = as_map(root);
+  for (const auto& assignment : overrides) config::apply_override(*root, assignment);
+  return YamlView(root);
+}
+
+YamlView YamlView::parse(const std::string& text, const std::string& origin, const std::filesystem::path& base_folder) {
+  return YamlView(as_map(config::parse_yaml(text, origin, base_folder)));
+}
+
+bool YamlView::has(const std::string& key) const {
+  node_->known.insert(key);
+  return node_->find(key) != nullptr;
+}
+
+YamlView YamlView::child(const std::string& key) const {
+  const auto node = ask(*node_, key);
+  if (!node) missing(*node_, key, "a map (key: value lines)");
+  return YamlView(as_map(node));
+}
+
+YamlView YamlView::child_or_empty(const std::string& key) const {
+  if (const auto node = ask(*node_, key)) return YamlView(as_map(node));
+  auto empty = std::make_shared<Node>();
+  empty->kind = Node::Kind::map;
+  empty->where = node_->where;
+  empty->name = node_->full_key(key);
+  empty->base_folder = node_->base_folder;
+  return YamlView(empty);
+}
+
+std::vector<YamlView> YamlView::children(const std::string& key) const {
+  const auto node = ask(*node_, key);
+  if (!node) missing(*node_, key, "a list of maps");
+  if (node->kind != Node::Kind::list) wrong(*node, "a list of maps");
+  std::vector<YamlView> views;
+  for (const auto& item : node->list) views.push_back(YamlView(as_map(item)));
+  return views;
+}
+
+std::vector<std::string> YamlView::keys() const {
+  std::vector<std::string> names;
+  for (const auto& [key, value] : node_->map) {
+    names.push_back(key);
+    node_->asked.insert(key);
+  }
+  return names;
+}
+
+std::string YamlView::text(const std::string& key) const {
+  const auto node = ask(*node_, key);
+  if (!node) missing(*node_, key, "text");
+  return text_of(*node);
+}
+
+std::string YamlView::text(const std::string& key, const std::string& fallback) const {
+  const auto node = ask(*node_, key);
+  return node ? text_of(*node) : fallback;
+}
+
+std::string YamlView::choice(const std::string& key, const std::vector<std::string>& choices,
+                             std::optional<std::string> fallback) const {
+  std::string expected = "one of";
+  for (const auto& word : choices) expected += (expected.size() > 6 ? ", " : " ") + word;
+  const auto node = ask(*node_, key);
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, expected);
+  if (node->kind != Node::Kind::scalar) wrong(*node, expected);
+  if (std::find(choices.begin(), choices.end(), node->scalar) != choices.end()) return node->scalar;
+  const auto near = config::nearest(node->scalar, {choices.begin(), choices.end()});
+  wrong(*node, expected + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
+}
+
+double YamlView::number(const std::string& key, std::optional<double> fallback, NumberRange range) const {
+  const auto node = ask(*node_, key);
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, range_text("a number", range));
+  const auto value = parse_number(*node);
+  if (!value || !inside(*value, range)) {
+    wrong(*node, range_text("a number", range) + (node->quoted ? "; remove the quotes" : ""));
+  }
+  return *value;
+}
+
+std::int64_t YamlView::integer(const std::string& key, std::optional<std::int64_t> fallback, NumberRange range) const {
+  const auto node = ask(*node_, key);
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, range_text("a whole number", range));
+  const auto value = parse_integer(*node);
+  if (!value || !inside(static_cast<double>(*value), range)) {
+    wrong(*node, range_text("a whole number", range) + (node->quoted ? "; remove the quotes" : ""));
+  }
+  return *value;
+}
+
+bool YamlView::boolean(const std::string& key, std::optional<bool> fallback) const {
+  const auto node = ask(*node_, key);
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, "true or false");
+  const bool plain = node->kind == Node::Kind::scalar && !node->quoted;
+  if (plain && node->scalar == "true") return true;
+  if (plain && node->scalar == "false") return false;
+  wrong(*node, "true or false");
+}
+
+std::vector<std::string> YamlView::texts(const std::string& key,
+                                         std::optional<std::vector<std::string>> fallback) const {
+  const auto node = ask(*node_, key);
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, "a list of texts, as in [a, b]");
+  if (node->kind != Node::Kind::list) wrong(*node, "a list of texts, as in [a, b]");
+  std::vector<std::string> values;
+  for (const auto& item : node->list) values.push_back(text_of(*item));
+  return values;
+}
+
+std::vector<double> YamlView::numbers(const std::string& key, std::optional<std::vector<double>> fallback) const {
+  const auto node = ask(*node_, key);
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, "a list of numbers, as in [1, 2.5]");
+  if (node->kind != Node::Kind::list) wrong(*node, "a list of numbers, as in [1, 2.5]");
+  std::vector<double> values;
+  for (const auto& item : node->list) {
+    const auto value = parse_number(*item);
+    if (!value) wrong(*item, "a number");
+    values.push_back(*value);
+  }
+  return values;
+}
+
+std::int64_t YamlView::milliseconds(const std::string& key, std::optional<std::int64_t> fallback) const {
+  const auto node = ask(*node_, key);
+  const std::string expected = "a time with its unit (ms, s, min, h or d), as in 90s or 30 min";
+  if (!node && fallback) return *fallback;
+  if (!node) missing(*node_, key, expected);
+  const auto value = parse_milliseconds(*node);
+  if (!value) wrong(*node, expected);
+  return *value;
+}
+
+std::filesystem::path YamlView::path(const std::string& key) const {
+  if (auto found = path_if_set(key)) return *found;
+  missing(*node_, key, "a path");
+}
+
+std::optional<std::filesystem::path> YamlView::path_if_set(const std::string& key) const {
+  const auto node = ask(*node_, key);
+  if (!node) return {};
+  const auto resolved = resolve(*node);
+  node->absolute_path = resolved.string();
+  return resolved;
+}
+
+void YamlView::fail(const std::string& key, const std::string& problem) const {
+  const auto node = node_->find(key);
+  const std::string name = key.empty() ? node_->name : node_->full_key(key);
+  throw ConfigError((node ? node->where : node_->where) + ": " + (name.empty() ? "" : name + ": ") + problem);
+}
+
+void YamlView::finish() const {
+  std::string report;
+  unknown_keys(*node_, report);
+  if (!report.empty()) throw ConfigError(report);
+}
+
+std::string YamlView::dump(const std::vector<std::string>& keys) const { return config::dump_yaml(*node_, keys); }
+
+}  // namespace weft
