@@ -17,6 +17,7 @@ using TokenId = std::int32_t;
 struct Encoding {
   std::vector<TokenId> ids;       // with special tokens
   std::vector<TokenId> type_ids;  // 0 for the first segment, 1 for the second
+  bool truncated = false;         // something was cut to stay within max_tokens
 };
 
 class Tokenizer {
