@@ -16,6 +16,9 @@ add_library(PCRE2::8 ALIAS PkgConfig::pcre2_8)
 # msgpack's headers want Boost unless told that they may do without.
 set_property(TARGET msgpackc-cxx APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS MSGPACK_NO_BOOST)
 
+if(NOT WEFT_TORCH)
+  return()
+endif()
 # LibTorch, CPU or CUDA, by a small target of our own: the wheel's CMake package stops at configure time when it was
 # built for CUDA and no CUDA toolkit is installed, though nothing here needs one.
 set(WEFT_TORCH_DIR "$ENV{WEFT_TORCH_DIR}" CACHE PATH "A LibTorch: the folder with include/ and lib/")

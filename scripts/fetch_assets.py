@@ -155,10 +155,14 @@ def main():
     root = Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deps", type=Path, default=root / ".deps", help="folder to fill (default: %(default)s)")
-    deps = parser.parse_args().deps
+    parser.add_argument("--check", action="store_true", help="fetch nothing; exit with 1 if something is missing")
+    arguments = parser.parse_args()
+    deps = arguments.deps
     jobs = [(deps / "models/all-MiniLM-L6-v2", list(MODEL_FILES) + ["LICENSE"], download_model),
             (deps / "data/sentiment", list(DATA_FILES) + ["LICENSE"], download_sentiment)]
     missing = [job for job in jobs if not all((job[0] / name).exists() for name in job[1])]
+    if arguments.check:
+        sys.exit(1 if missing else 0)
     if not missing:
         return
     with tempfile.TemporaryDirectory() as scratch:
