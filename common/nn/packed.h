@@ -9,9 +9,9 @@
 namespace weft::nn {
 
 struct Packed {
-  at::Tensor ids_T;        // int64
-  at::Tensor type_ids_T;   // int64, segment of each token
-  at::Tensor position_T;   // int64, from 0 in each sequence
+  at::Tensor ids_T;                  // int64
+  at::Tensor type_ids_T;             // int64, segment of each token
+  at::Tensor position_T;             // int64, from 0 in each sequence
   std::vector<std::int64_t> starts;  // N + 1 offsets into T; starts.front() == 0, starts.back() == T
   std::int64_t sequences() const { return static_cast<std::int64_t>(starts.size()) - 1; }
 };

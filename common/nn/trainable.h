@@ -15,7 +15,7 @@ class Trainable {
  public:
   // Copies `state` to `device`. With gradients, each leaf requires grad and its .grad is a view of grad().
   Trainable(const StateDict& state, at::Device device, bool gradients);
-  const at::Tensor& leaf(std::string_view name) const;  // WEFT_CHECKs that it exists
+  const at::Tensor& leaf(std::string_view name) const;               // WEFT_CHECKs that it exists
   const std::vector<at::Tensor>& leaves() const { return leaves_; }  // manifest order
   const at::Tensor& flat() const { return flat_; }                   // [P]
   const at::Tensor& grad() const { return grad_; }                   // [P]
