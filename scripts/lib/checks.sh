@@ -1,7 +1,10 @@
 # What can be told without running anything: format, layers, sizes, clang-tidy.
 
 cpp_sources() {
-  find common coordinator worker cli tests examples \( -name '*.h' -o -name '*.cpp' \) -print0 | sort -z
+  local folder
+  for folder in common coordinator worker cli tests examples; do
+    [[ ! -d $folder ]] || find "$folder" \( -name '*.h' -o -name '*.cpp' \) -print0
+  done
 }
 
 run_clang_format() { cpp_sources | xargs -0 --no-run-if-empty -n 40 -P "$(nproc)" clang-format-14 "$@"; }

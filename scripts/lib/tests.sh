@@ -6,7 +6,8 @@ run_ctest() {
   local folder=$1
   shift
   mkdir -p build/log
-  OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} ctest --test-dir "$folder" -j2 --output-on-failure "$@" 2>&1 | tee build/log/ctest.log
+  OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} ctest --test-dir "$folder" -j2 --output-on-failure "$@" 2>&1 |
+    sed -u '/^ *Start *[0-9]/d' | tee build/log/ctest.log
 }
 
 sanitized_tests() {
@@ -31,7 +32,7 @@ test_everything() {
   attempt "check the format" check_format
   attempt "check layers, includes and file sizes" "$(base_python)" scripts/check_layers.py
   attempt "clang-tidy over the torch-free libraries" run_tidy --limit-seconds 600
-  attempt "torch-free tests under the address and undefined-behaviour sanitizers" sanitized_tests asan
+  attempt "torch-free tests, address and undefined-behaviour sanitizers" sanitized_tests asan
   attempt "all tests, fast ones first" run_ctest build/release --no-tests=error "$@"
   print_summary
   grep -E '% tests passed' build/log/ctest.log || true
@@ -55,15 +56,15 @@ command_asan() {
   ensure_packages build
   if [[ ${1:-} == all ]]; then
     ensure_torch
-    step "all tests under the address and undefined-behaviour sanitizers" sanitized_tests asan -DWEFT_TORCH=ON
+    step "all tests, address and undefined-behaviour sanitizers" sanitized_tests asan -DWEFT_TORCH=ON
   else
-    step "torch-free tests under the address and undefined-behaviour sanitizers" sanitized_tests asan
+    step "torch-free tests, address and undefined-behaviour sanitizers" sanitized_tests asan
   fi
 }
 
 command_tsan() {
   ensure_packages build
-  step "torch-free tests under the thread sanitizer" sanitized_tests tsan
+  step "torch-free tests, thread sanitizer" sanitized_tests tsan
 }
 
 run_fuzzers() {
