@@ -1,4 +1,5 @@
 # Configure and build. CMake runs again only when its inputs changed; ninja decides the rest.
+# shellcheck shell=bash
 
 # The compiler cache serves clones in any folder: paths below this one are hashed as relative.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1

@@ -1,4 +1,5 @@
 # What can be told without running anything: format, layers, sizes, clang-tidy.
+# shellcheck shell=bash
 
 cpp_sources() {
   local folder

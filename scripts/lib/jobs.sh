@@ -1,4 +1,5 @@
 # The demo, the benchmarks and the GPU run.
+# shellcheck shell=bash
 
 # The first of NAME, NAME-2, NAME-3, .. that does not exist.
 fresh_folder() {

@@ -1,4 +1,5 @@
 # Debian packages: what is missing of a group in scripts/debian-packages.txt is installed, nothing else is touched.
+# shellcheck shell=bash
 
 packages_of() {
   local line section="" wanted=" $* "

@@ -1,4 +1,5 @@
 # The project's one Python environment, .deps/torch: LibTorch out of the pinned wheel, and the reference stack beside it.
+# shellcheck shell=bash
 
 # The system's Python, which python3-venv belongs to, goes before others on PATH.
 base_python() {

@@ -1,8 +1,8 @@
 # Steps of ./run: each says what it does and how long it took, and is remembered for the closing summary.
+# shellcheck shell=bash
 
 step_names=()
 step_results=()
-step_notes=""
 
 die() {
   printf 'run: %s\n' "$*" >&2
@@ -24,7 +24,7 @@ attempt() {
   (set -e; "$@")
   step_status=$?
   set -e
-  local took=$(($(now_ms) - start)) word=done
+  local took=$(($(now_ms) - start)) word="done"
   [[ $step_status -eq 0 ]] || word=FAILED
   printf '    %s in %s\n' "$word" "$(seconds $took)"
   step_names+=("$name")

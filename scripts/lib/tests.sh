@@ -1,4 +1,5 @@
 # Tests, sanitizers and fuzzing.
+# shellcheck shell=bash
 
 # Two tests run at once; each keeps to one thread unless it sets its own count, as two busy OpenMP pools on two cores
 # wait for each other at every barrier.
@@ -33,7 +34,7 @@ test_everything() {
   attempt "check layers, includes and file sizes" "$(base_python)" scripts/check_layers.py
   attempt "clang-tidy over the torch-free libraries" run_tidy --limit-seconds 600
   attempt "torch-free tests, address and undefined-behaviour sanitizers" sanitized_tests asan
-  attempt "all tests, fast ones first" run_ctest build/release --no-tests=error "$@"
+  attempt "all tests, fast ones first" run_ctest build/release --no-tests=error
   print_summary
   grep -E '% tests passed' build/log/ctest.log || true
   any_failed && die "some steps failed, see the summary above"
