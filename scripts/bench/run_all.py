@@ -23,17 +23,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def commands(build, python, gpu, only):
+def commands(root, build, python, gpu, only):
     """(label, command line, is_ours), programs first."""
     found = []
-    for source in sorted((ROOT / "tests/bench").glob("*_bench.cpp")):
+    for source in sorted((root / "tests/bench").glob("*_bench.cpp")):
         program = build / source.stem
         if source.stem.endswith("_gpu_bench") == gpu and program.exists():
             found.append((source.stem, [str(program)], True))
     if not gpu and python:
-        for line in (ROOT / "scripts/bench/comparisons.txt").read_text(encoding="utf-8").split("\n"):
+        for line in (root / "scripts/bench/comparisons.txt").read_text(encoding="utf-8").split("\n"):
             words = shlex.split(line, comments=True)
-            if words and (ROOT / words[1]).is_file():
+            if words and (root / words[1]).is_file():
                 found.append((words[0], [python, *words[1:]], False))
     return [entry for entry in found if not only or any(part in entry[0] for part in only)]
 
@@ -50,10 +50,10 @@ def figures_of(entry, label, is_ours):
             yield {"name": f"{name}.{key}", "value": value, "unit": "", "ours": is_ours}
 
 
-def run(label, command, is_ours, environment, limit):
+def run(label, command, is_ours, root, environment, limit):
     print(f"--- {label}", flush=True)
     started, figures = time.monotonic(), []
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         output, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -111,9 +111,10 @@ def main():
     parser.add_argument("--reference-python", help="runs the comparison scripts; without it they are left out")
     parser.add_argument("--gpu", action="store_true", help="run the *_gpu_bench programs instead of the others")
     parser.add_argument("--limit-seconds", type=float, default=900, help="for each benchmark")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the project folder")
     parser.add_argument("only", nargs="*", help="parts of names; others are left out")
     arguments = parser.parse_args()
-    todo = commands(arguments.build.resolve(), arguments.reference_python, arguments.gpu, arguments.only)
+    todo = commands(arguments.root, arguments.build.resolve(), arguments.reference_python, arguments.gpu, arguments.only)
     if not todo:
         print("there is no such benchmark")
         sys.exit(0 if arguments.gpu else 1)
@@ -122,7 +123,7 @@ def main():
         environment["WEFT_REFERENCE_PYTHON"] = arguments.reference_python
     figures, failed = [], []
     for label, command, is_ours in todo:
-        found, code = run(label, command, is_ours, environment, arguments.limit_seconds)
+        found, code = run(label, command, is_ours, arguments.root, environment, arguments.limit_seconds)
         figures += found
         if code != 0:
             failed.append(label)
