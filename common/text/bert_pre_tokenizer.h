@@ -1,0 +1,22 @@
+// BERT's words: split at white space, and every punctuation character is a word of its own.
+#pragma once
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "common/text/pre_tokenizer.h"
+
+namespace weft::text {
+
+class BertPreTokenizer final : public PreTokenizer {
+ public:
+  BertPreTokenizer();
+  void split(std::string_view text, std::vector<std::string_view>& words) const override;
+
+ private:
+  enum class Kind : std::uint8_t { word, space, punctuation };
+  static Kind classify(char32_t c);
+  std::vector<Kind> table_;
+};
+
+}  // namespace weft::text

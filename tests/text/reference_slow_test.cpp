@@ -1,0 +1,69 @@
+// Ten thousand fresh cases and every code point against the installed reference: set WEFT_REFERENCE_PYTHON to a Python
+// that has `tokenizers`.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "common/text/bert_normalizer.h"
+#include "common/text/bert_pre_tokenizer.h"
+#include "tests/text/tokenizer_support.h"
+
+namespace weft::text {
+namespace {
+
+class LiveReferenceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const char* python = std::getenv("WEFT_REFERENCE_PYTHON");
+    if (python == nullptr) GTEST_SKIP() << "WEFT_REFERENCE_PYTHON names no Python with `tokenizers`";
+    python_ = python;
+    std::string folder = (std::filesystem::temp_directory_path() / "weft_reference_XXXXXX").string();
+    folder_ = mkdtemp(folder.data());
+  }
+  void TearDown() override {
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+  // Runs the script and returns the file it wrote.
+  std::ifstream run(const std::string& arguments) {
+    const std::string out = (folder_ / "out.jsonl").string();
+    const std::string command = "'" + python_ + "' '" + std::string(WEFT_SOURCE_DIR) +
+                                "/scripts/make_tokenizer_fixtures.py' " + arguments + " '" + out + "'";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    return std::ifstream(out);
+  }
+  std::string python_;
+  std::filesystem::path folder_;
+};
+
+TEST_F(LiveReferenceTest, TenThousandStrings) {
+  if (!std::filesystem::exists(minilm_tokenizer())) GTEST_SKIP() << "the model is not fetched: ./run setup";
+  const auto tokenizer = Tokenizer::load(minilm_tokenizer()).value();
+  auto lines = run("cases '" + minilm_tokenizer().string() + "' 10000 20240607");
+  std::size_t count = 0, different = 0;
+  for (std::string line; std::getline(lines, line) && different < 10; ++count) {
+    if (!same_as_reference(tokenizer, nlohmann::json::parse(line))) ++different;
+  }
+  EXPECT_EQ(count, 10'000U);
+}
+
+TEST_F(LiveReferenceTest, EveryCodePoint) {
+  const BertNormalizer normalizer({});
+  const BertPreTokenizer pre_tokenizer;
+  auto lines = run("code-points");
+  std::size_t count = 0, different = 0;
+  for (std::string line; std::getline(lines, line) && different < 10; ++count) {
+    const auto reference = nlohmann::json::parse(line);
+    std::string clean;
+    normalizer.normalize(reference[0].get<std::string>(), clean);
+    std::vector<std::string_view> words;
+    pre_tokenizer.split(clean, words);
+    const bool same = clean == reference[1] && std::vector<std::string>(words.begin(), words.end()) == reference[2];
+    EXPECT_TRUE(same) << line << " ours: " << clean;
+    if (!same) ++different;
+  }
+  EXPECT_GT(count, 1'130'000U);
+}
+
+}  // namespace
+}  // namespace weft::text
