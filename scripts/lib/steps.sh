@@ -37,12 +37,15 @@ step() {
   [[ $step_status -eq 0 ]] || die "\"$1\" failed, see above"
 }
 
+started_ms=$(now_ms)
+
 print_summary() {
   local i
   echo "==> summary"
   for i in "${!step_names[@]}"; do
     printf '    %-62s %s\n' "${step_names[$i]}" "${step_results[$i]}"
   done
+  printf '    %-62s %s\n' "in all" "$(seconds $(($(now_ms) - started_ms)))"
 }
 
 any_failed() { [[ " ${step_results[*]-} " == *FAILED* ]]; }
