@@ -1,0 +1,44 @@
+// The few pieces of LibTorch's autograd that the fused nodes share. A node keeps plain tensors and its own arrays,
+// and frees them when the engine says so: no second backward pass, no gradient of a gradient.
+#pragma once
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/functions/utils.h>
+
+#include <initializer_list>
+#include <utility>
+
+#include "common/base/result.h"
+
+namespace weft::nn {
+
+using torch::autograd::Node;
+using torch::autograd::variable_list;
+
+// Operations inside record nothing.
+using BelowAutograd = at::AutoDispatchBelowADInplaceOrView;
+
+template <class... Tensors>
+bool needs_gradient(const Tensors&... tensors) {
+  return at::GradMode::is_enabled() && ((tensors.defined() && tensors.requires_grad()) || ...);
+}
+
+// Makes `node` the origin of `output`; the gradients it returns go to `inputs`, in order.
+template <class NodeType, class... Tensors>
+void record(const c10::intrusive_ptr<NodeType>& node, const at::Tensor& output, const Tensors&... inputs) {
+  node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
+  torch::autograd::set_history(output, c10::static_intrusive_pointer_cast<Node>(node));
+}
+
+// A gradient as the kernels want it: dense.
+inline at::Tensor dense(const at::Tensor& gradient) { return gradient.contiguous(); }
+
+// Whether the fused kernels take it: dense fp32 rows on the CPU of a length that fills vector registers. All else goes
+// through ATen's own operations, on whatever device it is.
+inline bool fusable(const at::Tensor& x) {
+  return x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 2 && x.is_contiguous() && x.size(1) % 16 == 0;
+}
+
+}  // namespace weft::nn
