@@ -57,11 +57,14 @@ class TensorReader {
  public:
   TensorReader(const Checkpoint& checkpoint, std::string prefix, at::Device device);
   // fp32, widened from f16 or bf16, in 64-byte aligned memory of its own. Undefined where a problem was noted.
-  at::Tensor copy(const std::string& name, at::IntArrayRef shape);
+  at::Tensor copy(const std::string& name, at::IntArrayRef shape) { return copy_absolute(prefix_ + name, shape); }
+  // As copy(), by the name as it stands in the file.
+  at::Tensor copy_absolute(const std::string& name, at::IntArrayRef shape);
   // The mapping itself where it holds fp32 and the device is the CPU, else as copy(). For big tables that are only
   // read.
   at::Tensor view(const std::string& name, at::IntArrayRef shape);
-  void ignore(const std::string& name) { used_.insert(name); }
+  // Tensors whose full names start so may be there and are not used.
+  void ignore_below(const std::string& prefix);
   bool has(const std::string& name) const;
   void finish() const;
 
@@ -71,7 +74,7 @@ class TensorReader {
   std::string prefix_;
   at::Device device_;
   std::set<std::string> used_;
-  std::vector<std::string> missing_, misshaped_;
+  std::vector<std::string> missing_, misshaped_, ignored_;
 };
 
 }  // namespace weft::models

@@ -21,7 +21,7 @@ struct AdapterConfig {
   std::int64_t rank = 8;
   double alpha = 16;
   double dropout = 0;
-  std::vector<std::string> target_modules;  // suffixes of module names: "query", "value"
+  std::vector<std::string> target_modules;   // suffixes of module names: "query", "value"
   std::vector<std::string> modules_to_save;  // trained whole: "classifier"
   static AdapterConfig parse(const YamlView& adapter);
 };
@@ -53,8 +53,8 @@ class SequenceClassifier {
   virtual std::int64_t max_positions() const = 0;
 };
 
-// Reads config.json, picks the family from its registry by "model_type" and maps the weights. Throws ConfigError for a folder
-// that does not hold what its config says, naming missing, extra and mis-shaped tensors.
+// Reads config.json, picks the family from its registry by "model_type" and maps the weights. Throws ConfigError for a
+// folder that does not hold what its config says, naming missing, extra and mis-shaped tensors.
 std::shared_ptr<const SequenceClassifier> load_classifier(const ClassifierConfig& config);
 
 }  // namespace weft::models

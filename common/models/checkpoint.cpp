@@ -1,0 +1,122 @@
+// Maps a checkpoint and hands its tensors out by name.
+#include "common/models/checkpoint.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+
+#include <cstring>
+
+#include "common/base/digest.h"
+#include "common/base/result.h"
+#include "common/tensor/safetensors.h"
+
+namespace weft::models {
+
+struct Checkpoint::Files {
+  Safetensors tensors;
+};
+
+namespace {
+
+std::shared_ptr<const Checkpoint::Files> open_files(const std::filesystem::path& folder) {
+  Result<Safetensors> opened = Safetensors::open(folder);
+  if (!opened) throw ConfigError(opened.error().message);
+  return std::make_shared<const Checkpoint::Files>(Checkpoint::Files{std::move(opened).value()});
+}
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::string listed(const std::string& title, const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 20;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) text += "\n    " + names[i];
+  if (names.size() > kShown) text += "\n    and " + std::to_string(names.size() - kShown) + " more";
+  return names.empty() ? "" : "\n  " + title + ":" + text;
+}
+
+std::optional<at::ScalarType> scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return at::kFloat;
+    case DType::f16:
+      return at::kHalf;
+    case DType::bf16:
+      return at::kBFloat16;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const std::filesystem::path& folder)
+    : folder_(folder), config_(folder / "config.json"), files_(open_files(folder)) {}
+Checkpoint::~Checkpoint() = default;
+
+bool Checkpoint::has(const std::string& name) const { return files_->tensors.tensors().count(name) != 0; }
+
+std::string Checkpoint::digest() const {
+  const std::filesystem::path tokenizer = folder_ / "tokenizer.json";
+  const std::string lines = files_->tensors.digest() + "\n" + sha256_hex_of_file(folder_ / "config.json") + "\n" +
+                            (std::filesystem::exists(tokenizer) ? sha256_hex_of_file(tokenizer) : "-") + "\n";
+  return sha256_hex(as_bytes(lines));
+}
+
+TensorReader::TensorReader(const Checkpoint& checkpoint, std::string prefix, at::Device device)
+    : checkpoint_(checkpoint), prefix_(std::move(prefix)), device_(device) {}
+
+bool TensorReader::has(const std::string& name) const { return checkpoint_.has(prefix_ + name); }
+
+const void* TensorReader::find(const std::string& name, at::IntArrayRef shape) {
+  const auto& tensors = checkpoint_.files_->tensors.tensors();
+  const auto at = tensors.find(name);
+  used_.insert(name);
+  if (at == tensors.end()) {
+    missing_.push_back(name + " " + shape_text(shape));
+    return nullptr;
+  }
+  const TensorView& view = at->second;
+  if (at::IntArrayRef(view.shape) == shape && scalar_type(view.dtype)) return &view;
+  misshaped_.push_back(name + ": got " + shape_text(view.shape) + " of " + name_of(view.dtype) + ", expected " +
+                       shape_text(shape) + " of f32, f16 or bf16");
+  return nullptr;
+}
+
+at::Tensor TensorReader::copy_absolute(const std::string& name, at::IntArrayRef shape) {
+  const auto* found = static_cast<const TensorView*>(find(name, shape));
+  at::Tensor tensor = at::empty(shape, at::kFloat);
+  if (found == nullptr) return tensor;  // finish() throws before anyone reads it
+  const at::Tensor mapped =
+      at::from_blob(const_cast<std::uint8_t*>(found->bytes.data()), shape, *scalar_type(found->dtype));
+  return tensor.copy_(mapped).to(device_);
+}
+
+at::Tensor TensorReader::view(const std::string& name, at::IntArrayRef shape) {
+  const auto* found = static_cast<const TensorView*>(find(prefix_ + name, shape));
+  if (found == nullptr) return at::empty(shape, at::kFloat);
+  if (found->dtype != DType::f32 || !device_.is_cpu()) return copy(name, shape);
+  return at::from_blob(
+      const_cast<std::uint8_t*>(found->bytes.data()), shape,
+      [files = checkpoint_.files_](void*) mutable { files.reset(); }, at::kFloat);
+}
+
+void TensorReader::ignore_below(const std::string& prefix) { ignored_.push_back(prefix); }
+
+void TensorReader::finish() const {
+  std::vector<std::string> extra;
+  for (const auto& [name, view] : checkpoint_.files_->tensors.tensors()) {
+    bool ignored = used_.count(name) != 0;
+    for (const std::string& prefix : ignored_) ignored = ignored || name.rfind(prefix, 0) == 0;
+    if (!ignored) extra.push_back(name + " " + shape_text(view.shape));
+  }
+  if (missing_.empty() && misshaped_.empty() && extra.empty()) return;
+  throw ConfigError(checkpoint_.folder().string() + ": the tensors are not what config.json says." +
+                    listed("missing", missing_) + listed("of another shape or type", misshaped_) +
+                    listed("not expected", extra) + "\n  Fetch the model again, or check its config.json.");
+}
+
+}  // namespace weft::models
