@@ -1,0 +1,77 @@
+#include "common/crypto/openssl_handles.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+
+#include "common/base/file.h"
+#include "common/base/result.h"
+
+namespace weft::crypto {
+namespace {
+
+BioHandle read_file(const std::filesystem::path& file, const std::string& what) {
+  Result<std::string> text = read_text(file);
+  if (!text)
+    throw ConfigError(what + ": " + text.error().message + "; make it with `weft pki issue`, or correct the path");
+  BioHandle bio(BIO_new(BIO_s_mem()));
+  const std::string& pem = text.value();
+  require(
+      bio != nullptr && BIO_write(bio.get(), pem.data(), static_cast<int>(pem.size())) == static_cast<int>(pem.size()),
+      "hold a file in memory");
+  return bio;
+}
+
+// A key file must not wait at a terminal for a pass phrase.
+int no_pass_phrase(char*, int, int, void*) { return -1; }
+
+void require_private(const std::filesystem::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0 || (info.st_mode & 077U) == 0) return;
+  char mode[8];
+  std::snprintf(mode, sizeof mode, "%04o", static_cast<unsigned>(info.st_mode & 07777U));
+  throw ConfigError("private key " + file.string() + ": mode is " + mode +
+                    ", so others on this machine can get at it, expected 0600; run: chmod 600 '" + file.string() + "'");
+}
+
+}  // namespace
+
+void HandleDeleter::operator()(x509_st* certificate) const { X509_free(certificate); }
+void HandleDeleter::operator()(evp_pkey_st* key) const { EVP_PKEY_free(key); }
+void HandleDeleter::operator()(bio_st* bio) const { BIO_free_all(bio); }
+
+std::string take_openssl_error() {
+  const unsigned long code = ERR_get_error();
+  ERR_clear_error();
+  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  return reason == nullptr ? "no reason given" : reason;
+}
+
+void require(bool done, const char* doing) {
+  if (!done) throw Failure(std::string("cannot ") + doing + ": " + take_openssl_error());
+}
+
+X509Handle load_certificate(const std::filesystem::path& file) {
+  const BioHandle bio = read_file(file, "certificate");
+  X509Handle certificate(PEM_read_bio_X509(bio.get(), nullptr, no_pass_phrase, nullptr));
+  if (certificate == nullptr)
+    throw ConfigError("certificate " + file.string() + ": not a PEM certificate (" + take_openssl_error() +
+                      "); copy it again or issue a new one");
+  return certificate;
+}
+
+KeyHandle load_key(const std::filesystem::path& file) {
+  require_private(file);
+  const BioHandle bio = read_file(file, "private key");
+  KeyHandle key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_pass_phrase, nullptr));
+  if (key == nullptr)
+    throw ConfigError("private key " + file.string() + ": not an unencrypted PEM private key (" + take_openssl_error() +
+                      "); copy it again or issue a new one");
+  return key;
+}
+
+}  // namespace weft::crypto

@@ -1,0 +1,32 @@
+// OpenSSL objects as owning pointers and PEM files as objects, without OpenSSL's headers. For sources of crypto only.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+
+struct x509_st;
+struct evp_pkey_st;
+struct bio_st;
+
+namespace weft::crypto {
+
+struct HandleDeleter {
+  void operator()(x509_st* certificate) const;
+  void operator()(evp_pkey_st* key) const;
+  void operator()(bio_st* bio) const;
+};
+using X509Handle = std::unique_ptr<x509_st, HandleDeleter>;
+using KeyHandle = std::unique_ptr<evp_pkey_st, HandleDeleter>;
+using BioHandle = std::unique_ptr<bio_st, HandleDeleter>;
+
+// The oldest entry of this thread's OpenSSL error queue, which is then emptied.
+std::string take_openssl_error();
+// Failure "doing: OpenSSL's reason" unless `done`.
+void require(bool done, const char* doing);
+
+// ConfigError with the path when missing or malformed.
+X509Handle load_certificate(const std::filesystem::path& file);
+// Same, and when the file is readable or writable by anyone but its owner.
+KeyHandle load_key(const std::filesystem::path& file);
+
+}  // namespace weft::crypto
