@@ -43,7 +43,7 @@ std::string explain(int code, const CertificateFacts& facts, const CredentialFil
     case X509_V_ERR_INVALID_PURPOSE:
       return "got a certificate " + std::string(facts.role ? "for role " : "without a role") +
              (facts.role ? name_of(*facts.role) : "") + ", expected role " + name_of(role) +
-             "; issue one with `weft pki issue --role " + name_of(role) + "`";
+             "; issue one with `weft pki issue NAME" + (role == Role::coordinator ? " --coordinator`" : "`");
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:

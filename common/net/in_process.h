@@ -16,8 +16,9 @@ class InProcessHub {
   // Any number, from any thread. Clients that connect() before the server is made wait for it.
   std::unique_ptr<ClientTransport> client(SiteId site);
 
+  struct State;  // private to in_process.cpp
+
  private:
-  struct State;
   std::shared_ptr<State> state_;
 };
 
