@@ -1,0 +1,41 @@
+// What a person sees of a run. On a terminal a live block: the round with its last loss and validation accuracy, one
+// line per site with stage, bar and rate, and who is waited for until when. Elsewhere one plain line an event.
+#pragma once
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "common/base/clock.h"
+#include "common/telemetry/run_observer.h"
+
+namespace weft::telemetry {
+
+using TextSink = std::function<void(std::string_view)>;
+
+// The live block. Redraws at most every 100 ms while sites make progress, at once for anything else.
+class LiveView final : public RunObserver {
+ public:
+  LiveView(TextSink sink, const Clock& clock, std::size_t width);
+  ~LiveView() override;
+  void on(const RunEvent& event) override;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// One line an event; progress is left out.
+class PlainView final : public RunObserver {
+ public:
+  explicit PlainView(TextSink sink) : sink_(std::move(sink)) {}
+  void on(const RunEvent& event) override;
+
+ private:
+  TextSink sink_;
+};
+
+// LiveView if `file` is a terminal that can move its cursor, else PlainView. The clock outlives the view.
+std::unique_ptr<RunObserver> make_terminal_view(std::FILE* file, const Clock& clock);
+
+}  // namespace weft::telemetry

@@ -1,0 +1,59 @@
+// A site's process: one thread that talks (the caller's) and one that trains. All decisions are Session's; this runs
+// its actions. It goes on for ever, through lost connections and dead coordinators, until the run ends, the site's
+// administrator stops it, or something fails that trying again cannot mend.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/rng.h"
+#include "common/config/yaml_view.h"
+#include "common/fl/local_trainer.h"
+#include "common/net/transport.h"
+#include "worker/policy.h"
+
+namespace weft::worker {
+
+struct WorkerOptions {
+  SiteId site;
+  std::filesystem::path folder;  // finished updates live here until the coordinator has committed them
+  Policy policy;
+  std::string coordinator;   // endpoint, for messages to people
+  std::string weft_version;  // told to the coordinator
+  // Called on the training thread once the policy has accepted the run, with Welcome's settings. May throw ConfigError
+  // or Failure. The trainer is used and destroyed on that thread.
+  std::function<std::unique_ptr<fl::LocalTrainer>(const YamlView& settings)> make_trainer;
+};
+
+enum class Outcome {
+  finished,       // the run has ended
+  stopped,        // by the stop token
+  misconfigured,  // ConfigError, or refused by this site's policy
+  failed,
+};
+struct WorkerResult {
+  Outcome outcome = Outcome::failed;
+  std::string reason;
+  std::uint32_t version = 0;  // the run's best version, when finished
+  int exit_code() const { return outcome == Outcome::misconfigured ? 2 : outcome == Outcome::failed ? 1 : 0; }
+};
+
+class Worker {
+ public:
+  // `transport` and `clock` outlive the worker. Throws Failure when another process holds the folder.
+  Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng);
+  ~Worker();
+  // Returns when the outcome is known; call it once. Connects at once and again whenever the session is lost.
+  WorkerResult run(std::stop_token stop);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weft::worker
