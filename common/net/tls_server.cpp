@@ -1,0 +1,291 @@
+#include "common/net/tls_server.h"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+
+#include "common/base/log.h"
+#include "common/net/tls_session.h"
+#include "common/net/zmq_link.h"
+
+namespace weft::net {
+namespace {
+constexpr Milliseconds kFarewell{1'000};
+constexpr int kFramesPerLook = 64;  // so that a deadline is kept while frames without events pour in
+// After ZeroMQ reports a lost connection its route dies a moment later; looked for at these delays.
+constexpr Milliseconds kProbeDelays[] = {Milliseconds(10), Milliseconds(100), Milliseconds(1'000)};
+
+// A connection, from its first frame until it has gone. Without `tls` its session has ended and frames are dropped.
+struct Peer {
+  std::string route;
+  int fd = -1;
+  std::optional<TlsSession> tls;
+  std::optional<SessionId> session;  // once verified
+  std::shared_ptr<SendQueue> queue = std::make_shared<SendQueue>();
+  TimePoint started{}, last_seen{}, last_sent{};
+  Traffic traffic;
+};
+
+struct Probe {
+  TimePoint at;
+  int fd;
+};
+}  // namespace
+
+struct TlsServer::Impl {
+  explicit Impl(const TlsServerOptions& given)
+      : options(given),
+        context(Side::server, given.credentials),
+        pool(std::make_shared<BufferPool>()),
+        link(zmq, {.kind = LinkOptions::Kind::router,
+                   .max_frame_bytes = max_frame_bytes(given.max_message_bytes),
+                   .heartbeat_interval = given.heartbeat_interval,
+                   .stall_timeout = given.peer_timeout}),
+        endpoint(link.bind(given.endpoint)) {}
+
+  std::optional<ServerEvent> pop();
+  bool take_frames();  // whether none is left
+  void on_frame(Incoming incoming);
+  void on_first_frame(Peer& peer);
+  void on_records(Peer& peer, ByteSpan frame);
+  void answer_silence(Peer& peer);
+  void flush(Peer& peer);
+  bool hand_over(Peer& peer, FrameBuffer frame);
+  void end(Peer& peer, const TlsEnd& reason);
+  Peer* find(SessionId session);
+  void look_at_link();
+  void run_probes();
+  void probe(int fd);
+  void expire();
+  TimePoint expiry(const Peer& peer) const {
+    return peer.session ? peer.last_seen + options.peer_timeout : peer.started + options.handshake_timeout;
+  }
+  TimePoint next_timer() const { return probes.empty() ? next_expiry : std::min(next_expiry, probes.front().at); }
+
+  TlsServerOptions options;
+  SystemClock clock;
+  Wakeup wakeup;
+  TlsContext context;
+  std::shared_ptr<BufferPool> pool;
+  ZmqContext zmq;
+  ZmqLink link;
+  std::string endpoint;
+
+  std::unordered_map<std::string, Peer> peers;        // by route; node-based, so addresses stay
+  std::unordered_map<std::uint64_t, Peer*> sessions;  // live ones, verified
+  std::size_t open = 0;                               // peers with tls
+  std::uint64_t last_session = 0;
+  std::deque<Probe> probes;                  // by time
+  TimePoint next_expiry = TimePoint::max();  // no peer expires before
+  Traffic traffic;
+  std::deque<ServerEvent> events;
+};
+
+std::optional<ServerEvent> TlsServer::Impl::pop() {
+  if (events.empty()) return std::nullopt;
+  ServerEvent event = std::move(events.front());
+  events.pop_front();
+  return event;
+}
+
+bool TlsServer::Impl::take_frames() {
+  for (int i = 0; i < kFramesPerLook && events.empty(); ++i) {
+    std::optional<Incoming> incoming = link.receive();
+    if (!incoming) return true;
+    on_frame(std::move(*incoming));
+  }
+  return false;
+}
+
+void TlsServer::Impl::on_frame(Incoming incoming) {
+  const ByteSpan frame = incoming.frame.bytes();
+  traffic.received += framed_bytes(frame.size());
+  auto found = peers.find(incoming.route);
+  if (found == peers.end()) {
+    if (frame.empty()) return;
+    found = peers.emplace(incoming.route, Peer{.route = incoming.route, .fd = incoming.fd}).first;
+    on_first_frame(found->second);
+  }
+  Peer& peer = found->second;
+  peer.last_seen = clock.now();
+  peer.traffic.received += framed_bytes(frame.size());
+  if (!peer.tls) return;
+  if (!frame.empty()) on_records(peer, frame);
+  if (peer.tls) answer_silence(peer);
+}
+
+void TlsServer::Impl::on_first_frame(Peer& peer) {
+  peer.started = peer.last_seen = peer.last_sent = clock.now();
+  if (open >= options.max_sessions) {
+    log::warn("a peer was turned away: " + std::to_string(open) + " sessions are open, limit " +
+              std::to_string(options.max_sessions));
+    FrameBuffer alert;
+    alert.append(full_server_alert());
+    hand_over(peer, std::move(alert));
+    return;
+  }
+  peer.tls.emplace(context, TlsLimits{.max_message_bytes = options.max_message_bytes}, *pool);
+  ++open;
+  next_expiry = std::min(next_expiry, expiry(peer));
+}
+
+void TlsServer::Impl::on_records(Peer& peer, ByteSpan frame) {
+  peer.tls->feed(frame);
+  if (!peer.session && !peer.tls->peer().empty()) {
+    peer.session = SessionId{++last_session};
+    sessions.emplace(peer.session->value, &peer);
+    events.push_back(Connected{*peer.session, SiteId{peer.tls->peer()}});
+  }
+  while (std::optional<Bytes> message = peer.tls->next_message())
+    events.push_back(Received{*peer.session, std::move(*message)});
+  flush(peer);
+  if (!peer.tls) return;
+  if (const std::optional<TlsEnd> reason = peer.tls->ended()) end(peer, *reason);
+}
+
+// A site that only sends would not know whether anyone is there.
+void TlsServer::Impl::answer_silence(Peer& peer) {
+  if (!peer.session || clock.now() - peer.last_sent < options.peer_timeout / 3) return;
+  if (!hand_over(peer, {})) end(peer, {"the connection was lost"});
+}
+
+void TlsServer::Impl::flush(Peer& peer) {
+  FrameBuffer output = peer.tls->take_output();
+  if (output.empty()) return;
+  if (!hand_over(peer, std::move(output))) return end(peer, {"the connection was lost"});
+  const std::size_t queued = peer.queue->bytes;
+  if (queued > options.max_queued_bytes)
+    end(peer, {"it does not take its data: " + human_bytes(queued) + " wait, limit " +
+               human_bytes(options.max_queued_bytes) + " (max_queued_bytes)"});
+}
+
+bool TlsServer::Impl::hand_over(Peer& peer, FrameBuffer frame) {
+  const std::uint64_t size = framed_bytes(frame.size());
+  if (!link.send(peer.route, std::move(frame), peer.queue, pool)) return false;
+  peer.last_sent = clock.now();
+  peer.traffic.sent += size;
+  traffic.sent += size;
+  return true;
+}
+
+void TlsServer::Impl::end(Peer& peer, const TlsEnd& reason) {
+  if (!peer.tls) return;
+  peer.tls.reset();
+  --open;
+  if (!peer.session) {
+    (reason.permanent ? log::warn : log::info)("a peer was refused in the handshake: " + reason.reason);
+    return;
+  }
+  sessions.erase(peer.session->value);
+  events.push_back(Disconnected{*peer.session, reason.reason});
+}
+
+Peer* TlsServer::Impl::find(SessionId session) {
+  const auto found = sessions.find(session.value);
+  return found == sessions.end() ? nullptr : found->second;
+}
+
+void TlsServer::Impl::look_at_link() {
+  while (const std::optional<LinkEvent> event = link.next_event()) {
+    if (event->kind != LinkEvent::Kind::lost) continue;
+    for (const Milliseconds delay : kProbeDelays) probes.push_back({clock.now() + delay, event->fd});
+  }
+  std::sort(probes.begin(), probes.end(), [](const Probe& a, const Probe& b) { return a.at < b.at; });
+  run_probes();
+}
+
+void TlsServer::Impl::run_probes() {
+  while (!probes.empty() && probes.front().at <= clock.now()) {
+    const int fd = probes.front().fd;
+    probes.pop_front();
+    probe(fd);
+  }
+}
+
+// File descriptors are used again, so one only says where to look: an empty frame shows whether the route still stands.
+void TlsServer::Impl::probe(int fd) {
+  for (auto at = peers.begin(); at != peers.end();) {
+    Peer& peer = at->second;
+    const bool suspect = fd < 0 || peer.fd < 0 || peer.fd == fd;
+    if (!suspect || hand_over(peer, {})) {
+      ++at;
+      continue;
+    }
+    end(peer, {"the connection was lost"});
+    at = peers.erase(at);
+  }
+}
+
+void TlsServer::Impl::expire() {
+  const TimePoint now = clock.now();
+  if (now < next_expiry) return;
+  next_expiry = TimePoint::max();
+  for (auto& [route, peer] : peers) {
+    if (!peer.tls) continue;
+    if (now < expiry(peer)) {
+      next_expiry = std::min(next_expiry, expiry(peer));
+      continue;
+    }
+    const auto seconds = (peer.session ? options.peer_timeout : options.handshake_timeout).count() / 1000;
+    const char* what = peer.session ? "nothing heard for " : "no proof of identity within ";
+    peer.tls->close();
+    FrameBuffer farewell = peer.tls->take_output();
+    if (!farewell.empty()) hand_over(peer, std::move(farewell));
+    end(peer, {what + std::to_string(seconds) + " s"});
+  }
+}
+
+TlsServer::TlsServer(const TlsServerOptions& options) {
+  crypto::check_credentials(options.credentials, crypto::Role::coordinator);
+  impl_ = std::make_unique<Impl>(options);
+}
+
+TlsServer::~TlsServer() {
+  impl_->link.linger(kFarewell);
+  for (auto& [id, peer] : impl_->sessions) {
+    peer->tls->close();
+    FrameBuffer farewell = peer->tls->take_output();
+    if (!farewell.empty()) impl_->hand_over(*peer, std::move(farewell));
+  }
+}
+
+const std::string& TlsServer::endpoint() const { return impl_->endpoint; }
+
+std::optional<ServerEvent> TlsServer::receive(TimePoint deadline) {
+  Impl& self = *impl_;
+  for (;;) {
+    const bool drained = self.take_frames();
+    if (self.events.empty()) {
+      self.look_at_link();
+      if (drained) self.expire();  // whoever waits in the queue has been heard
+    }
+    if (std::optional<ServerEvent> event = self.pop()) return event;
+    if (self.wakeup.take() || self.clock.now() >= deadline) return std::nullopt;
+    ZmqLink::wait(&self.link, std::min(deadline, self.next_timer()), self.wakeup);
+  }
+}
+
+void TlsServer::send(SessionId session, ByteSpan message) {
+  Peer* peer = impl_->find(session);
+  if (peer == nullptr) return;
+  peer->tls->send(message);
+  impl_->flush(*peer);
+}
+
+void TlsServer::disconnect(SessionId session) {
+  Peer* peer = impl_->find(session);
+  if (peer == nullptr) return;
+  peer->tls->close();
+  impl_->flush(*peer);
+  impl_->end(*peer, {"ended by the coordinator"});
+}
+
+void TlsServer::wake() { impl_->wakeup.wake(); }
+Traffic TlsServer::traffic() const { return impl_->traffic; }
+
+Traffic TlsServer::traffic(SessionId session) const {
+  const Peer* peer = impl_->find(session);
+  return peer == nullptr ? Traffic{} : peer->traffic;
+}
+
+}  // namespace weft::net
