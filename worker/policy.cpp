@@ -1,0 +1,103 @@
+// Judging a run by the site's own file.
+#include "worker/policy.h"
+
+#include <algorithm>
+
+namespace weft::worker {
+namespace {
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+bool contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::optional<std::string> above(const std::string& what, std::int64_t got, std::int64_t limit, const char* key) {
+  if (got <= limit) return std::nullopt;
+  return what + ": " + std::to_string(got) + ", this site allows " + std::to_string(limit) + " (policy." + key + ")";
+}
+
+std::optional<std::string> outside(const std::string& what, const std::string& got,
+                                   const std::vector<std::string>& allowed, const char* key) {
+  if (contains(allowed, got)) return std::nullopt;
+  return what + " \"" + got + "\" is not allowed here; policy." + key + " has: " + listed(allowed);
+}
+
+std::optional<std::string> check_settings(const Policy& policy, const YamlView& settings) {
+  if (auto no = outside("task", settings.child("task").text("kind"), policy.tasks, "tasks")) return no;
+  if (auto no = outside("adapter method", settings.child("adapter").text("method"), policy.adapter_methods,
+                        "adapter_methods"))
+    return no;
+  if (auto no = above("rounds.count", settings.child("rounds").integer("count"), policy.max_rounds, "max_rounds"))
+    return no;
+  return above("train.local_steps", settings.child("train").integer("local_steps"), policy.max_local_steps,
+               "max_local_steps");
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0, t = 0, star = std::string_view::npos, resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;  // let the last * take one character more
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+Policy Policy::parse(const YamlView& policy) {
+  Policy result;
+  result.runs = policy.texts("runs", result.runs);
+  result.base_digests = policy.texts("base_digests", result.base_digests);
+  result.tasks = policy.texts("tasks", result.tasks);
+  result.adapter_methods = policy.texts("adapter_methods", result.adapter_methods);
+  result.max_rounds = policy.integer("max_rounds", result.max_rounds, {.min = 1});
+  result.max_local_steps = policy.integer("max_local_steps", result.max_local_steps, {.min = 1});
+  result.max_parameters = policy.integer("max_parameters", result.max_parameters, {.min = 1});
+  result.min_examples = policy.integer("min_examples", result.min_examples, {.min = 1});
+  for (const std::string& digest : result.base_digests)
+    if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos)
+      policy.fail("base_digests", "\"" + digest + "\" is not a digest; expected 64 lower-case hex characters");
+  return result;
+}
+
+std::optional<std::string> Policy::refusal(const wire::Welcome& welcome) const {
+  if (std::none_of(runs.begin(), runs.end(), [&](const std::string& glob) { return glob_matches(glob, welcome.run); }))
+    return "run \"" + welcome.run + "\" is not allowed here; policy.runs has: " + listed(runs);
+  if (!base_digests.empty() && !contains(base_digests, welcome.base_digest))
+    return "base model " + welcome.base_digest +
+           " is not allowed here; policy.base_digests has: " + listed(base_digests);
+  try {
+    return check_settings(*this, YamlView::parse(welcome.settings, "settings from the coordinator"));
+  } catch (const ConfigError& error) {
+    return std::string("the run's settings cannot be judged: ") + error.what();
+  }
+}
+
+std::optional<std::string> Policy::refusal(const fl::SiteFacts& facts) const {
+  if (auto no = above("trained parameters", static_cast<std::int64_t>(facts.manifest->total()), max_parameters,
+                      "max_parameters"))
+    return no;
+  const auto train = facts.examples.find("train");
+  const std::uint64_t examples = train == facts.examples.end() ? 0 : train->second;
+  if (examples >= static_cast<std::uint64_t>(min_examples)) return std::nullopt;
+  return "training examples: " + std::to_string(examples) + ", this site trains with no fewer than " +
+         std::to_string(min_examples) + " (policy.min_examples)";
+}
+
+}  // namespace weft::worker
