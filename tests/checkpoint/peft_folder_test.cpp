@@ -1,0 +1,170 @@
+// Adapter folders: round trips, PEFT's own file, whose folder may be replaced, and what is refused.
+#include "common/checkpoint/peft_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/tensor/safetensors.h"
+#include "tests/checkpoint/checkpoint_support.h"
+
+namespace weft::checkpoint {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string error_of(const std::filesystem::path& folder) {
+  const auto adapter = read_peft_folder(folder);
+  return adapter ? "" : adapter.error().message;
+}
+
+void change_config(const std::filesystem::path& folder, const std::string& key, const nlohmann::json& value) {
+  auto config = nlohmann::json::parse(read_file(folder / "adapter_config.json"));
+  config[key] = value;
+  write_file(folder / "adapter_config.json", config.dump());
+}
+
+TEST(PeftFolderTest, RoundTrips) {
+  const TemporaryFolder place;
+  const PeftFolder adapter = small_adapter();
+  write_peft_folder(place / "deep/adapter/", adapter);
+  const PeftFolder back = read_peft_folder(place / "deep/adapter").value();
+  EXPECT_EQ(back.state.values, adapter.state.values);
+  EXPECT_EQ(*back.state.manifest, *adapter.state.manifest);
+  EXPECT_EQ(back.config.base_model, "small");
+  EXPECT_EQ(back.config.rank, 2);
+  EXPECT_EQ(back.config.alpha, 6);
+  EXPECT_EQ(back.config.scale(), 3);
+  EXPECT_EQ(back.config.dropout, 0.1);
+  EXPECT_THAT(back.config.target_modules, ElementsAre("up", "down"));
+  EXPECT_THAT(back.config.modules_to_save, ElementsAre("classifier"));
+  EXPECT_FALSE(back.config.rank_stabilized);
+  ASSERT_TRUE(back.facts.has_value());
+  EXPECT_THAT(back.facts->labels, ElementsAre("no", "yes"));
+  EXPECT_EQ(back.facts->max_tokens, 16U);
+  EXPECT_EQ(back.facts->version, 4U);
+  EXPECT_FALSE(std::filesystem::exists(place / "deep/adapter.tmp"));
+}
+
+TEST(PeftFolderTest, RankStabilizedScaleRoundTrips) {
+  const TemporaryFolder place;
+  PeftFolder adapter = small_adapter();
+  adapter.config.rank_stabilized = true;
+  adapter.config.alpha = 0.5;
+  write_peft_folder(place / "a", adapter);
+  const PeftConfig back = read_peft_folder(place / "a").value().config;
+  EXPECT_TRUE(back.rank_stabilized);
+  EXPECT_DOUBLE_EQ(back.scale(), 0.5 / std::sqrt(2.0));
+}
+
+TEST(PeftFolderTest, ReadsWhatPeftWrote) {
+  const PeftFolder adapter =
+      read_peft_folder(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models/bert_tiny_adapter").value();
+  EXPECT_FALSE(adapter.facts.has_value());
+  EXPECT_EQ(adapter.config.rank, 8);
+  EXPECT_EQ(adapter.config.scale(), 2);
+  EXPECT_EQ(adapter.config.base_model, "bert_tiny");
+  EXPECT_THAT(adapter.config.target_modules, testing::UnorderedElementsAre("query", "value"));
+  EXPECT_THAT(adapter.config.modules_to_save, ElementsAre("classifier", "score"));  // PEFT's own duplicates gone
+  EXPECT_EQ(adapter.state.manifest->tensors().size(), 14U);
+}
+
+TEST(PeftFolderTest, ReplacesItsOwnRunAndNothingElse) {
+  const TemporaryFolder place;
+  PeftFolder adapter = small_adapter();
+  write_peft_folder(place / "a", adapter);
+  adapter.facts->version = 5;
+  write_peft_folder(place / "a", adapter);
+  EXPECT_EQ(read_peft_folder(place / "a").value().facts->version, 5U);
+
+  PeftFolder other = small_adapter();
+  other.facts->run_id = std::string(32, 'b');
+  try {
+    write_peft_folder(place / "a", other);
+    FAIL() << "another run's adapter was overwritten";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("another run (small-run"));
+  }
+  EXPECT_EQ(read_peft_folder(place / "a").value().facts->run_id, std::string(32, 'a'));
+
+  write_file(place / "precious/thesis.txt", "ten years");
+  EXPECT_THROW(write_peft_folder(place / "precious", adapter), Failure);
+  EXPECT_EQ(read_file(place / "precious/thesis.txt"), "ten years");
+  write_file(place / "file", "x");
+  EXPECT_THROW(write_peft_folder(place / "file", adapter), Failure);
+}
+
+TEST(PeftFolderTest, RemovesWhatACrashLeft) {
+  const TemporaryFolder place;
+  write_file(place / "a.tmp/adapter_model.safetensors", "half");
+  write_file(place / "a.tmp/other", "half");
+  write_peft_folder(place / "a", small_adapter());
+  EXPECT_TRUE(read_peft_folder(place / "a"));
+  EXPECT_FALSE(std::filesystem::exists(place / "a/other"));
+}
+
+TEST(PeftFolderTest, RefusesVariantsThatComputeSomethingElse) {
+  const std::pair<const char*, nlohmann::json> variants[] = {
+      {"peft_type", "IA3"},
+      {"use_dora", true},
+      {"bias", "all"},
+      {"lora_bias", true},
+      {"rank_pattern", {{"query", 4}}},
+      {"alpha_pattern", {{"query", 4}}},
+      {"layer_replication", nlohmann::json::array({1})},
+      {"r", 0},
+      {"r", "8"},
+      {"lora_alpha", nullptr},
+      {"lora_dropout", 1.0},
+      {"target_modules", "all-linear"},
+      {"modules_to_save", {1}},
+      {"use_rslora", "yes"},
+  };
+  for (const auto& [key, value] : variants) {
+    const TemporaryFolder place;
+    write_peft_folder(place / "a", small_adapter());
+    ASSERT_EQ(error_of(place / "a"), "");
+    change_config(place / "a", key, value);
+    EXPECT_THAT(error_of(place / "a"), AllOf(HasSubstr("adapter_config.json"), HasSubstr(key))) << value;
+  }
+}
+
+TEST(PeftFolderTest, RefusesTensorsThatDoNotFit) {
+  const std::string root = "base_model.model.x.";
+  const auto error_for = [](std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes) {
+    const TemporaryFolder place;
+    PeftFolder adapter = small_adapter();
+    write_peft_folder(place / "a", adapter);
+    std::filesystem::remove(place / "a/weft.json");
+    const StateDict state =
+        StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(std::move(shapes)).value()));
+    write_file(place / "a/adapter_model.safetensors", std::string(as_text(to_safetensors(state))));
+    return error_of(place / "a");
+  };
+  EXPECT_EQ(error_for({{root + "lora_A.weight", {2, 3}}, {root + "lora_B.weight", {3, 2}}}), "");
+  EXPECT_THAT(error_for({{root + "lora_A.weight", {2, 3}}}), HasSubstr("no partner lora_B"));
+  EXPECT_THAT(error_for({{root + "lora_B.weight", {3, 2}}}), HasSubstr("no partner lora_A"));
+  EXPECT_THAT(error_for({{root + "lora_A.weight", {4, 3}}, {root + "lora_B.weight", {3, 4}}}), HasSubstr("rank 2"));
+  EXPECT_THAT(error_for({{"x.lora_A.weight", {2, 3}}}), HasSubstr("does not begin with"));
+  EXPECT_THAT(error_for({{root + "lora_magnitude_vector", {2}}}), HasSubstr("not known"));
+}
+
+TEST(PeftFolderTest, SaysWhatIsMissingTornOrChanged) {
+  const TemporaryFolder place;
+  EXPECT_THAT(error_of(place / "none"), HasSubstr("adapter_config.json"));
+  write_peft_folder(place / "a", small_adapter());
+  std::string tensors = read_file(place / "a/adapter_model.safetensors");
+  tensors.back() = static_cast<char>(tensors.back() ^ 1);
+  write_file(place / "a/adapter_model.safetensors", tensors);
+  EXPECT_THAT(error_of(place / "a"), HasSubstr("changed or is torn"));
+  tensors.pop_back();
+  write_file(place / "a/adapter_model.safetensors", tensors);
+  EXPECT_NE(error_of(place / "a"), "");
+  write_file(place / "a/adapter_config.json", "{\"peft_type\":");
+  EXPECT_THAT(error_of(place / "a"), HasSubstr("not a JSON object"));
+}
+
+}  // namespace
+}  // namespace weft::checkpoint
