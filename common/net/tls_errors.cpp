@@ -66,7 +66,7 @@ Alert explain_alert(int alert) {
 
 }  // namespace
 
-TlsEnd explain_failure(const ssl_st* ssl, Side side) {
+TlsEnd explain_failure(const ssl_st* ssl, Side side, bool peer_verified) {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
   const int reason = code == 0 ? 0 : ERR_GET_REASON(code);
@@ -91,8 +91,7 @@ TlsEnd explain_failure(const ssl_st* ssl, Side side) {
   }
   if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256) {
     const Alert alert = explain_alert(reason - SSL_AD_REASON_OFFSET);
-    const bool verified = SSL_is_init_finished(ssl) == 1;
-    return {peer + " ended the session: " + alert.reason, alert.about_certificate && verified};
+    return {peer + " ended the session: " + alert.reason, alert.about_certificate && peer_verified};
   }
   const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
   return {std::string("TLS failed: ") + (text == nullptr ? "no reason given" : text)};

@@ -12,6 +12,6 @@ inline constexpr const char* kRecordFailure = "record authentication failed (a b
 
 // Of the operation on `ssl` that just failed; empties OpenSSL's error queue. An alert counts as permanent only when
 // the peer was verified before it arrived, so that a stranger on the network cannot end a site for good.
-TlsEnd explain_failure(const ssl_st* ssl, Side side);
+TlsEnd explain_failure(const ssl_st* ssl, Side side, bool peer_verified);
 
 }  // namespace weft::net

@@ -134,6 +134,7 @@ void TlsServer::Impl::on_records(Peer& peer, ByteSpan frame) {
   if (!peer.session && !peer.tls->peer().empty()) {
     peer.session = SessionId{++last_session};
     sessions.emplace(peer.session->value, &peer);
+    next_expiry = std::min(next_expiry, expiry(peer));
     events.push_back(Connected{*peer.session, SiteId{peer.tls->peer()}});
   }
   while (std::optional<Bytes> message = peer.tls->next_message())

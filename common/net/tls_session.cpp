@@ -126,7 +126,7 @@ void TlsSession::Impl::handshake() {
     handshake_done = true;
     return verify_peer();
   }
-  if (SSL_get_error(ssl.get(), done) != SSL_ERROR_WANT_READ) end(explain_failure(ssl.get(), side));
+  if (SSL_get_error(ssl.get(), done) != SSL_ERROR_WANT_READ) end(explain_failure(ssl.get(), side, handshake_done));
 }
 
 // The chain, validity and purpose are verified by OpenSSL; here the protocol and the name.
@@ -171,7 +171,7 @@ bool TlsSession::Impl::take_plaintext(std::size_t count) {
     if (error == SSL_ERROR_ZERO_RETURN)
       end({side == Side::server ? "the site ended the session" : "the coordinator ended the session"});
     else
-      end(explain_failure(ssl.get(), side));
+      end(explain_failure(ssl.get(), side, handshake_done));
     return false;
   }
   filled = 0;
@@ -223,7 +223,7 @@ void TlsSession::Impl::write(ByteSpan message) {
   bool done = SSL_write_ex(ssl.get(), first.data(), kMessageHeader + with_header, &written) == 1;
   const ByteSpan rest = message.subspan(with_header);
   if (done && !rest.empty()) done = SSL_write_ex(ssl.get(), rest.data(), rest.size(), &written) == 1;
-  if (!done) end(explain_failure(ssl.get(), side));
+  if (!done) end(explain_failure(ssl.get(), side, handshake_done));
 }
 
 void TlsSession::Impl::end_and_tell(TlsEnd reason) {

@@ -21,6 +21,9 @@ TestPki make_pki() {
   for (const char* site : {"alpha", "beta"}) crypto::issue(pki.folder, {.name = site});
   crypto::issue(pki.folder, {.name = "gamma-p256", .key_type = KeyType::p256});
   crypto::issue(pki.folder, {.name = "expired", .valid_days = 1, .issued_at = today - 2 * day});
+  crypto::issue(
+      pki.folder,
+      {.name = "expired-coordinator", .role = Role::coordinator, .valid_days = 1, .issued_at = today - 2 * day});
   crypto::issue(pki.folder, {.name = "early", .issued_at = today + 2 * day});
   crypto::init_ca(pki.other_folder, {.key_type = KeyType::p256});
   crypto::issue(pki.other_folder, {.name = "coordinator", .role = Role::coordinator});

@@ -17,8 +17,8 @@
 
 namespace weft::net {
 
-// Made once per process. "coordinator", "coordinator-p256", "alpha", "beta", "gamma-p256", "expired", "early" of one
-// CA; "coordinator" and "alpha" of another, whose CA bears the same name.
+// Made once per process. "coordinator", "coordinator-p256", "alpha", "beta", "gamma-p256", "expired",
+// "expired-coordinator", "early" of one CA; "coordinator" and "alpha" of another, whose CA bears the same name.
 struct TestPki {
   std::filesystem::path folder, other_folder;
   crypto::CredentialFiles files(const std::string& name) const { return crypto::credential_files(folder, name); }
