@@ -52,12 +52,12 @@ void TlsClient::Impl::start() {
   up = lost = false;
   started = last_seen = clock.now();
   queue = std::make_shared<SendQueue>();
+  tls.emplace(context, TlsLimits{.max_message_bytes = options.max_message_bytes}, *pool, options.coordinator_name);
   link.emplace(zmq, LinkOptions{.kind = LinkOptions::Kind::dealer,
                                 .max_frame_bytes = max_frame_bytes(options.max_message_bytes),
                                 .heartbeat_interval = options.heartbeat_interval,
                                 .stall_timeout = options.peer_timeout});
   link->connect(options.endpoint);
-  tls.emplace(context, TlsLimits{.max_message_bytes = options.max_message_bytes}, *pool, options.coordinator_name);
   flush();
 }
 
@@ -125,6 +125,7 @@ std::optional<ClientEvent> TlsClient::Impl::pop() {
 }
 
 TlsClient::TlsClient(const TlsClientOptions& options) {
+  require_endpoint(options.endpoint);
   crypto::check_credentials(options.credentials, crypto::Role::site);
   impl_ = std::make_unique<Impl>(options);
 }

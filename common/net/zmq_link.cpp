@@ -58,12 +58,17 @@ zmq::message_t to_message(std::unique_ptr<Sending> sending) {
   }
 }
 
-void require_tcp(const std::string& endpoint) {
-  if (endpoint.rfind("tcp://", 0) != 0 || endpoint.rfind(':') <= 5)
-    throw ConfigError("network endpoint " + endpoint + ": expected tcp://HOST:PORT");
-}
-
 }  // namespace
+
+void require_endpoint(const std::string& endpoint) {
+  const std::string_view scheme = "tcp://";
+  const std::size_t colon = endpoint.rfind(':');
+  const bool shaped = endpoint.rfind(scheme, 0) == 0 && colon != std::string::npos && colon > scheme.size();
+  const std::string port = shaped ? endpoint.substr(colon + 1) : "";
+  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  if (port != "*" && (!digits || std::stoi(port) > 65'535))
+    throw ConfigError("network endpoint " + endpoint + ": expected tcp://HOST:PORT, for example tcp://10.0.0.7:7733");
+}
 
 Wakeup::Wakeup() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
   if (fd_ < 0) throw Failure(std::string("cannot make an event descriptor: ") + std::strerror(errno));
@@ -134,7 +139,7 @@ ZmqLink::~ZmqLink() {
 }
 
 std::string ZmqLink::bind(const std::string& endpoint) {
-  require_tcp(endpoint);
+  require_endpoint(endpoint);
   try {
     impl_->socket.bind(endpoint);
   } catch (const zmq::error_t& error) {
@@ -144,7 +149,7 @@ std::string ZmqLink::bind(const std::string& endpoint) {
 }
 
 void ZmqLink::connect(const std::string& endpoint) {
-  require_tcp(endpoint);
+  require_endpoint(endpoint);
   try {
     impl_->socket.connect(endpoint);
   } catch (const zmq::error_t& error) {

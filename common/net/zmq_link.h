@@ -28,7 +28,7 @@ class Wakeup {
   std::atomic<bool> woken_{false};
 };
 
-// What a receiver has not taken yet, and where its buffers go afterwards. Shared with ZeroMQ's own thread.
+// What a peer has not taken yet. Shared with ZeroMQ's own thread.
 struct SendQueue {
   std::atomic<std::size_t> bytes{0};
 };
@@ -95,6 +95,9 @@ class ZmqLink {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// ConfigError unless it reads tcp://HOST:PORT. A port of 0 or * is for bind() only.
+void require_endpoint(const std::string& endpoint);
 
 // ZMTP 3.0: one flag byte and a length of one byte, or of eight for frames over 255 bytes.
 constexpr std::uint64_t framed_bytes(std::size_t frame) { return frame + (frame > 255 ? 9 : 2); }

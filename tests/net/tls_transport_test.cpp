@@ -233,7 +233,8 @@ TEST_F(TlsTransportTest, BadOptionsAreConfigErrorsWithPlaceAndRemedy) {
   for (const char* endpoint : {"127.0.0.1:7733", "ipc:///tmp/x", "tcp://127.0.0.1:notaport", "tcp://127.0.0.1"}) {
     TlsServerOptions malformed = server_options();
     malformed.endpoint = endpoint;
-    EXPECT_NE(config_error([&] { TlsServer server(malformed); }).find(endpoint), std::string::npos) << endpoint;
+    EXPECT_NE(config_error([&] { TlsServer server(malformed); }).find(endpoint), std::string::npos);
+    EXPECT_NE(config_error([&] { TlsClient client(client_options(endpoint)); }).find(endpoint), std::string::npos);
   }
   TlsServerOptions wrong_role = server_options();
   wrong_role.credentials = test_pki().files("alpha");
