@@ -1,0 +1,34 @@
+// Scores of an adapter on a data set. Batches are packed by length to a token budget; the sums run over the examples
+// in their own order, in double.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+
+#include "common/data/encode.h"
+#include "common/fl/local_trainer.h"
+#include "common/models/classifier.h"
+#include "common/train/confusion_matrix.h"
+#include "common/train/sequence_classification.h"
+
+namespace weft::train {
+
+struct Score {
+  double loss = 0;  // mean over the examples
+  ConfusionMatrix confusion;
+  std::uint64_t examples = 0, tokens = 0;
+  double seconds = 0;
+};
+
+struct EvaluatorOptions {
+  at::Device device = at::kCPU;
+  int threads = 1;
+  std::uint64_t batch_tokens = 4096;
+};
+
+// No gradients, no dropout. Throws fl::Cancelled when `stop` is asked to.
+Score evaluate(const models::SequenceClassifier& model, const SequenceClassification& task, const StateDict& adapter,
+               const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress = {},
+               std::stop_token stop = {});
+
+}  // namespace weft::train

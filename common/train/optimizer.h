@@ -1,0 +1,33 @@
+// Steps over the trainable leaves. State starts fresh with each object: a round gets a new one, so nothing of one
+// round's moments reaches the next.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string_view>
+
+#include "common/nn/trainable.h"
+#include "common/train/train_config.h"
+
+namespace weft::train {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  // One step with the gradients of the leaves.
+  virtual void step(double learning_rate) = 0;
+};
+
+// `params` must outlive the optimizer and have gradients.
+// AdamW: Loshchilov and Hutter 2019, "Decoupled weight decay regularization", arXiv:1711.05101; equal to
+// torch.optim.AdamW. SGD: without momentum, weight decay added to the gradient; equal to torch.optim.SGD.
+std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Trainable& params);
+
+// All but biases and norms, by name, as transformers' Trainer does.
+bool decays(std::string_view name);
+
+// Scales params.grad() so that its L2 norm is at most max_norm (0: leaves it) and returns the norm that it had; equal
+// to torch.nn.utils.clip_grad_norm_.
+double clip_gradient(nn::Trainable& params, double max_norm);
+
+}  // namespace weft::train
