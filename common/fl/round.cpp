@@ -1,0 +1,179 @@
+// The machine: one stage at a time, each followed by what the history says.
+#include "common/fl/round.h"
+
+#include <algorithm>
+
+#include "common/base/result.h"
+#include "common/fl/sampling.h"
+
+namespace weft::fl {
+namespace {
+
+constexpr const char* kValidation = "validation";
+constexpr const char* kTest = "test";
+
+std::vector<SiteId> in_order(std::vector<SiteId> sites) {
+  std::sort(sites.begin(), sites.end());
+  sites.erase(std::unique(sites.begin(), sites.end()), sites.end());
+  return sites;
+}
+
+void append(std::vector<SiteScore>& to, const std::vector<SiteScore>& scores) {
+  to.insert(to.end(), scores.begin(), scores.end());
+}
+
+// What the rounds decide by. A version's other scores come after its last round and are asked for again.
+History of_rounds(History history) {
+  std::erase_if(history.scores, [&](const SiteScore& score) {
+    return score.version >= history.committed || score.split != kValidation;
+  });
+  return history;
+}
+
+}  // namespace
+
+RoundMachine::RoundMachine(const RoundsConfig& config, std::vector<SiteId> sites, const Rng& rng, History history)
+    : config_(config), sites_(in_order(std::move(sites))), rng_(rng), history_(of_rounds(std::move(history))) {
+  WEFT_CHECK(!sites_.empty(), "a run of no sites");
+}
+
+std::vector<RoundAction> RoundMachine::start(TimePoint now) {
+  WEFT_CHECK(phase_ == Phase::idle, "start() is called once");
+  Actions actions;
+  go_on(actions);
+  settle(now, actions);
+  return actions;
+}
+
+std::vector<RoundAction> RoundMachine::on(const RoundEvent& event, TimePoint now) {
+  Actions actions;
+  std::visit([&](const auto& each) { handle(each, actions); }, event);
+  settle(now, actions);
+  return actions;
+}
+
+void RoundMachine::handle(const SiteReady& event, Actions& actions) {
+  if (!listed(event.site)) return;
+  ready_.insert(event.site);
+  ask(event.site, actions);
+}
+
+void RoundMachine::handle(const SiteGone& event, Actions&) { ready_.erase(event.site); }
+
+void RoundMachine::handle(const Scored& event, Actions&) {
+  if (stage_) stage_->take(event.score);
+}
+
+void RoundMachine::handle(const UpdateAdmitted& event, Actions&) {
+  if (stage_) stage_->settle(event.site, event.round, Stage::Update::admitted);
+}
+
+void RoundMachine::handle(const UpdateRefused& event, Actions&) {
+  if (stage_) stage_->settle(event.site, event.round, Stage::Update::refused);
+}
+
+void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
+  if (phase_ != Phase::committing || event.round != history_.committed + 1) return;
+  history_.committed = event.round;
+  append(history_.scores, pending_);
+  go_on(actions);
+}
+
+void RoundMachine::settle(TimePoint now, Actions& actions) {
+  while (stage_) {
+    stage_->observe(ready_, now);
+    if (!stage_->done()) return;
+    close(actions);
+  }
+}
+
+// What comes after the committed rounds.
+void RoundMachine::go_on(Actions& actions) {
+  if (stop_reason().empty()) return begin_round(actions);
+  begin(Phase::last, {.version = version(), .split = kValidation, .deadline = config_.deadline}, sites_, actions);
+}
+
+void RoundMachine::begin_round(Actions& actions) {
+  const std::uint32_t round = version() + 1;
+  const std::vector<SiteId> cohort = draw_cohort(sites_, config_.fraction, rng_, round);
+  actions.emplace_back(BeginRound{.round = round, .cohort = cohort});
+  begin(Phase::round,
+        {.round = round,
+         .version = version(),
+         .split = kValidation,
+         .quorum = quorum_size(config_.quorum, cohort.size()),
+         .deadline = config_.deadline},
+        cohort, actions);
+}
+
+void RoundMachine::begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions) {
+  phase_ = phase;
+  stage_.emplace(std::move(task), members);
+  for (const SiteId& site : ready_) ask(site, actions);
+}
+
+void RoundMachine::close(Actions& actions) {
+  const Stage stage = std::move(*stage_);
+  stage_.reset();
+  if (phase_ == Phase::round) {
+    phase_ = Phase::committing;
+    pending_ = stage.scores();
+    actions.emplace_back(CommitRound{.round = stage.task().round, .counted = stage.admitted(), .scores = pending_});
+  } else if (phase_ == Phase::last) {
+    pending_ = stage.scores();
+    std::vector<SiteScore> all = history_.scores;
+    append(all, pending_);
+    const std::uint32_t best = best_version(all).value_or(version());
+    begin(Phase::best, {.version = best, .split = kTest, .deadline = config_.deadline}, sites_, actions);
+  } else {
+    phase_ = Phase::finished;
+    append(pending_, stage.scores());
+    actions.emplace_back(FinishRun{.best_version = stage.task().version, .reason = stop_reason(), .scores = pending_});
+  }
+}
+
+void RoundMachine::ask(const SiteId& site, Actions& actions) const {
+  if (!stage_) return;
+  const StageTask& task = stage_->task();
+  Ask ask{.site = site, .version = task.version};
+  if (stage_->lacks_score(site)) ask.evaluate.push_back(task.split);
+  if (stage_->lacks_update(site)) {
+    ask.round = task.round;
+    ask.train = true;
+  }
+  if (ask.train || !ask.evaluate.empty()) actions.emplace_back(std::move(ask));
+}
+
+std::string RoundMachine::stop_reason() const {
+  if (version() >= config_.count) return "all rounds are done";
+  if (config_.patience == 0 || versions_since_best(history_.scores) < config_.patience) return "";
+  return "no better validation accuracy for " + std::to_string(config_.patience) +
+         (config_.patience == 1 ? " round" : " rounds");
+}
+
+bool RoundMachine::listed(const SiteId& site) const { return std::binary_search(sites_.begin(), sites_.end(), site); }
+
+TimePoint RoundMachine::wake_at() const { return stage_ ? stage_->wake_at() : TimePoint::max(); }
+
+std::optional<WaitingFor> RoundMachine::waiting() const {
+  if (!stage_) return std::nullopt;
+  WaitingFor waiting{.sites = stage_->missing(), .until = stage_->wake_at()};
+  const auto trains = [&](const SiteId& site) { return stage_->lacks_update(site); };
+  if (!stage_->clock_runs()) {
+    waiting.what = "sites to join";
+    std::erase_if(waiting.sites, [&](const SiteId& site) { return ready_.contains(site); });
+  } else if (std::any_of(waiting.sites.begin(), waiting.sites.end(), trains)) {
+    waiting.what = "an update";
+  } else {
+    waiting.what = stage_->task().split == kTest ? "a test score" : "a validation score";
+  }
+  return waiting;
+}
+
+std::uint32_t RoundMachine::round() const { return phase_ == Phase::round ? stage_->task().round : 0; }
+
+bool RoundMachine::wants_update(const SiteId& site, std::uint32_t round) const {
+  return round != 0 && round == this->round() && stage_->lacks_update(site);
+}
+
+}  // namespace weft::fl

@@ -1,0 +1,65 @@
+// A part of RoundMachine: what one group of sites is asked at one time, what of it came, and when that is enough.
+// A round is a stage with an update to send and a score of the version it starts from; the two stages after the last
+// round ask for a score alone.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/fl/score.h"
+
+namespace weft::fl {
+
+struct StageTask {
+  std::uint32_t round = 0;    // 0: nothing to train
+  std::uint32_t version = 0;  // to score, and to start from
+  std::string split;
+  std::size_t quorum = 1;  // updates that are needed, or scores when nothing is trained
+  Milliseconds deadline{};
+};
+
+class Stage {
+ public:
+  enum class Update { none, admitted, refused };
+
+  Stage(StageTask task, const std::vector<SiteId>& members);
+  const StageTask& task() const { return task_; }
+  bool lacks_score(const SiteId& site) const;
+  bool lacks_update(const SiteId& site) const;
+
+  // What was not asked for, or is already there, changes nothing.
+  void take(const SiteScore& score);
+  void settle(const SiteId& site, std::uint32_t round, Update update);
+  // Starts the deadline's clock when a quorum stands: is ready now or was heard of. It never stops again.
+  void observe(const std::set<SiteId>& ready, TimePoint now);
+
+  // All members are through, or the deadline has passed and the quorum is there.
+  bool done() const;
+  bool clock_runs() const { return until_.has_value(); }
+  TimePoint wake_at() const;              // the deadline, unless it has passed or its clock stands
+  std::vector<SiteId> admitted() const;   // ascending
+  std::vector<SiteId> missing() const;    // not through; ascending
+  std::vector<SiteScore> scores() const;  // by site
+
+ private:
+  struct Member {
+    std::optional<SiteScore> score;
+    Update update = Update::none;
+  };
+  bool trains() const { return task_.round != 0; }
+  bool through(const Member& member) const;
+  std::size_t count(Update update) const;
+  bool enough() const;
+
+  StageTask task_;
+  std::map<SiteId, Member> members_;
+  std::optional<TimePoint> until_;
+  bool late_ = false;
+};
+
+}  // namespace weft::fl
