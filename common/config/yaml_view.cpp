@@ -20,7 +20,7 @@ std::string describe(const Node& node) {
     case Node::Kind::null:
       return "nothing";
     case Node::Kind::list:
-      return "a list";
+      return node.list.empty() ? "an empty list" : "a list";
     case Node::Kind::map:
       return "a map";
     case Node::Kind::scalar:
@@ -324,6 +324,20 @@ std::optional<std::filesystem::path> YamlView::path_if_set(const std::string& ke
   const auto resolved = resolve(*node);
   node->absolute_path = resolved.string();
   return resolved;
+}
+
+std::vector<std::filesystem::path> YamlView::paths(const std::string& key) const {
+  const auto node = ask(*node_, key);
+  if (!node) missing(*node_, key, "a path, or a list of paths");
+  std::vector<std::shared_ptr<Node>> items{node};
+  if (node->kind == Node::Kind::list) items = node->list;
+  if (items.empty()) wrong(*node, "a path, or a list of paths");
+  std::vector<std::filesystem::path> found;
+  for (const auto& item : items) {
+    found.push_back(resolve(*item));
+    item->absolute_path = found.back().string();
+  }
+  return found;
 }
 
 void YamlView::fail(const std::string& key, const std::string& problem) const {

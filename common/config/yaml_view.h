@@ -37,10 +37,10 @@ class YamlView {
                         const std::filesystem::path& base_folder = {});
 
   bool has(const std::string& key) const;
-  YamlView child(const std::string& key) const;           // map; ConfigError when absent or not a map
-  YamlView child_or_empty(const std::string& key) const;  // an absent map reads as an empty one
+  YamlView child(const std::string& key) const;                  // map; ConfigError when absent or not a map
+  YamlView child_or_empty(const std::string& key) const;         // an absent map reads as an empty one
   std::vector<YamlView> children(const std::string& key) const;  // list of maps; ConfigError when absent
-  std::vector<std::string> keys() const;                  // of a map whose keys are data; marks all as asked for
+  std::vector<std::string> keys() const;                         // of a map whose keys are data; marks all as asked for
 
   // Without a default the key is required.
   std::string text(const std::string& key) const;
@@ -55,9 +55,11 @@ class YamlView {
   std::vector<double> numbers(const std::string& key, std::optional<std::vector<double>> fallback = {}) const;
   // "90s", "15 min", "2h", "250ms".
   std::int64_t milliseconds(const std::string& key, std::optional<std::int64_t> fallback = {}) const;
-  // Relative paths are relative to the folder of the file that names them; "~" is the home folder.
+  // Relative paths are relative to the folder of the file that names them, those of an override to the current folder;
+  // "~" is the home folder.
   std::filesystem::path path(const std::string& key) const;
   std::optional<std::filesystem::path> path_if_set(const std::string& key) const;
+  std::vector<std::filesystem::path> paths(const std::string& key) const;  // one path, or a list of them
 
   // A ConfigError for `key` of this map with file and line, for checks that the caller makes.
   [[noreturn]] void fail(const std::string& key, const std::string& problem) const;

@@ -237,6 +237,16 @@ TEST(YamlViewTest, PathsAreRelativeToTheirFile) {
   EXPECT_THAT(error_of([&] { view.path("none"); }), HasSubstr("none: missing, expected a path"));
 }
 
+TEST(YamlViewTest, PathsTakesOneOrMany) {
+  const auto view = YamlView::parse("one: a\nmany: [a, /b]\nbad: {a: 1}\nempty: []\n", "run.yaml", "/base");
+  EXPECT_THAT(view.paths("one"), ElementsAre("/base/a"));
+  EXPECT_THAT(view.paths("many"), ElementsAre("/base/a", "/b"));
+  EXPECT_THAT(error_of([&] { view.paths("bad"); }), HasSubstr("bad: got a map"));
+  EXPECT_THAT(error_of([&] { view.paths("empty"); }), HasSubstr("empty: got an empty list"));
+  EXPECT_THAT(error_of([&] { view.paths("none"); }), HasSubstr("none: missing, expected a path, or a list of paths"));
+  EXPECT_EQ(view.dump({"many"}), "many: [/base/a, /b]\n");
+}
+
 TEST(YamlDumpTest, IsCanonicalAndReadsBackTheSame) {
   const std::string text =
       "b:   1.0e-3   # comment\n'a': \"plain\"\nt: \"true\"\nn: \"12\"\nm: {x: [1, 'a b', []], e: {}, z: ~}\n"
