@@ -24,8 +24,8 @@
 namespace weft::wire {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
-inline constexpr std::size_t kChunkBytes = 1 << 20;    // data bytes in one Chunk
-inline constexpr std::size_t kWindowBytes = 4 << 20;   // un-acknowledged bytes in flight in either direction
+inline constexpr std::size_t kChunkBytes = 1 << 20;       // data bytes in one Chunk
+inline constexpr std::size_t kWindowBytes = 4 << 20;      // un-acknowledged bytes in flight in either direction
 inline constexpr std::size_t kMaxMessageBytes = 2 << 20;  // no encoded message is larger
 
 // W: reveals program version only; identity comes from the certificate.
@@ -48,7 +48,7 @@ struct Refused {
 // W: reveals base model digest and the number of examples in each split.
 struct Ready {
   std::string base_digest;
-  std::string manifest_digest;  // of the adapter the site would train
+  std::string manifest_digest;                    // of the adapter the site would train
   std::map<std::string, std::uint64_t> examples;  // "train", "validation", "test"
 };
 // C: what to do with the adapter of `version`. The newest Work replaces an unfinished one.

@@ -1,0 +1,91 @@
+// Sending and receiving one payload in chunks.
+#include "common/wire/transfer.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+namespace weft::wire {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "a payload is the little-endian buffer itself");
+
+std::uint32_t crc_of(ByteSpan data) { return static_cast<std::uint32_t>(::crc32_z(0, data.data(), data.size())); }
+
+std::string at(std::uint64_t offset) { return "at byte " + std::to_string(offset); }
+
+}  // namespace
+
+Bytes payload_of(const StateDict& state) {
+  const ByteSpan bytes = bytes_of(std::span<const float>(state.values));
+  return {bytes.begin(), bytes.end()};
+}
+
+Result<StateDict> state_from_payload(ByteSpan payload, std::shared_ptr<const Manifest> manifest) {
+  const std::size_t expected = manifest->total() * sizeof(float);
+  if (payload.size() != expected)
+    return Error{"payload has " + std::to_string(payload.size()) + " bytes, expected " + std::to_string(expected) +
+                 " by the adapter's manifest"};
+  StateDict state = StateDict::zeros(std::move(manifest));
+  if (expected > 0) std::memcpy(state.values.data(), payload.data(), expected);
+  return state;
+}
+
+ChunkSender::ChunkSender(std::shared_ptr<const Bytes> payload, std::string digest, std::uint64_t offset)
+    : payload_(std::move(payload)), digest_(std::move(digest)), sent_(offset), acknowledged_(offset) {
+  WEFT_CHECK(offset <= payload_->size(), "an offset from a peer must be checked before it is used");
+}
+
+std::optional<Chunk> ChunkSender::next() {
+  const std::size_t size = std::min<std::size_t>(kChunkBytes, payload_->size() - sent_);
+  if (size == 0 || sent_ + size - acknowledged_ > kWindowBytes) return std::nullopt;
+  const ByteSpan data = ByteSpan(*payload_).subspan(sent_, size);
+  Chunk chunk{.digest = digest_, .offset = sent_, .crc32 = crc_of(data), .data = {data.begin(), data.end()}};
+  sent_ += size;
+  return chunk;
+}
+
+Status ChunkSender::on(const Ack& ack) {
+  if (ack.digest != digest_) return Ok{};
+  if (ack.offset < acknowledged_ || ack.offset > sent_)
+    return Error{"acknowledgement " + at(ack.offset) + ", expected " + std::to_string(acknowledged_) + " to " +
+                 std::to_string(sent_)};
+  acknowledged_ = ack.offset;
+  return Ok{};
+}
+
+bool ChunkSender::done() const { return acknowledged_ == payload_->size(); }
+
+ChunkReceiver::ChunkReceiver(std::string digest, std::uint64_t bytes) : digest_(std::move(digest)), bytes_(bytes) {
+  WEFT_CHECK(bytes > 0, "a payload has at least one byte");
+}
+
+Result<Ack> ChunkReceiver::on(const Chunk& chunk) {
+  if (chunk.digest != digest_) return Error{"chunk of payload " + chunk.digest + ", expected " + digest_};
+  const std::uint64_t here = data_.size();
+  if (chunk.data.size() > bytes_ || chunk.offset > bytes_ - chunk.data.size())
+    return Error{"chunk " + at(chunk.offset) + " of " + std::to_string(chunk.data.size()) +
+                 " bytes goes beyond the end, " + std::to_string(bytes_)};
+  if (chunk.offset > here) return Error{"chunk " + at(chunk.offset) + " leaves a gap; expected " + at(here)};
+  if (crc_of(chunk.data) != chunk.crc32) return Error{"chunk " + at(chunk.offset) + " does not fit its checksum"};
+  const std::uint64_t end = chunk.offset + chunk.data.size();
+  if (end > here) {
+    if (end > data_.capacity()) data_.reserve(std::min<std::uint64_t>(bytes_, std::max<std::uint64_t>(end, 2 * here)));
+    const ByteSpan fresh = ByteSpan(chunk.data).subspan(here - chunk.offset);
+    data_.insert(data_.end(), fresh.begin(), fresh.end());
+    hash_.update(fresh);
+    if (complete()) {
+      const std::string got = hash_.hex();
+      if (got != digest_) {
+        data_.clear();
+        hash_ = Sha256();
+        return Error{"payload has digest " + got + ", expected " + digest_};
+      }
+    }
+  }
+  return Ack{.digest = digest_, .offset = data_.size()};
+}
+
+}  // namespace weft::wire
