@@ -1,0 +1,56 @@
+// Plays a RoundMachine by hand, one line of text an action, so that a test reads as a script.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "common/fl/round.h"
+
+namespace weft::fl {
+
+// "begin 1: a b", "ask a: train 1 from 0, score validation", "commit 1: a b; scores a b",
+// "finish: best 1, all rounds are done; scores a b a b".
+std::string text(const RoundAction& action);
+std::string names(const std::vector<SiteId>& sites);
+std::vector<SiteId> sites_named(const std::string& letters);  // "abc": a, b and c
+
+// A site without examples when `examples` is 0.
+SiteScore score_of(const std::string& site, std::uint32_t version, double accuracy = 0.5,
+                   const std::string& split = "validation", std::uint64_t examples = 10);
+
+class Script {
+ public:
+  using Lines = std::vector<std::string>;
+  Script(const RoundsConfig& config, const std::string& letters, History history = {}, std::uint64_t seed = 1);
+
+  Lines start() { return take(machine.start(now)); }
+  Lines ready(const std::string& site) { return on(SiteReady{{site}}); }
+  Lines gone(const std::string& site) { return on(SiteGone{{site}}); }
+  Lines score(const std::string& site, std::uint32_t version, double accuracy = 0.5,
+              const std::string& split = "validation", std::uint64_t examples = 10) {
+    return on(Scored{score_of(site, version, accuracy, split, examples)});
+  }
+  Lines admit(const std::string& site, std::uint32_t round) { return on(UpdateAdmitted{{site}, round}); }
+  Lines refuse(const std::string& site, std::uint32_t round) { return on(UpdateRefused{{site}, round}); }
+  Lines durable(std::uint32_t round) { return on(RoundDurable{round}); }
+  Lines tick(Milliseconds later) {
+    now += later;
+    return on(Tick{});
+  }
+  // Score of version round-1, then the update.
+  Lines through(const std::string& site, std::uint32_t round, double accuracy = 0.5);
+  std::string waiting() const;  // "an update from a b until 60000", "nothing"
+
+  RoundMachine machine;
+  TimePoint now{};
+
+ private:
+  Lines on(const RoundEvent& event) { return take(machine.on(event, now)); }
+  static Lines take(const std::vector<RoundAction>& actions);
+};
+
+// Does all that is asked at once and in order until the run is finished, with `accuracy(version)` at every site;
+// returns every action. All sites come after start().
+std::vector<std::string> play_out(RoundMachine machine, const std::vector<SiteId>& sites,
+                                  double (*accuracy)(std::uint32_t version));
+
+}  // namespace weft::fl
