@@ -1,0 +1,211 @@
+// Training alone and pooled beside the federated result, and scoring them all alike.
+#include "cli/comparison.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "common/train/evaluator.h"
+#include "common/train/plain_training.h"
+
+namespace weft::cli {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using Task = std::function<void(std::stop_token)>;
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+// Tasks in their order on `lanes` threads. The first exception stops the others and is thrown.
+void run_all(const std::vector<Task>& tasks, std::size_t lanes, std::stop_token stop) {
+  std::atomic<std::size_t> next = 0;
+  std::stop_source halt;
+  const std::stop_callback pass_on(stop, [&] { halt.request_stop(); });
+  std::exception_ptr first;
+  std::mutex mutex;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t lane = 0; lane < std::min(lanes, tasks.size()); ++lane) {
+      threads.emplace_back([&] {
+        for (std::size_t i = next++; i < tasks.size() && !halt.stop_requested(); i = next++) {
+          try {
+            tasks[i](halt.get_token());
+          } catch (...) {
+            const std::lock_guard lock(mutex);
+            if (!first) first = std::current_exception();
+            halt.request_stop();
+          }
+        }
+      });
+    }
+  }
+  if (stop.stop_requested()) throw Failure("the comparison was stopped");
+  if (first) std::rethrow_exception(first);
+}
+
+void append(data::EncodedDataset& all, const data::EncodedDataset& part) {
+  const std::int64_t shift = all.starts.back();
+  all.ids.insert(all.ids.end(), part.ids.begin(), part.ids.end());
+  all.type_ids.insert(all.type_ids.end(), part.type_ids.begin(), part.type_ids.end());
+  for (std::size_t i = 0; i < part.size(); ++i) all.starts.push_back(part.starts[i + 1] + shift);
+  all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
+  all.truncated += part.truncated;
+}
+
+train::EncodedSplits pool(const std::vector<ComparedSite>& sites) {
+  train::EncodedSplits all;
+  for (const ComparedSite& site : sites) {
+    append(all.train, site.data->train);
+    append(all.validation, site.data->validation);
+  }
+  return all;
+}
+
+// One adapter of the comparison.
+struct Entry {
+  std::string name;
+  StateDict adapter;
+};
+
+class Comparer {
+ public:
+  Comparer(const ComparisonJob& job, const Say& say)
+      : job_(job), say_(say), task_(job.settings->labels.size()), pooled_(pool(job.sites)) {
+    const auto sites = job.sites.size();
+    result_.steps_alone = job.settings->rounds.count * job.settings->train.local_steps;
+    result_.steps_pooled = result_.steps_alone * sites;
+    for (const ComparedSite& site : job.sites) {
+      result_.sites.push_back(site.name);
+      result_.test_examples.push_back(site.data->test.size());
+    }
+  }
+
+  Comparison run(std::stop_token stop) {
+    const SteadyClock::time_point start = SteadyClock::now();
+    train_all(stop);
+    score_all(stop);
+    result_.seconds = seconds_since(start);
+    return std::move(result_);
+  }
+
+ private:
+  void say(const std::string& line) {
+    const std::lock_guard lock(mutex_);
+    if (say_) say_(line);
+  }
+
+  // The pooled job takes as long as all sites alone together; so half of the cores are its own, and the sites share
+  // the other half. Whoever is done first helps with what is left of the sites.
+  void train_all(std::stop_token stop) {
+    const int threads = std::max(1, job_.place.threads);
+    const std::size_t lanes =
+        std::clamp<std::size_t>(static_cast<std::size_t>(job_.cores / 2 / threads), 1, job_.sites.size());
+    const int pooled_threads = std::max(threads, job_.cores - static_cast<int>(lanes) * threads);
+    say("comparing with each of " + std::to_string(job_.sites.size()) + " sites alone for " +
+        std::to_string(result_.steps_alone) + " steps, and with all data pooled for " +
+        std::to_string(result_.steps_pooled));
+    entries_.resize(job_.sites.size() + 3);
+    entries_.front() = {"base", *job_.initial};
+    entries_[entries_.size() - 2] = {"federated", *job_.federated};
+    std::vector<Task> tasks{[&](std::stop_token token) {
+      entries_.back() = train("pooled", "pooled", pooled_, {result_.steps_pooled, pooled_threads}, token);
+    }};
+    for (std::size_t i = 0; i < job_.sites.size(); ++i) {
+      tasks.push_back([&, i, threads](std::stop_token token) {
+        const ComparedSite& site = job_.sites[i];
+        entries_[i + 1] = train(site.name + " alone", site.name, *site.data, {result_.steps_alone, threads}, token);
+      });
+    }
+    run_all(tasks, lanes + 1, stop);
+  }
+
+  struct Effort {
+    std::uint64_t steps = 0;
+    int threads = 1;
+  };
+  Entry train(const std::string& name, const std::string& streams, const train::EncodedSplits& data,
+              const Effort& effort, std::stop_token stop) {
+    std::uint64_t told = 0;
+    const auto progress = [&](const fl::TrainProgress& now) {
+      const std::uint64_t quarter = 4 * now.done / std::max<std::uint64_t>(1, now.total);
+      if (quarter == told || now.done == now.total) return;
+      told = quarter;
+      say(name + ": step " + std::to_string(now.done) + " of " + std::to_string(now.total));
+    };
+    const train::PlainResult trained = train::train_plainly({.model = job_.base->classifier.get(),
+                                                             .data = &data.train,
+                                                             .start = job_.initial,
+                                                             .config = job_.settings->train,
+                                                             .name = streams,
+                                                             .steps = effort.steps,
+                                                             .classes = task_.classes(),
+                                                             .seed = job_.settings->seed,
+                                                             .device = job_.place.device,
+                                                             .threads = effort.threads,
+                                                             .validation = &data.validation,
+                                                             .validate_every = effort.steps / rounds()},
+                                                            progress, stop);
+    say(name + ": " + std::to_string(effort.steps) + " steps in " + telemetry::fixed(trained.seconds, 1) +
+        " s, best validation accuracy " + telemetry::percent(trained.best_accuracy) + " after step " +
+        std::to_string(trained.adapter_step));
+    return {name, trained.adapter};
+  }
+
+  void score_all(std::stop_token stop) {
+    std::vector<Task> tasks;
+    result_.rows.resize(entries_.size());
+    for (std::size_t row = 0; row < entries_.size(); ++row) {
+      result_.rows[row] = {entries_[row].name, std::vector<double>(job_.sites.size(), std::nan("")), std::nan("")};
+      for (std::size_t site = 0; site < job_.sites.size(); ++site)
+        tasks.push_back([this, row, site](std::stop_token token) { score(row, site, token); });
+    }
+    run_all(tasks, static_cast<std::size_t>(std::max(1, job_.cores / std::max(1, job_.place.threads))), stop);
+    for (ComparisonRow& row : result_.rows) weigh(row);
+  }
+
+  void score(std::size_t row, std::size_t site, std::stop_token stop) {
+    const data::EncodedDataset& test = job_.sites[site].data->test;
+    if (test.size() == 0) return;
+    const train::Score score =
+        train::evaluate(*job_.base->classifier, task_, entries_[row].adapter, test,
+                        {.device = job_.place.device, .threads = job_.place.threads}, {}, std::move(stop));
+    result_.rows[row].accuracy[site] = score.confusion.accuracy();
+  }
+
+  void weigh(ComparisonRow& row) const {
+    double sum = 0, examples = 0;
+    for (std::size_t site = 0; site < row.accuracy.size(); ++site) {
+      if (result_.test_examples[site] == 0) continue;
+      sum += row.accuracy[site] * static_cast<double>(result_.test_examples[site]);
+      examples += static_cast<double>(result_.test_examples[site]);
+    }
+    if (examples > 0) row.overall = sum / examples;
+  }
+
+  std::uint64_t rounds() const { return job_.settings->rounds.count; }
+
+  const ComparisonJob& job_;
+  const Say& say_;
+  train::SequenceClassification task_;
+  train::EncodedSplits pooled_;  // without test data
+  std::vector<Entry> entries_;
+  Comparison result_;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+Comparison compare(const ComparisonJob& job, const Say& say, std::stop_token stop) {
+  WEFT_CHECK(job.settings != nullptr && job.base != nullptr && job.initial != nullptr && job.federated != nullptr &&
+                 !job.sites.empty(),
+             "a comparison needs settings, base, adapters and sites");
+  return Comparer(job, say).run(std::move(stop));
+}
+
+}  // namespace weft::cli
