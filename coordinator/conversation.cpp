@@ -1,0 +1,255 @@
+// What sites say, and what they are answered.
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/log.h"
+#include "common/fl/admission.h"
+#include "coordinator/state.h"
+
+namespace weft::coordinator {
+namespace {
+
+Error no(const std::string& what) { return {what}; }
+
+// Nullopt: these scores can be of that site.
+std::optional<std::string> implausible(const wire::Metrics& metrics, const Session& session) {
+  const auto examples = session.examples.find(metrics.split);
+  const std::uint64_t expected = examples == session.examples.end() ? 0 : examples->second;
+  if (metrics.examples != expected)
+    return "scores of " + std::to_string(metrics.examples) + " " + metrics.split + " examples, expected " +
+           std::to_string(expected) + " (as the site said when it joined)";
+  const auto accuracy = metrics.values.find("accuracy");
+  if (accuracy != metrics.values.end() && !(accuracy->second >= 0 && accuracy->second <= 1))
+    return "accuracy: got " + std::to_string(accuracy->second) + ", expected 0 to 1";
+  return std::nullopt;
+}
+
+}  // namespace
+
+void Coordinator::State::on(const net::Connected& event) {
+  if (Session* older = sessions.of(event.site)) {
+    const std::string reason = "replaced by a newer session of this site";
+    sessions.send(*older, wire::Refused{.reason = reason, .permanent = false});
+    const Session last = *older;
+    sessions.disconnect(last.id);
+    gone(last, reason);
+  }
+  sessions.add(event);
+}
+
+void Coordinator::State::on(const net::Disconnected& event) {
+  const Session* session = sessions.find(event.session);
+  if (session == nullptr) return;
+  const Session last = *session;
+  sessions.remove(event.session);
+  gone(last, event.reason);
+}
+
+// The session is no longer among the sessions.
+void Coordinator::State::gone(const Session& session, const std::string& reason) {
+  log::debug("session of site \"" + session.site.name + "\" ended: " + reason);
+  if (session.stage != Session::Stage::ready) return;
+  observer.on(telemetry::SiteLeft{session.site.name, reason});
+  const TimePoint now = clock.now();
+  send(uploads.away(session.site, now));
+  send(downloads.drop(session.site, now));
+  feed(machine.on(fl::SiteGone{session.site}, now));
+}
+
+void Coordinator::State::on(const net::Received& event) {
+  Session* session = sessions.find(event.session);
+  if (session == nullptr) return;  // it was ended while this was on its way
+  const Result<wire::Message> message = wire::decode(event.message);
+  const Status fine = message ? dispatch(*session, message.value()) : Status(message.error());
+  if (fine) return;
+  const Session last = *session;
+  const std::string reason = "broke the protocol: " + fine.error().message;
+  log::warn("site \"" + last.site.name + "\" " + reason);
+  record(last.site, machine.round(), reason);
+  sessions.disconnect(last.id);
+  gone(last, reason);
+}
+
+Status Coordinator::State::dispatch(Session& session, const wire::Message& message) {
+  const auto unexpected = [&] { return no(std::string(wire::name_of(message)) + " was not expected now"); };
+  return std::visit(
+      [&](const auto& each) -> Status {
+        using Kind = std::decay_t<decltype(each)>;
+        using Stage = Session::Stage;
+        if constexpr (requires { on(session, each); }) {
+          const Stage needed = std::is_same_v<Kind, wire::Hello>   ? Stage::connected
+                               : std::is_same_v<Kind, wire::Ready> ? Stage::welcomed
+                               : std::is_same_v<Kind, wire::Ping> || std::is_same_v<Kind, wire::Progress>
+                                   ? session.stage
+                                   : Stage::ready;
+          if (session.stage != needed) return unexpected();
+          return on(session, each);
+        } else {
+          return unexpected();
+        }
+      },
+      message);
+}
+
+Status Coordinator::State::on(Session& session, const wire::Hello& hello) {
+  const auto& listed = options.sites;
+  if (std::find(listed.begin(), listed.end(), session.site) == listed.end()) {
+    refuse_site(session, "site \"" + session.site.name + "\" is not listed in the run file (sites:)");
+    return Ok{};
+  }
+  if (hello.protocol != wire::kProtocolVersion) {
+    refuse_site(session, "protocol: got " + std::to_string(hello.protocol) + " (weft " + hello.weft_version +
+                             "), expected " + std::to_string(wire::kProtocolVersion) +
+                             "; install the coordinator's version of weft");
+    return Ok{};
+  }
+  session.stage = Session::Stage::welcomed;
+  sessions.send(session, wire::Welcome{.run = store.facts().run,
+                                       .run_id = store.facts().run_id,
+                                       .settings = options.settings,
+                                       .base_digest = store.facts().base_digest});
+  if (result) tell_end(session);
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
+  if (ready.base_digest != store.facts().base_digest) {
+    refuse_site(session, "base model digest: got " + ready.base_digest + ", expected " + store.facts().base_digest +
+                             "; give the site the same base model");
+    return Ok{};
+  }
+  if (ready.manifest_digest != store.facts().manifest_digest) {
+    refuse_site(session, "adapter manifest digest: got " + ready.manifest_digest + ", expected " +
+                             store.facts().manifest_digest + "; use the same version of weft and the same base model");
+    return Ok{};
+  }
+  session.stage = Session::Stage::ready;
+  session.examples = ready.examples;
+  observer.on(telemetry::SiteJoined{session.site.name, ready.examples});
+  if (!result) feed(machine.on(fl::SiteReady{session.site}, clock.now()));
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
+  if (session.work.adapter_digest.empty()) return no("Fetch was not expected now");
+  if (fetch.version != session.work.version) return Ok{};  // asked otherwise since
+  if (fetch.offset >= store.payload_bytes())
+    return no("Fetch from offset " + std::to_string(fetch.offset) + " of " + std::to_string(store.payload_bytes()));
+  send(downloads.fetch(session.site, store.payload(fetch.version), session.work.adapter_digest, fetch.offset,
+                       clock.now()));
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Ack& ack) {
+  const Result<std::vector<Outgoing>> out = downloads.ack(session.site, ack, clock.now());
+  if (!out) return out.error();
+  send(out.value());
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Metrics& metrics) {
+  if (const auto reason = implausible(metrics, session)) return no(*reason);
+  const auto& asked = session.work.evaluate;
+  if (metrics.version != session.work.version || std::find(asked.begin(), asked.end(), metrics.split) == asked.end())
+    return Ok{};  // asked otherwise since
+  observer.on(
+      telemetry::SiteScored{session.site.name, metrics.split, metrics.version, metrics.examples, metrics.values});
+  feed(machine.on(fl::Scored{{session.site, metrics.version, metrics.split, metrics.examples, metrics.values}},
+                  clock.now()));
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Progress& progress) {
+  observer.on(telemetry::SiteProgress{session.site.name, progress.stage, progress.done, progress.total,
+                                      progress.tokens_per_second});
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session&, const wire::Ping&) { return Ok{}; }
+
+Status Coordinator::State::on(Session& session, const wire::Offer& offer) {
+  const SiteId& site = session.site;
+  if (store.ledger().committed(site, offer.round, offer.digest)) {
+    sessions.send(session, wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "committed"});
+    return Ok{};
+  }
+  const UpdateRow* added = offer.round == machine.round() ? store.added(site) : nullptr;
+  if (added != nullptr && added->digest == offer.digest) {  // all is here; settled when the round is committed
+    sessions.send(session, wire::Resume{offer.digest, offer.bytes});
+    return Ok{};
+  }
+  if (!machine.wants_update(site, offer.round)) {
+    settle_late(site, offer);
+    return Ok{};
+  }
+  const auto examples = session.examples.find("train");
+  const fl::Expected expected{.round = machine.round(),
+                              .version = machine.version(),
+                              .bytes = store.payload_bytes(),
+                              .examples = examples == session.examples.end() ? 0 : examples->second};
+  const fl::Claim claim{offer.round, offer.version, offer.bytes, offer.examples};
+  if (const auto reason = fl::refusal(claim, expected, options.aggregation)) {
+    refuse_update(site, offer, *reason);
+    return Ok{};
+  }
+  send(uploads.offer(site, offer, clock.now()));
+  return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Chunk& chunk) {
+  Uploads::Outcome outcome = uploads.chunk(session.site, chunk, clock.now());
+  send(outcome.out);
+  if (outcome.done) admit(session.site, *outcome.done);
+  if (outcome.wrong)
+    refuse_update(session.site, *outcome.wrong, outcome.problem);
+  else if (!outcome.problem.empty())
+    return no(outcome.problem);
+  return Ok{};
+}
+
+void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
+  const wire::Offer& offer = done.offer;
+  if (!machine.wants_update(site, offer.round)) return settle_late(site, offer);
+  const std::span values(reinterpret_cast<const float*>(done.payload.data()), done.payload.size() / sizeof(float));
+  if (const auto reason = fl::refusal(values, options.aggregation)) return refuse_update(site, offer, *reason);
+  store.add({.site = site, .digest = offer.digest, .examples = offer.examples, .values = offer.values}, values);
+  observer.on(telemetry::UpdateAccepted{offer.round, site.name, offer.examples, offer.values});
+  feed(machine.on(fl::UpdateAdmitted{site, offer.round}, clock.now()));
+}
+
+void Coordinator::State::refuse_update(const SiteId& site, const wire::Offer& offer, const std::string& reason) {
+  log::warn("update of site \"" + site.name + "\" for round " + std::to_string(offer.round) + " is refused: " + reason);
+  record(site, offer.round, reason);
+  observer.on(telemetry::UpdateRefused{offer.round, site.name, reason});
+  sessions.send(site,
+                wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "refused", .reason = reason});
+  feed(machine.on(fl::UpdateRefused{site, offer.round}, clock.now()));
+}
+
+void Coordinator::State::settle_late(const SiteId& site, const wire::Offer& offer) {
+  const std::string reason =
+      "late: an update for round " + std::to_string(offer.round) + ", " +
+      (machine.round() == 0 ? "no round is open"
+                            : "open is round " + std::to_string(machine.round()) +
+                                  (machine.round() == offer.round ? ", which takes none of this site any more" : ""));
+  record(site, offer.round, reason);
+  sessions.send(site, wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "late", .reason = reason});
+}
+
+void Coordinator::State::refuse_site(Session& session, const std::string& reason) {
+  log::warn("site \"" + session.site.name + "\" is refused: " + reason);
+  record(session.site, 0, reason);
+  observer.on(telemetry::SiteLeft{session.site.name, "refused: " + reason});
+  sessions.send(session, wire::Refused{.reason = reason, .permanent = true});
+  sessions.disconnect(session.id);
+}
+
+void Coordinator::State::record(const SiteId& site, std::uint32_t round, const std::string& reason) {
+  store.ledger().refuse({store.utc_now(), round, site, reason});
+}
+
+void Coordinator::State::send(const std::vector<Outgoing>& messages) {
+  for (const Outgoing& each : messages) sessions.send(each.site, each.message);
+}
+
+}  // namespace weft::coordinator

@@ -1,0 +1,186 @@
+// The loop, and the round machine's actions made real.
+#include "coordinator/coordinator.h"
+
+#include <algorithm>
+
+#include "common/base/log.h"
+#include "coordinator/state.h"
+
+namespace weft::coordinator {
+namespace {
+
+constexpr Milliseconds kTellTime{2'000};         // for sites that are connected when the run ends
+constexpr Milliseconds kTellAfterCrash{30'000};  // for sites that come back to a coordinator that died at the end
+
+std::vector<std::string> names_of(const std::vector<SiteId>& sites) {
+  std::vector<std::string> names;
+  for (const SiteId& site : sites) names.push_back(site.name);
+  return names;
+}
+
+bool same(const std::optional<fl::WaitingFor>& a, const std::optional<fl::WaitingFor>& b) {
+  if (!a || !b) return !a && !b;
+  return a->what == b->what && a->sites == b->sites && a->until == b->until;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(CoordinatorOptions options, net::ServerTransport& transport, const Clock& clock,
+                         telemetry::RunObserver& observer)
+    : state_(std::make_unique<State>(std::move(options), transport, clock, observer)) {}
+Coordinator::~Coordinator() = default;
+CoordinatorResult Coordinator::run(std::stop_token stop) { return state_->run(stop); }
+
+Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time,
+                          telemetry::RunObserver& watcher)
+    : options(std::move(given)),
+      transport(server),
+      clock(time),
+      observer(watcher),
+      store(options, time),
+      machine(options.rounds, options.sites, Rng(options.seed), store.ledger().history()),
+      sessions(server, time),
+      uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout),
+      downloads(download_places(store.payload_bytes()), options.stall_timeout),
+      round_began(time.now()) {}
+
+CoordinatorResult Coordinator::State::run(const std::stop_token& stop) {
+  const std::stop_callback wake(stop, [this] { transport.wake(); });
+  if (!store.ledger().end()) {
+    feed(machine.start(clock.now()));
+  } else {
+    if (!store.ledger().sites_told()) untold.insert(options.sites.begin(), options.sites.end());
+    conclude();
+  }
+  while (!over()) {
+    if (stop.stop_requested()) return {.finished = false, .reason = "stopped; --resume goes on"};
+    show_waiting();
+    if (const std::optional<net::ServerEvent> event = transport.receive(deadline()))
+      std::visit([this](const auto& each) { on(each); }, *event);
+    tick();
+  }
+  store.ledger().told_sites();
+  return *result;
+}
+
+TimePoint Coordinator::State::deadline() const {
+  return std::min({machine.wake_at(), uploads.wake_at(), downloads.wake_at(), sessions.ping_due(), told_by});
+}
+
+void Coordinator::State::tick() {
+  const TimePoint now = clock.now();
+  if (now >= machine.wake_at()) feed(machine.on(fl::Tick{}, now));
+  send(uploads.tick(now));
+  send(downloads.tick(now));
+  sessions.ping();
+}
+
+bool Coordinator::State::over() const {
+  return result && ((untold.empty() && sessions.all().empty()) || clock.now() >= told_by);
+}
+
+void Coordinator::State::show_waiting() {
+  std::optional<fl::WaitingFor> next = machine.waiting();
+  if (same(next, waiting)) return;
+  waiting = std::move(next);
+  if (!waiting) return;
+  telemetry::Waiting shown{.sites = names_of(waiting->sites), .what = waiting->what};
+  if (waiting->until != TimePoint::max())
+    shown.seconds_left = std::chrono::duration<double>(waiting->until - clock.now()).count();
+  observer.on(shown);
+}
+
+void Coordinator::State::feed(std::vector<fl::RoundAction> actions) {
+  std::deque<fl::RoundAction> todo(actions.begin(), actions.end());
+  while (!todo.empty()) {
+    const fl::RoundAction action = std::move(todo.front());
+    todo.pop_front();
+    const auto more = std::visit([this](const auto& each) { return perform(each); }, action);
+    todo.insert(todo.end(), more.begin(), more.end());
+  }
+}
+
+std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
+  cohort = begin.cohort;
+  round_began = clock.now();
+  observer.on(
+      telemetry::RoundStarted{.round = begin.round, .of = options.rounds.count, .cohort = names_of(begin.cohort)});
+  return {};
+}
+
+std::vector<fl::RoundAction> Coordinator::State::perform(const fl::Ask& ask) {
+  Session* session = sessions.of(ask.site);
+  if (session == nullptr || session->stage != Session::Stage::ready) return {};
+  const std::string before = session->work.adapter_digest;
+  session->work = {.round = ask.round,
+                   .version = ask.version,
+                   .adapter_digest = store.payload_digest(ask.version),
+                   .adapter_bytes = store.payload_bytes(),
+                   .evaluate = ask.evaluate,
+                   .train = ask.train};
+  if (session->work.adapter_digest != before) send(downloads.drop(ask.site, clock.now()));
+  sessions.send(*session, session->work);
+  return {};
+}
+
+RoundRow Coordinator::State::open_round_row(std::uint32_t round) {
+  const net::Traffic traffic = transport.traffic();
+  RoundRow row{.round = round,
+               .cohort = cohort,
+               .seconds = std::chrono::duration<double>(clock.now() - round_began).count(),
+               .bytes_up = traffic.received - counted.received,
+               .bytes_down = traffic.sent - counted.sent};
+  counted = traffic;
+  return row;
+}
+
+std::vector<fl::RoundAction> Coordinator::State::perform(const fl::CommitRound& commit) {
+  const RoundRow row = store.commit(open_round_row(commit.round), commit.scores);
+  telemetry::RoundCommitted committed{.round = row.round,
+                                      .of = options.rounds.count,
+                                      .loss = row.loss,
+                                      .seconds = row.seconds,
+                                      .bytes_up = row.bytes_up,
+                                      .bytes_down = row.bytes_down,
+                                      .adapter_digest = row.adapter_digest};
+  for (const UpdateRow& update : row.updates) {
+    sessions.send(update.site, wire::Settled{.round = row.round, .digest = update.digest, .verdict = "committed"});
+    committed.counted.push_back(update.site.name);
+  }
+  settle_rest(row.round);
+  if (options.at_step) options.at_step("settled");
+  observer.on(committed);
+  return machine.on(fl::RoundDurable{row.round}, clock.now());
+}
+
+// Updates that were on their way when the round closed without them.
+void Coordinator::State::settle_rest(std::uint32_t round) {
+  for (const auto& [site, offer] : uploads.open())
+    if (offer.round == round) settle_late(site, offer);
+  uploads.clear();
+}
+
+std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FinishRun& finish) {
+  store.end(finish);
+  conclude();
+  return {};
+}
+
+// The run's end is durable: writes what people want of it, and tells whoever is there.
+void Coordinator::State::conclude() {
+  const std::string digest = store.write_result();
+  const EndRow end = store.ledger().end().value();
+  result = {.finished = true, .best_version = end.best_version, .adapter_digest = digest, .reason = end.reason};
+  observer.on(telemetry::RunFinished{end.best_version, end.reason, digest});
+  told_by = clock.now() + (untold.empty() ? kTellTime : kTellAfterCrash);
+  if (!untold.empty()) log::info("the run has ended; waiting for its sites to hear of it");
+  for (auto& [id, session] : sessions.all())
+    if (session.stage != Session::Stage::connected) tell_end(session);
+}
+
+void Coordinator::State::tell_end(Session& session) {
+  sessions.send(session, wire::Finished{result->best_version, result->reason});
+  untold.erase(session.site);
+}
+
+}  // namespace weft::coordinator

@@ -1,0 +1,73 @@
+// The coordinator's process: one thread that owns the sessions, the round machine, the accumulator and the ledger.
+// All decisions are RoundMachine's and admission's; this moves bytes and makes commits durable.
+//
+// Memory: one adapter, one accumulator and at most `transfer_bytes` of uploads in flight (at least two); other sites'
+// offers wait for a place.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/rng.h"
+#include "common/checkpoint/peft_folder.h"
+#include "common/fl/config.h"
+#include "common/fl/round.h"
+#include "common/net/transport.h"
+#include "common/telemetry/run_observer.h"
+#include "common/tensor/state_dict.h"
+
+namespace weft::coordinator {
+
+struct CoordinatorOptions {
+  std::filesystem::path folder;  // of the run; see run_folder.h
+  bool resume = false;
+  std::string run;            // its name
+  std::string config_digest;  // of what must stay the same when the run is resumed
+  std::string settings;       // for the sites, as YAML
+  std::uint64_t seed = 0;
+  std::vector<SiteId> sites;
+  fl::RoundsConfig rounds;
+  fl::AggregationConfig aggregation;
+  std::string base_digest;
+  StateDict initial;                            // version 0
+  checkpoint::PeftConfig peft;                  // how adapter/ is written
+  checkpoint::AdapterFacts facts;               // run, labels, max_tokens, base_digest; the rest is filled in
+  std::map<std::string, std::string> versions;  // "weft", "libtorch", ...: for summary.json
+  std::uint64_t transfer_bytes = 64 << 20;
+  Milliseconds stall_timeout{30'000};  // a transfer that moves nothing for so long gives its place to one that waits
+  // For fault tests: called at "adapter_written", "ledger_committed", "settled", "result_written". May throw.
+  std::function<void(std::string_view)> at_step;
+};
+
+struct CoordinatorResult {
+  bool finished = false;  // else stopped by the token; --resume goes on
+  std::uint32_t best_version = 0;
+  std::string adapter_digest;  // StateDict::digest() of the best version
+  std::string reason;
+};
+
+class Coordinator {
+ public:
+  // Opens or makes the run folder. ConfigError: the folder holds another run, or holds this one and resume was not
+  // asked for, or nothing to resume. Failure: another process holds it. All references outlive this.
+  Coordinator(CoordinatorOptions options, net::ServerTransport& transport, const Clock& clock,
+              telemetry::RunObserver& observer);
+  ~Coordinator();
+  // Returns when the run is finished and every site that is connected was told, or when `stop` asks. Call it once.
+  CoordinatorResult run(std::stop_token stop);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weft::coordinator

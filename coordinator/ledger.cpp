@@ -1,0 +1,240 @@
+// The ledger's tables and what is written to them.
+#include "coordinator/ledger.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+namespace weft::coordinator {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::int64_t kApplication = 0x57454654;  // "WEFT"
+constexpr std::int64_t kSchema = 1;
+constexpr const char* kTables = R"(
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE rounds (round INTEGER PRIMARY KEY, cohort TEXT NOT NULL, loss REAL, seconds REAL NOT NULL,
+                       bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, adapter_digest TEXT NOT NULL,
+                       time TEXT NOT NULL);
+  CREATE TABLE updates (round INTEGER NOT NULL, site TEXT NOT NULL, digest TEXT NOT NULL, examples INTEGER NOT NULL,
+                        metrics TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (round, site)) WITHOUT ROWID;
+  CREATE TABLE scores (version INTEGER NOT NULL, site TEXT NOT NULL, split TEXT NOT NULL, examples INTEGER NOT NULL,
+                       metrics TEXT NOT NULL, PRIMARY KEY (version, split, site)) WITHOUT ROWID;
+  CREATE TABLE refusals (time TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL, reason TEXT NOT NULL,
+                         UNIQUE (round, site, reason));
+)";
+
+std::string names_json(const std::vector<SiteId>& sites) {
+  json names = json::array();
+  for (const SiteId& site : sites) names.push_back(site.name);
+  return names.dump();
+}
+
+std::vector<SiteId> sites_of(const std::string& text) {
+  std::vector<SiteId> sites;
+  for (const json& name : json::parse(text)) sites.push_back({name.get<std::string>()});
+  return sites;
+}
+
+using Values = std::map<std::string, double>;
+
+void create_or_check(const Database& database, const std::filesystem::path& file) {
+  if (database.integer("SELECT count(*) FROM sqlite_schema") == 0) {
+    database.transaction([&] {
+      database.execute(kTables);
+      database.execute("PRAGMA application_id = " + std::to_string(kApplication));
+      database.execute("PRAGMA user_version = " + std::to_string(kSchema));
+    });
+    return;
+  }
+  if (database.integer("PRAGMA application_id") != kApplication)
+    throw ConfigError(file.string() + " is not a ledger (another program's database); choose another run folder");
+  if (const std::int64_t found = database.integer("PRAGMA user_version"); found != kSchema)
+    throw ConfigError(file.string() + ": schema " + std::to_string(found) + ", this weft reads schema " +
+                      std::to_string(kSchema) + "; use the weft that began the run, or another run folder");
+}
+
+}  // namespace
+
+Ledger::Lock::Lock(const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "lock";
+  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd_ < 0) throw Failure("cannot create " + file.string() + ": " + std::strerror(errno));
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+  const int code = errno;
+  ::close(fd_);
+  if (code == EWOULDBLOCK)
+    throw Failure(folder.string() + " is in use by another coordinator; wait for it to end, or choose another folder");
+  throw Failure("cannot lock " + file.string() + ": " + std::strerror(code));
+}
+
+Ledger::Lock::~Lock() { ::close(fd_); }
+
+Ledger::Ledger(const std::filesystem::path& file) : lock_(file.parent_path()), database_(file) {
+  database_.execute("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  create_or_check(database_, file);
+  Statement check = database_.prepare("PRAGMA quick_check(1)");
+  if (check.step() && check.text(0) != "ok")
+    throw Failure(file.string() + " is damaged (" + check.text(0) + "); put a backup of the run folder back");
+}
+
+Ledger::~Ledger() = default;
+
+std::optional<std::string> Ledger::meta(const char* key) const {
+  Statement statement = database_.prepare("SELECT value FROM meta WHERE key = ?");
+  if (!statement.with(key).step()) return std::nullopt;
+  return statement.text(0);
+}
+
+void Ledger::set_meta(const char* key, const std::string& value) const {
+  database_.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)").with(key, value).run();
+}
+
+std::optional<RunFacts> Ledger::run() const {
+  const auto run = meta("run");
+  if (!run) return std::nullopt;
+  const auto text = [&](const char* key) { return meta(key).value_or(""); };
+  return RunFacts{.run = *run,
+                  .run_id = text("run_id"),
+                  .config_digest = text("config_digest"),
+                  .seed = std::stoull("0" + text("seed")),
+                  .base_digest = text("base_digest"),
+                  .manifest_digest = text("manifest_digest"),
+                  .initial_digest = text("initial_digest")};
+}
+
+void Ledger::begin(const RunFacts& facts) {
+  database_.transaction([&] {
+    set_meta("run", facts.run);
+    set_meta("run_id", facts.run_id);
+    set_meta("config_digest", facts.config_digest);
+    set_meta("seed", std::to_string(facts.seed));
+    set_meta("base_digest", facts.base_digest);
+    set_meta("manifest_digest", facts.manifest_digest);
+    set_meta("initial_digest", facts.initial_digest);
+  });
+}
+
+void Ledger::check_same_run(const RunFacts& facts) const {
+  const std::optional<RunFacts> there = run();
+  WEFT_CHECK(there.has_value(), "a run was begun");
+  const auto check = [&](const char* what, const std::string& found, const std::string& expected, const char* remedy) {
+    if (found != expected)
+      throw ConfigError("this folder holds run \"" + there->run + "\" (" + there->run_id + ") with " + what + " " +
+                        found + ", now it is run \"" + facts.run + "\" with " + expected + "; " + remedy);
+  };
+  check("config digest", there->config_digest, facts.config_digest,
+        "resume with the run file it was begun with (config.yaml there), or choose another folder");
+  check("base model digest", there->base_digest, facts.base_digest, "resume with the base model it was begun with");
+  check("adapter layout", there->manifest_digest, facts.manifest_digest, "resume with the adapter it was begun with");
+}
+
+void Ledger::add_scores(const std::vector<fl::SiteScore>& scores) const {
+  Statement statement = database_.prepare("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)");
+  for (const fl::SiteScore& score : scores)
+    statement.with(score.version, score.site.name, score.split, score.examples, json(score.values).dump()).run();
+}
+
+void Ledger::commit(const RoundRow& row, const std::vector<fl::SiteScore>& scores) {
+  database_.transaction([&] {
+    database_.prepare("INSERT INTO rounds VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .with(row.round, names_json(row.cohort), row.loss, row.seconds, row.bytes_up, row.bytes_down,
+              row.adapter_digest, row.time)
+        .run();
+    Statement update = database_.prepare("INSERT INTO updates VALUES (?, ?, ?, ?, ?, 'committed')");
+    for (const UpdateRow& one : row.updates)
+      update.with(row.round, one.site.name, one.digest, one.examples, json(one.values).dump()).run();
+    add_scores(scores);
+  });
+}
+
+void Ledger::finish(const EndRow& end, const std::vector<fl::SiteScore>& scores) {
+  database_.transaction([&] {
+    add_scores(scores);
+    set_meta("best_version", std::to_string(end.best_version));
+    set_meta("reason", end.reason);
+  });
+}
+
+void Ledger::told_sites() { set_meta("sites_told", "yes"); }
+
+void Ledger::refuse(const RefusalRow& refusal) {
+  database_.prepare("INSERT OR IGNORE INTO refusals VALUES (?, ?, ?, ?)")
+      .with(refusal.time, refusal.round, refusal.site.name, refusal.reason)
+      .run();
+}
+
+fl::History Ledger::history() const {
+  fl::History history;
+  history.committed = static_cast<std::uint32_t>(database_.integer("SELECT count(*) FROM rounds"));
+  Statement statement = database_.prepare("SELECT version, site, split, examples, metrics FROM scores");
+  while (statement.step())
+    history.scores.push_back({{statement.text(1)},
+                              static_cast<std::uint32_t>(statement.integer(0)),
+                              statement.text(2),
+                              static_cast<std::uint64_t>(statement.integer(3)),
+                              json::parse(statement.text(4)).get<Values>()});
+  return history;
+}
+
+bool Ledger::committed(const SiteId& site, std::uint32_t round, const std::string& digest) const {
+  Statement statement = database_.prepare("SELECT 1 FROM updates WHERE round = ? AND site = ? AND digest = ?");
+  return statement.with(round, site.name, digest).step();
+}
+
+std::string Ledger::adapter_digest(std::uint32_t version) const {
+  if (version == 0) return meta("initial_digest").value_or("");
+  Statement statement = database_.prepare("SELECT adapter_digest FROM rounds WHERE round = ?");
+  WEFT_CHECK(statement.with(version).step(), "version " + std::to_string(version) + " was never committed");
+  return statement.text(0);
+}
+
+std::vector<RoundRow> Ledger::rounds() const {
+  std::vector<RoundRow> rounds;
+  Statement round = database_.prepare(
+      "SELECT round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time FROM rounds ORDER BY round");
+  while (round.step()) {
+    RoundRow row{.round = static_cast<std::uint32_t>(round.integer(0)),
+                 .cohort = sites_of(round.text(1)),
+                 .loss = round.real(2),
+                 .seconds = round.real(3),
+                 .bytes_up = static_cast<std::uint64_t>(round.integer(4)),
+                 .bytes_down = static_cast<std::uint64_t>(round.integer(5)),
+                 .adapter_digest = round.text(6),
+                 .time = round.text(7)};
+    Statement update =
+        database_.prepare("SELECT site, digest, examples, metrics FROM updates WHERE round = ? ORDER BY site");
+    update.with(row.round);
+    while (update.step())
+      row.updates.push_back({{update.text(0)},
+                             update.text(1),
+                             static_cast<std::uint64_t>(update.integer(2)),
+                             json::parse(update.text(3)).get<Values>()});
+    rounds.push_back(std::move(row));
+  }
+  return rounds;
+}
+
+std::vector<RefusalRow> Ledger::refusals() const {
+  std::vector<RefusalRow> refusals;
+  Statement statement = database_.prepare("SELECT time, round, site, reason FROM refusals ORDER BY rowid");
+  while (statement.step())
+    refusals.push_back(
+        {statement.text(0), static_cast<std::uint32_t>(statement.integer(1)), {statement.text(2)}, statement.text(3)});
+  return refusals;
+}
+
+std::optional<EndRow> Ledger::end() const {
+  const auto best = meta("best_version");
+  if (!best) return std::nullopt;
+  return EndRow{static_cast<std::uint32_t>(std::stoul(*best)), meta("reason").value_or("")};
+}
+
+bool Ledger::sites_told() const { return meta("sites_told").has_value(); }
+
+}  // namespace weft::coordinator

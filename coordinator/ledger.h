@@ -1,0 +1,107 @@
+// The truth about a run: what was committed, by whom, with which scores, and what was refused. One SQLite file in WAL
+// mode with synchronous=FULL, so that a commit that returned survives a power cut. One process holds it at a time;
+// others may read it meanwhile.
+//
+// Tables: meta (key, value) · rounds (round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time) ·
+// updates (round, site, digest, examples, metrics, verdict) · scores (version, site, split, examples, metrics) ·
+// refusals (time, round, site, reason). Cohorts are JSON arrays, metrics JSON objects, times UTC as ISO 8601.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/fl/round.h"
+#include "coordinator/sqlite.h"
+
+namespace weft::coordinator {
+
+struct RunFacts {
+  std::string run, run_id, config_digest;
+  std::uint64_t seed = 0;
+  std::string base_digest, manifest_digest;
+  std::string initial_digest;  // StateDict::digest() of version 0
+};
+
+struct UpdateRow {
+  SiteId site;
+  std::string digest;  // of the payload
+  std::uint64_t examples = 0;
+  std::map<std::string, double> values;
+};
+
+struct RoundRow {
+  std::uint32_t round = 0;
+  std::vector<SiteId> cohort;
+  double loss = 0;  // mean training loss, weighted by examples
+  double seconds = 0;
+  std::uint64_t bytes_up = 0, bytes_down = 0;
+  std::string adapter_digest;  // of the version that the round made
+  std::string time;
+  std::vector<UpdateRow> updates;  // counted, by site
+};
+
+struct RefusalRow {
+  std::string time;
+  std::uint32_t round = 0;  // 0: of no round
+  SiteId site;
+  std::string reason;
+};
+
+struct EndRow {
+  std::uint32_t best_version = 0;
+  std::string reason;
+};
+
+class Ledger {
+ public:
+  // Creates the file when it is missing. ConfigError: not a ledger, or one of another weft's schema. Failure: held by
+  // another process, damaged, or not writable.
+  explicit Ledger(const std::filesystem::path& file);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  std::optional<RunFacts> run() const;  // nullopt: none was begun
+  void begin(const RunFacts& facts);
+  // ConfigError when this ledger's run has another config, base model or adapter layout than `facts`.
+  void check_same_run(const RunFacts& facts) const;
+
+  // One transaction; durable when it returns. Throws Failure (disk full among others): then nothing of it is there.
+  void commit(const RoundRow& row, const std::vector<fl::SiteScore>& scores);
+  void finish(const EndRow& end, const std::vector<fl::SiteScore>& scores);
+  void told_sites();  // all sites that were there know that the run has ended
+  // The same refusal is kept once.
+  void refuse(const RefusalRow& refusal);
+
+  fl::History history() const;
+  bool committed(const SiteId& site, std::uint32_t round, const std::string& digest) const;
+  std::string adapter_digest(std::uint32_t version) const;  // WEFT_CHECKs that it was committed
+  std::vector<RoundRow> rounds() const;
+  std::vector<RefusalRow> refusals() const;
+  std::optional<EndRow> end() const;
+  bool sites_told() const;
+
+ private:
+  std::optional<std::string> meta(const char* key) const;
+  void set_meta(const char* key, const std::string& value) const;
+  void add_scores(const std::vector<fl::SiteScore>& scores) const;
+
+  class Lock {  // of the folder, by flock
+   public:
+    explicit Lock(const std::filesystem::path& folder);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    int fd_ = -1;
+  };
+  Lock lock_;
+  Database database_;
+};
+
+}  // namespace weft::coordinator

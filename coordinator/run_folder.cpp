@@ -1,0 +1,45 @@
+// Versions of the adapter as safetensors files.
+#include "coordinator/run_folder.h"
+
+#include <cstdio>
+#include <string>
+#include <system_error>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/tensor/safetensors.h"
+
+namespace weft::coordinator {
+
+std::filesystem::path RunFolder::version(std::uint32_t version) const {
+  char name[32];
+  std::snprintf(name, sizeof name, "%04u.safetensors", version);
+  return root_ / "versions" / name;
+}
+
+void RunFolder::write_version(std::uint32_t version, const StateDict& adapter) const {
+  const std::filesystem::path file = this->version(version);
+  make_folder(file.parent_path());
+  const Bytes image = to_safetensors(adapter, {{"version", std::to_string(version)}});
+  if (const Status written = write_atomic(file, image); !written) throw Failure(written.error().message);
+}
+
+Result<StateDict> RunFolder::read_version(std::uint32_t version, const std::string& digest) const {
+  const std::filesystem::path file = this->version(version);
+  const Result<Safetensors> opened = Safetensors::open(file);
+  if (!opened) return opened.error();
+  Result<StateDict> adapter = state_dict_from(opened.value());
+  if (!adapter) return Error{file.string() + ": " + adapter.error().message};
+  if (const std::string found = adapter->digest(); found != digest)
+    return Error{file.string() + ": its digest is " + found + ", the ledger says " + digest +
+                 "; the file was changed or is torn: put the original back"};
+  return adapter;
+}
+
+void RunFolder::remove_version(std::uint32_t version) const {
+  std::error_code error;
+  std::filesystem::remove(this->version(version), error);
+  if (error) log::warn("cannot remove " + this->version(version).string() + ": " + error.message());
+}
+
+}  // namespace weft::coordinator

@@ -1,0 +1,36 @@
+// What a run leaves on disk, and the order in which it becomes durable.
+//
+//   DIR/config.yaml         the resolved run file (written by the caller)
+//   DIR/ledger.sqlite       rounds, updates, scores, refusals: the truth about the run
+//   DIR/versions/0003.safetensors   the adapter after round 3; written and synced before the ledger commits round 3
+//   DIR/adapter/            the best version as a PEFT folder, at the end
+//   DIR/summary.json        at the end, from the ledger
+//   DIR/tensorboard/        event files
+#pragma once
+#include <cstdint>
+#include <filesystem>
+
+#include "common/base/result.h"
+#include "common/tensor/state_dict.h"
+
+namespace weft::coordinator {
+
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path root) : root_(std::move(root)) {}
+  std::filesystem::path ledger() const { return root_ / "ledger.sqlite"; }
+  std::filesystem::path adapter() const { return root_ / "adapter"; }
+  std::filesystem::path summary() const { return root_ / "summary.json"; }
+  std::filesystem::path version(std::uint32_t version) const;
+  // Throws Failure (disk full: the old state stands).
+  void write_version(std::uint32_t version, const StateDict& adapter) const;
+  // Error when it is missing, torn, or its digest is not `digest` (StateDict::digest()).
+  Result<StateDict> read_version(std::uint32_t version, const std::string& digest) const;
+  // Only what no decision can need again: versions other than the kept ones.
+  void remove_version(std::uint32_t version) const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+}  // namespace weft::coordinator

@@ -1,0 +1,186 @@
+// Opening a run folder, committing rounds to it, and its result.
+#include "coordinator/run_store.h"
+
+#include <ctime>
+#include <random>
+
+#include "common/base/digest.h"
+#include "common/base/file.h"
+#include "common/telemetry/rss.h"
+#include "common/wire/transfer.h"
+#include "coordinator/summary.h"
+
+namespace weft::coordinator {
+namespace {
+
+// 32 hex characters that no other run has.
+std::string new_run_id() {
+  std::random_device source;
+  Bytes bytes;
+  for (int i = 0; i < 4; ++i) {
+    const std::uint32_t word = source();
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::uint8_t>(word >> shift));
+  }
+  return to_hex(bytes);
+}
+
+// The ledger's file, once it is certain that this folder may be used.
+std::filesystem::path checked(const CoordinatorOptions& options) {
+  const std::filesystem::path file = RunFolder(options.folder).ledger();
+  if (options.resume && !std::filesystem::exists(file))
+    throw ConfigError(options.folder.string() + " holds no run to resume; leave --resume out to begin one");
+  for (const char* name : {"adapter", "summary.json"})
+    if (!std::filesystem::exists(file) && std::filesystem::exists(options.folder / name))
+      throw ConfigError(options.folder.string() + " has " + name +
+                        " but no ledger.sqlite: it is not a run's folder of " + "this weft; choose another folder");
+  make_folder(options.folder / "versions");
+  return file;
+}
+
+double mean_loss(const std::vector<UpdateRow>& updates) {
+  double sum = 0, examples = 0;
+  for (const UpdateRow& update : updates) {
+    const auto loss = update.values.find("loss");
+    if (loss == update.values.end()) continue;
+    sum += loss->second * static_cast<double>(update.examples);
+    examples += static_cast<double>(update.examples);
+  }
+  return examples > 0 ? sum / examples : 0;
+}
+
+}  // namespace
+
+RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      folder_(options.folder),
+      ledger_(checked(options)),
+      facts_{.run = options.run,
+             .run_id = new_run_id(),
+             .config_digest = options.config_digest,
+             .seed = options.seed,
+             .base_digest = options.base_digest,
+             .manifest_digest = options.initial.manifest->digest(),
+             .initial_digest = options.initial.digest()},
+      adapter_(std::move(options.initial)) {
+  const std::optional<RunFacts> there = ledger_.run();
+  if (there && !options.resume)
+    throw ConfigError(options.folder.string() + " already holds run \"" + there->run + "\" (" + there->run_id +
+                      "); go on with it by --resume, or choose another folder");
+  there ? resume() : begin();
+  mean_ = fl::make_aggregator(options.aggregation, options.sites.size(), adapter_.manifest->total());
+}
+
+void RunStore::begin() {
+  folder_.write_version(0, adapter_);
+  ledger_.begin(facts_);
+}
+
+void RunStore::resume() {
+  ledger_.check_same_run(facts_);
+  facts_ = ledger_.run().value();
+  version_ = ledger_.history().committed;
+  StateDict committed = load(version_);
+  committed.manifest = adapter_.manifest;  // equal by their digests; sites' manifests are compared with this one
+  adapter_ = std::move(committed);
+}
+
+StateDict RunStore::load(std::uint32_t version) const {
+  return folder_.read_version(version, ledger_.adapter_digest(version)).value();
+}
+
+void RunStore::step(const char* name) const {
+  if (options_.at_step) options_.at_step(name);
+}
+
+const std::string& RunStore::payload_digest(std::uint32_t version) {
+  std::string& digest = payload_digests_[version];
+  if (digest.empty()) digest = sha256_hex(*payload(version));
+  return digest;
+}
+
+std::shared_ptr<const Bytes> RunStore::payload(std::uint32_t version) {
+  if (payload_ == nullptr || payload_version_ != version) {
+    payload_.reset();
+    payload_ = std::make_shared<const Bytes>(wire::payload_of(version == version_ ? adapter_ : load(version)));
+    payload_version_ = version;
+  }
+  return payload_;
+}
+
+void RunStore::add(UpdateRow update, std::span<const float> values) {
+  mean_->add(values, update.examples);
+  added_.insert_or_assign(update.site, std::move(update));
+}
+
+const UpdateRow* RunStore::added(const SiteId& site) const {
+  const auto found = added_.find(site);
+  return found == added_.end() ? nullptr : &found->second;
+}
+
+RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores) {
+  for (auto& [site, update] : added_) row.updates.push_back(std::move(update));
+  row.loss = mean_loss(row.updates);
+  row.time = utc_now();
+  StateDict next = adapter_;
+  mean_->apply_to(next.values);
+  row.adapter_digest = next.digest();
+  folder_.write_version(row.round, next);
+  step("adapter_written");
+  ledger_.commit(row, scores);
+  step("ledger_committed");
+  adapter_ = std::move(next);
+  version_ = row.round;
+  mean_->clear();
+  added_.clear();
+  payload_digests_.clear();
+  payload_.reset();
+  remove_old_versions();
+  return row;
+}
+
+// What no decision can need again: all but the best version so far and the newest, whose scores are still to come.
+void RunStore::remove_old_versions() const {
+  const std::optional<std::uint32_t> best = fl::best_version(ledger_.history().scores);
+  for (std::uint32_t version = 0; version < version_; ++version)
+    if (version != best) folder_.remove_version(version);
+}
+
+void RunStore::end(const fl::FinishRun& finish) { ledger_.finish({finish.best_version, finish.reason}, finish.scores); }
+
+std::string RunStore::write_result() {
+  const EndRow end = ledger_.end().value();
+  const std::string digest = ledger_.adapter_digest(end.best_version);
+  checkpoint::AdapterFacts facts = options_.facts;
+  facts.run = facts_.run;
+  facts.run_id = facts_.run_id;
+  facts.version = end.best_version;
+  facts.base_digest = facts_.base_digest;
+  facts.adapter_digest = digest;
+  StateDict best = end.best_version == version_ ? adapter_ : load(end.best_version);
+  checkpoint::write_peft_folder(folder_.adapter(),
+                                {.config = options_.peft, .state = std::move(best), .facts = std::move(facts)});
+  const std::string summary = summary_json({.run = facts_,
+                                            .versions = options_.versions,
+                                            .rounds = ledger_.rounds(),
+                                            .scores = ledger_.history().scores,
+                                            .refusals = ledger_.refusals(),
+                                            .end = end,
+                                            .adapter_sha256 = digest,
+                                            .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()});
+  if (const Status written = write_atomic(folder_.summary(), as_bytes(summary)); !written)
+    throw Failure(written.error().message);
+  step("result_written");
+  return digest;
+}
+
+std::string RunStore::utc_now() const {
+  const std::time_t now = std::chrono::system_clock::to_time_t(clock_.wall());
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+}  // namespace weft::coordinator

@@ -1,0 +1,71 @@
+// Everything of a run that must survive, and how a round becomes part of it: ledger, version files, the current adapter
+// and the accumulator of the open round.
+//
+// Order of a commit: version file written and synced, then the ledger's transaction. A crash between them leaves a file
+// that the next commit overwrites with the same bytes.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/fl/aggregator.h"
+#include "common/fl/round.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/ledger.h"
+#include "coordinator/run_folder.h"
+
+namespace weft::coordinator {
+
+class RunStore {
+ public:
+  // Opens or makes the run folder; see Coordinator. `options` outlives the store; its initial adapter is taken.
+  RunStore(CoordinatorOptions& options, const Clock& clock);
+
+  const RunFacts& facts() const { return facts_; }
+  Ledger& ledger() { return ledger_; }
+  std::uint32_t version() const { return version_; }
+  const Manifest& manifest() const { return *adapter_.manifest; }
+  std::uint64_t payload_bytes() const { return adapter_.manifest->total() * sizeof(float); }
+
+  // What sites fetch: digest and bytes of a version's payload. Throws Failure when its file is missing or torn.
+  const std::string& payload_digest(std::uint32_t version);
+  std::shared_ptr<const Bytes> payload(std::uint32_t version);
+
+  // The caller has admitted it. Adds it to the accumulator; nothing is durable yet.
+  void add(UpdateRow update, std::span<const float> values);
+  const UpdateRow* added(const SiteId& site) const;  // in the open round
+
+  // `row` has what the caller knows: round, cohort, seconds, bytes. The rest is filled in.
+  RoundRow commit(RoundRow row, const std::vector<fl::SiteScore>& scores);
+  // Makes the end durable, once.
+  void end(const fl::FinishRun& finish);
+  // Writes adapter/ and summary.json of a run that has ended; may be repeated. Returns the best version's digest.
+  std::string write_result();
+
+  std::string utc_now() const;
+
+ private:
+  void begin();
+  void resume();
+  void step(const char* name) const;
+  StateDict load(std::uint32_t version) const;
+  void remove_old_versions() const;
+
+  CoordinatorOptions& options_;
+  const Clock& clock_;
+  RunFolder folder_;
+  Ledger ledger_;
+  RunFacts facts_;
+  std::uint32_t version_ = 0;
+  StateDict adapter_;  // of version_
+  std::unique_ptr<fl::Aggregator> mean_;
+  std::map<SiteId, UpdateRow> added_;
+  std::map<std::uint32_t, std::string> payload_digests_;
+  std::uint32_t payload_version_ = 0;
+  std::shared_ptr<const Bytes> payload_;  // of payload_version_
+};
+
+}  // namespace weft::coordinator

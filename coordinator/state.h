@@ -1,0 +1,80 @@
+// The parts of a running coordinator and what connects them. Private to the coordinator: coordinator.cpp runs the loop
+// and performs what the round machine decides, conversation.cpp answers the sites.
+#pragma once
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/fl/round.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/downloads.h"
+#include "coordinator/run_store.h"
+#include "coordinator/sessions.h"
+#include "coordinator/uploads.h"
+
+namespace weft::coordinator {
+
+struct Coordinator::State {
+  State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time, telemetry::RunObserver& watcher);
+
+  // The loop (coordinator.cpp).
+  CoordinatorResult run(const std::stop_token& stop);
+  TimePoint deadline() const;
+  void tick();
+  void show_waiting();
+  bool over() const;
+
+  // What the round machine wants (coordinator.cpp).
+  void feed(std::vector<fl::RoundAction> actions);
+  std::vector<fl::RoundAction> perform(const fl::BeginRound& begin);
+  std::vector<fl::RoundAction> perform(const fl::Ask& ask);
+  std::vector<fl::RoundAction> perform(const fl::CommitRound& commit);
+  std::vector<fl::RoundAction> perform(const fl::FinishRun& finish);
+  RoundRow open_round_row(std::uint32_t round);
+  void settle_rest(std::uint32_t round);
+  void conclude();
+  void tell_end(Session& session);
+
+  // What sites say (conversation.cpp). An Error: the site broke the protocol, and its session ends.
+  void on(const net::Connected& event);
+  void on(const net::Received& event);
+  void on(const net::Disconnected& event);
+  Status on(Session& session, const wire::Hello& hello);
+  Status on(Session& session, const wire::Ready& ready);
+  Status on(Session& session, const wire::Fetch& fetch);
+  Status on(Session& session, const wire::Chunk& chunk);
+  Status on(Session& session, const wire::Ack& ack);
+  Status on(Session& session, const wire::Metrics& metrics);
+  Status on(Session& session, const wire::Progress& progress);
+  Status on(Session& session, const wire::Offer& offer);
+  Status on(Session& session, const wire::Ping& ping);
+  Status dispatch(Session& session, const wire::Message& message);
+  void admit(const SiteId& site, const Uploads::Done& done);
+  void refuse_update(const SiteId& site, const wire::Offer& offer, const std::string& reason);
+  void settle_late(const SiteId& site, const wire::Offer& offer);
+  void refuse_site(Session& session, const std::string& reason);
+  void gone(const Session& session, const std::string& reason);
+  void record(const SiteId& site, std::uint32_t round, const std::string& reason);
+  void send(const std::vector<Outgoing>& messages);
+
+  CoordinatorOptions options;
+  net::ServerTransport& transport;
+  const Clock& clock;
+  telemetry::RunObserver& observer;
+  RunStore store;
+  fl::RoundMachine machine;
+  Sessions sessions;
+  Uploads uploads;
+  Downloads downloads;
+  std::vector<SiteId> cohort;  // of the open round
+  TimePoint round_began;
+  net::Traffic counted;                   // traffic of the rounds before
+  std::optional<fl::WaitingFor> waiting;  // as shown last
+  std::optional<CoordinatorResult> result;
+  TimePoint told_by = TimePoint::max();  // when to stop waiting for sites to hear the end
+  std::set<SiteId> untold;               // who should hear it
+};
+
+}  // namespace weft::coordinator

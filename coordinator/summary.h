@@ -1,0 +1,34 @@
+// summary.json: what came of a run, for people and programs, made from the ledger alone.
+//
+//   run, run_id, config_digest, seed, versions, base_digest
+//   initial         {adapter_digest, validation}
+//   rounds[]        {round, time, cohort, counted, loss, validation, bytes_up, bytes_down, seconds, refusals,
+//                    adapter_digest}
+//   best_version, reason, final (scores of the best version on the test split), adapter_sha256
+//   peak_rss_bytes  {coordinator, SITE...}
+// Scores are {overall: {examples, accuracy, loss}, sites: {SITE: {examples, accuracy, loss}}}, or null where no site
+// scored that version. A round's validation is that of the version it made.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "coordinator/ledger.h"
+
+namespace weft::coordinator {
+
+struct SummaryFacts {
+  RunFacts run;
+  std::map<std::string, std::string> versions;
+  std::vector<RoundRow> rounds;
+  std::vector<fl::SiteScore> scores;
+  std::vector<RefusalRow> refusals;
+  EndRow end;
+  std::string adapter_sha256;  // StateDict::digest() of the best version
+  std::uint64_t coordinator_peak_rss_bytes = 0;
+};
+
+std::string summary_json(const SummaryFacts& facts);
+
+}  // namespace weft::coordinator

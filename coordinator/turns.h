@@ -1,0 +1,54 @@
+// Who may transfer now: a bounded number of places, first come first served, so that what is in flight does not grow
+// with the number of sites. Pure: the caller passes the time.
+//
+// A holder that moved nothing for the stall time while others wait loses its place and goes to the end of the queue. A
+// holder that went away keeps its place, so that it can go on where it was, only until somebody else wants it.
+#pragma once
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+
+namespace weft::coordinator {
+
+class Turns {
+ public:
+  struct Change {
+    SiteId site;
+    bool granted = false;  // else its place was taken away
+  };
+  using Changes = std::vector<Change>;  // in the order in which they happened
+
+  Turns(std::size_t places, Milliseconds stall_timeout) : places_(places), stall_timeout_(stall_timeout) {}
+  // Also for a site that holds a place already, when it came back: then it is granted again.
+  Changes request(const SiteId& site, TimePoint now);
+  void moved(const SiteId& site, TimePoint now);
+  Changes away(const SiteId& site, TimePoint now);  // its session ended
+  Changes release(const SiteId& site, TimePoint now);
+  Changes tick(TimePoint now);  // at wake_at()
+  TimePoint wake_at() const;    // TimePoint::max(): never
+  void clear() {
+    holders_.clear();
+    queue_.clear();
+  }
+  bool holds(const SiteId& site) const { return holders_.contains(site); }
+  std::size_t waiting() const { return queue_.size(); }
+
+ private:
+  struct Holder {
+    TimePoint moved;
+    bool away = false;
+  };
+  void fill(Changes& changes, TimePoint now);
+  bool evict_one(Changes& changes, TimePoint now);
+
+  std::size_t places_;
+  Milliseconds stall_timeout_;
+  std::map<SiteId, Holder> holders_;
+  std::deque<SiteId> queue_;
+};
+
+}  // namespace weft::coordinator

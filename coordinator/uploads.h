@@ -1,0 +1,64 @@
+// Updates on their way in: offers wait for a place, then their chunks are collected. Pure: messages to send are
+// returned, and the caller passes the time.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/wire/messages.h"
+#include "common/wire/transfer.h"
+#include "coordinator/turns.h"
+
+namespace weft::coordinator {
+
+struct Outgoing {
+  SiteId site;
+  wire::Message message;
+};
+
+// At least two places, else as many whole updates as fit into `transfer_bytes`.
+std::size_t upload_places(std::uint64_t transfer_bytes, std::uint64_t update_bytes);
+
+class Uploads {
+ public:
+  struct Done {  // all of an update is here, and it is what was offered
+    wire::Offer offer;
+    Bytes payload;
+  };
+  struct Outcome {
+    std::vector<Outgoing> out;
+    std::optional<Done> done;
+    std::string problem;               // what the site did wrong; what it sent was dropped
+    std::optional<wire::Offer> wrong;  // all came, but it is not what was offered
+  };
+
+  Uploads(std::size_t places, Milliseconds stall_timeout) : turns_(places, stall_timeout) {}
+  // The caller has accepted the offer. It replaces another one of the site; the same one goes on where it was.
+  std::vector<Outgoing> offer(const SiteId& site, const wire::Offer& offer, TimePoint now);
+  // A chunk of a payload that is not awaited (settled meanwhile) is ignored.
+  Outcome chunk(const SiteId& site, const wire::Chunk& chunk, TimePoint now);
+  std::vector<Outgoing> away(const SiteId& site, TimePoint now);  // its session ended
+  std::vector<Outgoing> tick(TimePoint now);
+  TimePoint wake_at() const { return turns_.wake_at(); }
+  void clear();                                              // the round is over
+  std::vector<std::pair<SiteId, wire::Offer>> open() const;  // offers whose update is not all here
+  std::uint64_t bytes_held() const;
+
+ private:
+  struct Upload {
+    wire::Offer offer;
+    std::optional<wire::ChunkReceiver> receiver;  // while it has a place
+    bool rewound = false;  // it was told to go back: what was on its way comes first and is of no use
+  };
+  std::vector<Outgoing> apply(const Turns::Changes& changes);
+  std::map<SiteId, Upload> uploads_;
+  Turns turns_;
+};
+
+}  // namespace weft::coordinator
