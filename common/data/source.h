@@ -15,6 +15,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,7 @@
 namespace weft::data {
 
 enum class Format { tsv, csv, jsonl };
+struct Row;
 
 // How a cell of the label column becomes a class index.
 struct LabelRule {
@@ -55,32 +57,41 @@ struct DataConfig {
 // Reads the block; `labels` are the task's. The block's `sites:` is left to SitesConfig. ConfigError on nonsense.
 DataConfig parse_data_config(const YamlView& data, const std::vector<std::string>& labels);
 
-// An example as read, with the cell of one more column for those who divide by it.
+// An example as read; `group` is the site that a column names, empty when nobody divides by one.
 struct Record {
   Example example;
   std::string group;
 };
 
-// Collects the clean records of one site from any number of files: an exact copy of an earlier text (and pair) is
+// How a column divides records into sites.
+struct GroupRule {
+  std::string column;
+  std::map<std::string, std::string, std::less<>> site_of_value;
+  bool drop_others = false;  // else a ConfigError at the first value that names no site
+};
+
+// Collects clean records from any number of files: within a site, an exact copy of an earlier text (and pair) is
 // dropped. ConfigError with file and line for a malformed line or an unmapped label.
 class Cleaner {
  public:
-  explicit Cleaner(const DataConfig& config, std::string group_column = {})
-      : config_(config), group_column_(std::move(group_column)) {}
+  explicit Cleaner(const DataConfig& config, GroupRule groups = {}) : config_(config), groups_(std::move(groups)) {}
   void add_file(const std::filesystem::path& file);
   // The same from memory; `origin` stands for the file in errors.
   void add_text(std::string_view content, const std::string& origin);
-  const CleaningReport& report() const { return report_; }
+  const CleaningReport& report(const std::string& group = {}) { return reports_[group]; }
   std::vector<Record> take() { return std::move(records_); }
 
  private:
-  bool seen_before(const Example& example);
+  void add_row(const Row& row, const std::string& origin);
+  bool too_long(std::string_view text) const;
+  // The site of the row; empty optional: drop it.
+  std::optional<std::string> group_of(const Row& row, const std::string& origin) const;
 
   DataConfig config_;
-  std::string group_column_;
-  CleaningReport report_;
+  GroupRule groups_;
+  std::map<std::string, CleaningReport> reports_;       // by group
+  std::set<std::pair<std::string, std::string>> seen_;  // group and hash
   std::vector<Record> records_;
-  std::map<std::string, std::vector<std::size_t>> by_hash_;
 };
 
 // Which split an example is in depends on its text and pair alone: it never moves when others come or go, and copies
@@ -88,6 +99,12 @@ class Cleaner {
 enum class Split { train, validation, test };
 Split split_of(const Example& example, double validation, double test);
 Splits split(std::vector<Example> examples, double validation, double test);
+
+// Splits what was read. ConfigError naming the site when nothing is left to train on.
+SiteData make_site(const DataConfig& config, const std::string& site, std::vector<Example> examples,
+                   const CleaningReport& report);
+// `files: [a, b]` or `file: a` of a block; empty when neither is there.
+std::vector<std::filesystem::path> files_of(const YamlView& view);
 
 // All of the above for config.files. ConfigError naming the site when nothing is left to train on.
 SiteData load_site(const DataConfig& config, const std::string& site);

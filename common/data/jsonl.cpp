@@ -1,0 +1,41 @@
+// JSON objects, one a line.
+#include <nlohmann/json.hpp>
+
+#include "common/data/rows.h"
+
+namespace weft::data {
+namespace {
+
+std::string cell_of(const nlohmann::json& object, const std::string& name, const RowSource& source, std::size_t line) {
+  const auto at = object.find(name);
+  if (at == object.end()) {
+    row_error(source.origin, line, "no value for \"" + name + "\"; add it, or correct the name below data");
+  }
+  if (at->is_null()) return "";
+  if (at->is_string()) return at->get<std::string>();
+  if (at->is_number() || at->is_boolean()) return at->dump();
+  row_error(source.origin, line, "\"" + name + "\" is of type " + at->type_name() + ", expected a string or number");
+}
+
+}  // namespace
+
+void read_jsonl(const RowSource& source, const RowSink& sink) {
+  Row row;
+  std::string_view rest = source.content;
+  for (row.line = 1; !rest.empty(); ++row.line) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view text = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto object = nlohmann::json::parse(text, nullptr, false);
+    if (object.is_discarded()) row_error(source.origin, row.line, "not JSON; each line must be one whole object");
+    if (!object.is_object()) {
+      row_error(source.origin, row.line, std::string("got a JSON ") + object.type_name() + ", expected an object");
+    }
+    row.cells.clear();
+    for (const auto& name : source.wanted) row.cells.push_back(cell_of(object, name, source, row.line));
+    sink(row);
+  }
+}
+
+}  // namespace weft::data
