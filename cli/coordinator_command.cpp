@@ -1,0 +1,62 @@
+// weft coordinator RUN.yaml: the server's process.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "cli/run_job.h"
+#include "cli/signals.h"
+#include "common/base/log.h"
+#include "common/net/tls_server.h"
+
+namespace weft::cli {
+namespace {
+
+struct Flags {
+  std::string run_file, folder, pki = "pki", name = "coordinator";
+  std::vector<std::string> overrides;
+  RunPlace place;
+  bool no_result = false;
+};
+
+int serve(Flags& flags) {
+  const StopOnSignal signals;
+  log::set_prefix(flags.name);
+  const RunFile run = RunFile::load(flags.run_file, flags.overrides);
+  flags.place.folder = flags.folder;
+  // The port is taken before the model is loaded: what is wrong with it is said at once.
+  net::TlsServer server({.endpoint = run.listen, .credentials = crypto::credential_files(flags.pki, flags.name)});
+  const Base base = load_base(run.settings, run.model, at::kCPU);
+  const auto result = run_coordinator(run, base, flags.place, server, signals.token(), [&] {
+    log::info("run \"" + run.settings.run + "\" waits for " + std::to_string(run.sites.size()) + " sites at " +
+              server.endpoint());
+  });
+  if (!result.finished) {
+    log::warn("stopped before the end; the same command with --resume goes on from the last committed round");
+    return 1;
+  }
+  if (!flags.place.json && !flags.no_result) std::fputs(result_text(flags.folder).c_str(), stdout);
+  return 0;
+}
+
+}  // namespace
+
+void add_coordinator(CLI::App& app, Chosen& chosen) {
+  CLI::App* command = app.add_subcommand("coordinator", "Serve a run: schedule rounds, average the sites' updates");
+  const auto flags = std::make_shared<Flags>();
+  command->add_option("run_file", flags->run_file, "RUN.yaml: the run (see examples/run.yaml)")->required();
+  command->add_option("--out", flags->folder, "Folder of the run: ledger, adapter, summary")->required();
+  command->add_option("--pki", flags->pki, "Folder with ca.crt, NAME.crt and NAME.key")->capture_default_str();
+  command->add_option("--name", flags->name, "Name of the coordinator's certificate")->capture_default_str();
+  command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder");
+  command->add_flag("--json", flags->place.json, "Events as JSON lines on stdout");
+  command->add_flag("--no-result", flags->no_result, "Leave the closing table to whoever started this")->group("");
+  command->add_option("--set", flags->overrides, "Override a key of the run file: --set train.learning_rate=1e-3");
+  command->footer(
+      "Examples:\n"
+      "  weft coordinator run.yaml --out runs/first --pki pki\n"
+      "  weft coordinator run.yaml --out runs/first --pki pki --resume      after a crash or a stop\n"
+      "SIGINT or SIGTERM stops it without losing a committed round.");
+  command->callback([flags, &chosen] { chosen = [flags] { return serve(*flags); }; });
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,94 @@
+// weft pki init | issue | show: the certificates that say who may join.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands.h"
+#include "common/crypto/pki.h"
+
+namespace weft::cli {
+namespace {
+
+const std::map<std::string, crypto::KeyType> kKeyTypes{{"ed25519", crypto::KeyType::ed25519},
+                                                       {"p256", crypto::KeyType::p256}};
+
+void add_init(CLI::App& pki, Chosen& chosen) {
+  CLI::App* init = pki.add_subcommand("init", "Make a certificate authority: FOLDER/ca.crt and FOLDER/ca.key");
+  const auto folder = std::make_shared<std::string>("pki");
+  const auto options = std::make_shared<crypto::CaOptions>();
+  init->add_option("folder", *folder, "Where to")->capture_default_str();
+  init->add_option("--name", options->name, "Common name of the authority")->capture_default_str();
+  init->add_option("--key", options->key_type, "Key type: ed25519 or p256")
+      ->transform(CLI::CheckedTransformer(kKeyTypes));
+  init->add_option("--days", options->valid_days, "Days of validity")->capture_default_str();
+  init->footer("Keep ca.key on a machine that runs nothing else; sites and coordinator need only ca.crt.");
+  init->callback([=, &chosen] {
+    chosen = [=] {
+      crypto::init_ca(*folder, *options);
+      std::printf("made %s/ca.crt and ca.key\n", folder->c_str());
+      return 0;
+    };
+  });
+}
+
+void add_issue(CLI::App& pki, Chosen& chosen) {
+  CLI::App* issue = pki.add_subcommand("issue", "Make a key and certificate for a site or the coordinator");
+  struct Flags {
+    std::string folder, days;
+    bool coordinator = false;
+    crypto::IssueOptions options;
+  };
+  const auto flags = std::make_shared<Flags>();
+  flags->folder = "pki";
+  issue->add_option("name", flags->options.name, "The site's name, as the run file lists it")->required();
+  issue->add_option("--folder", flags->folder, "Folder of the authority")->capture_default_str();
+  issue->add_flag("--coordinator", flags->coordinator, "For the coordinator instead of a site");
+  issue->add_option("--host", flags->options.extra_hosts, "DNS name or IP address of the coordinator; may be repeated");
+  issue->add_option("--key", flags->options.key_type, "Key type: ed25519 or p256")
+      ->transform(CLI::CheckedTransformer(kKeyTypes));
+  issue->add_option("--days", flags->options.valid_days, "Days of validity")->capture_default_str();
+  issue->footer(
+      "Example:\n  weft pki issue coordinator --coordinator --host fl.example.org\n  weft pki issue clinic-b\n"
+      "Give each site ca.crt, NAME.crt and NAME.key, over a channel that you trust.");
+  issue->callback([=, &chosen] {
+    chosen = [=] {
+      flags->options.role = flags->coordinator ? crypto::Role::coordinator : crypto::Role::site;
+      const crypto::CredentialFiles files = crypto::issue(flags->folder, flags->options);
+      std::printf("made %s and %s\n", files.certificate.c_str(), files.key.c_str());
+      return 0;
+    };
+  });
+}
+
+void add_show(CLI::App& pki, Chosen& chosen) {
+  CLI::App* show = pki.add_subcommand("show", "Say whose a certificate is and until when it is valid");
+  const auto file = std::make_shared<std::string>();
+  show->add_option("certificate", *file, "A .crt file")->required();
+  show->callback([=, &chosen] {
+    chosen = [=] {
+      const crypto::CertificateFacts facts = crypto::read_certificate(*file);
+      std::printf(
+          "name         %s\nrole         %s\nkey          %s\nissuer       %s\nvalid from   %s\nvalid until  %s\n"
+          "fingerprint  %s\n",
+          facts.name.c_str(),
+          facts.is_ca  ? "authority"
+          : facts.role ? crypto::name_of(*facts.role)
+                       : "none",
+          facts.key_type.c_str(), facts.issuer.c_str(), crypto::format_utc(facts.not_before).c_str(),
+          crypto::format_utc(facts.not_after).c_str(), facts.fingerprint.c_str());
+      return 0;
+    };
+  });
+}
+
+}  // namespace
+
+void add_pki(CLI::App& app, Chosen& chosen) {
+  CLI::App* pki = app.add_subcommand("pki", "Make and show certificates");
+  pki->require_subcommand(1);
+  add_init(*pki, chosen);
+  add_issue(*pki, chosen);
+  add_show(*pki, chosen);
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,81 @@
+// Reading RUN.yaml.
+#include "cli/run_file.h"
+
+#include <algorithm>
+
+#include "common/base/digest.h"
+
+namespace weft::cli {
+namespace {
+
+// The blocks that every site must know. Nothing else of the run file leaves the coordinator.
+const std::vector<std::string> kShared{"run", "seed", "task", "adapter", "train", "rounds", "threads"};
+// What may change between a run's start and its resumption.
+const std::vector<std::string> kLasting{"run", "seed", "task", "adapter", "train", "rounds", "aggregation", "sites"};
+
+std::vector<SiteId> parse_sites(const YamlView& root) {
+  std::vector<SiteId> sites;
+  for (const std::string& name : root.texts("sites")) {
+    if (!valid_site_name(name))
+      root.fail("sites", "\"" + name + "\" cannot be a site's name; expected 1 to 64 letters, digits, '-', '_' or '.'");
+    if (std::find(sites.begin(), sites.end(), SiteId{name}) != sites.end())
+      root.fail("sites", "\"" + name + "\" is listed twice");
+    sites.push_back({name});
+  }
+  if (sites.empty()) root.fail("sites", "is empty; list the names in the certificates of those who may join");
+  return sites;
+}
+
+std::optional<double> parse_base_dropout(const YamlView& model) {
+  const std::string text = model.text("dropout", "checkpoint");
+  if (text == "checkpoint") return std::nullopt;
+  return model.number("dropout", {}, {.min = 0, .max = 1, .exclusive_max = true});
+}
+
+}  // namespace
+
+Settings Settings::parse(const YamlView& root) {
+  Settings settings;
+  settings.run = root.text("run");
+  if (!valid_site_name(settings.run))
+    root.fail("run", "\"" + settings.run + "\": expected 1 to 64 letters, digits, '-', '_' or '.'");
+  settings.seed = static_cast<std::uint64_t>(root.integer("seed", 1, {.min = 0}));
+  const YamlView task = root.child("task");
+  settings.task = task.choice("kind", {"sequence_classification"});
+  settings.labels = task.texts("labels");
+  if (settings.labels.size() < 2) task.fail("labels", "names fewer than two classes");
+  settings.max_tokens = static_cast<std::size_t>(task.integer("max_tokens", 128, {.min = 3, .max = 100000}));
+  settings.adapter = models::AdapterConfig::parse(root.child("adapter"));
+  settings.rounds = fl::RoundsConfig::parse(root.child("rounds"));
+  settings.train = train::TrainConfig::parse(root.child("train"));
+  settings.threads = static_cast<int>(root.integer("threads", 1, {.min = 1, .max = 1024}));
+  settings.base_dropout = parse_base_dropout(root.child_or_empty("model"));
+  return settings;
+}
+
+RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  const YamlView root = YamlView::load(path, overrides);
+  RunFile file;
+  file.settings = Settings::parse(root);
+  file.model = root.child("model").path("path");
+  file.aggregation = fl::AggregationConfig::parse(root.child_or_empty("aggregation"));
+  file.sites = parse_sites(root);
+  file.listen = root.child_or_empty("network").text("listen", "tcp://0.0.0.0:7733");
+  file.device = root.text("device", "auto");
+  if (root.has("data")) {
+    std::vector<std::string> names;
+    for (const SiteId& site : file.sites) names.push_back(site.name);
+    const YamlView data = root.child("data");
+    file.simulation =
+        Simulation{data::parse_data_config(data, file.settings.labels), data::parse_sites_config(data, names)};
+  }
+  root.finish();
+  file.text = root.dump();
+  file.settings_text = root.dump(kShared);
+  if (file.settings.base_dropout)
+    file.settings_text += "model:\n  dropout: " + root.child("model").text("dropout") + "\n";
+  file.digest = sha256_hex(as_bytes(root.dump(kLasting)));
+  return file;
+}
+
+}  // namespace weft::cli

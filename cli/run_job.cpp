@@ -1,0 +1,104 @@
+// From a run file to a running coordinator.
+#include "cli/run_job.h"
+
+#include <openssl/crypto.h>
+#include <torch/csrc/api/include/torch/version.h>
+#include <zmq.h>
+
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "common/base/file.h"
+#include "common/telemetry/fan_out.h"
+#include "common/telemetry/json_view.h"
+#include "common/telemetry/table.h"
+#include "common/telemetry/tensorboard.h"
+#include "common/telemetry/terminal_view.h"
+#include "coordinator/run_folder.h"
+#include "weft_version.h"
+
+namespace weft::cli {
+namespace {
+
+std::map<std::string, std::string> linked_versions() {
+  int major = 0, minor = 0, patch = 0;
+  zmq_version(&major, &minor, &patch);
+  return {{"weft", WEFT_VERSION},
+          {"libtorch", TORCH_VERSION},
+          {"openssl", OpenSSL_version(OPENSSL_VERSION)},
+          {"zeromq", std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch)}};
+}
+
+checkpoint::PeftConfig peft_config(const RunFile& run) {
+  const models::AdapterConfig& adapter = run.settings.adapter;
+  return {.base_model = run.model.string(),
+          .rank = adapter.rank,
+          .alpha = adapter.alpha,
+          .dropout = adapter.dropout,
+          .target_modules = adapter.target_modules,
+          .modules_to_save = adapter.modules_to_save};
+}
+
+}  // namespace
+
+coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Base& base, const RunPlace& place) {
+  return {.folder = place.folder,
+          .resume = place.resume,
+          .run = run.settings.run,
+          .config_digest = run.digest,
+          .settings = run.settings_text,
+          .seed = run.settings.seed,
+          .sites = run.sites,
+          .rounds = run.settings.rounds,
+          .aggregation = run.aggregation,
+          .base_digest = base.classifier->base_digest(),
+          .initial = base.classifier->initial_state(Rng(run.settings.seed)),
+          .peft = peft_config(run),
+          .facts = {.run = run.settings.run,
+                    .labels = run.settings.labels,
+                    .max_tokens = run.settings.max_tokens,
+                    .base_digest = base.classifier->base_digest()},
+          .versions = linked_versions()};
+}
+
+coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& base, const RunPlace& place,
+                                               net::ServerTransport& transport, std::stop_token stop,
+                                               const std::function<void()>& opened) {
+  const SystemClock clock;
+  telemetry::FanOut watchers;
+  coordinator::Coordinator coordinator(coordinator_options(run, base, place), transport, clock, watchers);
+  if (const Status written = write_atomic(place.folder / "config.yaml", as_bytes(run.text)); !written)
+    throw Failure(written.error().message);
+  if (place.json)
+    watchers.add(std::make_unique<telemetry::JsonView>(std::cout, clock));
+  else
+    watchers.add(telemetry::make_terminal_view(stdout, clock));
+  watchers.add(std::make_unique<telemetry::TensorBoard>(place.folder / "tensorboard", clock));
+  if (opened) opened();
+  return coordinator.run(std::move(stop));
+}
+
+std::string result_text(const std::filesystem::path& folder) {
+  const coordinator::RunFolder files(folder);
+  const Result<std::string> text = read_text(files.summary());
+  if (!text) throw Failure(text.error().message);
+  const nlohmann::json summary = nlohmann::json::parse(text.value());
+  telemetry::Table table({"test accuracy", "examples", "%"});
+  const auto add = [&table](const std::string& name, const nlohmann::json& score) {
+    const bool scored = score.contains("accuracy");
+    table.add_row({name, std::to_string(score.at("examples").get<std::uint64_t>()),
+                   scored ? telemetry::fixed(100 * score.at("accuracy").get<double>(), 1) : "-"});
+  };
+  if (const auto& scores = summary.at("final"); !scores.is_null()) {
+    for (const auto& [site, score] : scores.at("sites").items()) add(site, score);
+    table.add_rule();
+    add("overall", scores.at("overall"));
+  }
+  return "\n" + table.text() + "\nadapter  " + files.adapter().string() + "  (version " +
+         std::to_string(summary.at("best_version").get<int>()) + ", sha256 " +
+         summary.at("adapter_sha256").get<std::string>().substr(0, 12) + ")\nsummary  " + files.summary().string() +
+         "\n";
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,38 @@
+// Reading SITE.yaml.
+#include "cli/site_file.h"
+
+#include "common/data/source.h"
+
+namespace weft::cli {
+
+SiteFile SiteFile::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  const YamlView root = YamlView::load(path, overrides);
+  const YamlView identity = root.child("identity");
+  SiteFile file{
+      .site = {root.text("site")},
+      .coordinator = root.text("coordinator"),
+      .credentials = {identity.path("ca"), identity.path("certificate"), identity.path("key")},
+      .model = root.child("model").path("path"),
+      .folder = root.path("state"),
+      .policy = worker::Policy::parse(root.child_or_empty("policy")),
+      .device = root.text("device", "auto"),
+      .threads = static_cast<int>(root.integer("threads", 0, {.min = 0, .max = 1024})),
+      .root = root,
+  };
+  if (!valid_site_name(file.site.name))
+    root.fail("site", "\"" + file.site.name + "\": expected 1 to 64 letters, digits, '-', '_' or '.'");
+  // What can be told before the coordinator is asked.
+  const auto files = data::files_of(root.child("data"));
+  if (files.empty()) root.child("data").fail("file", "missing, expected a path; or files: with a list of them");
+  for (const auto& data_file : files)
+    if (!std::filesystem::exists(data_file)) root.child("data").fail("", "there is no file " + data_file.string());
+  return file;
+}
+
+data::SiteData SiteFile::load_data(const std::vector<std::string>& labels) const {
+  const data::DataConfig config = data::parse_data_config(root.child("data"), labels);
+  root.finish();
+  return data::load_site(config, site.name);
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,31 @@
+// SITE.yaml: what a site's administrator writes. Where the coordinator is, who this site is, which model and data it
+// holds, and what it accepts.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/config/yaml_view.h"
+#include "common/crypto/pki.h"
+#include "common/data/dataset.h"
+#include "worker/policy.h"
+
+namespace weft::cli {
+
+struct SiteFile {
+  SiteId site;
+  std::string coordinator;  // endpoint
+  crypto::CredentialFiles credentials;
+  std::filesystem::path model;   // Hugging Face folder
+  std::filesystem::path folder;  // the worker's own state: finished updates until they are committed
+  worker::Policy policy;
+  std::string device;
+  int threads = 0;  // 0: as the run file says
+  YamlView root;    // of the file; its `data:` block is parsed when the run's labels are known
+  // The site's examples, cleaned and split. Throws ConfigError, also for keys of the file that nobody asked for.
+  data::SiteData load_data(const std::vector<std::string>& labels) const;
+  static SiteFile load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+};
+
+}  // namespace weft::cli
