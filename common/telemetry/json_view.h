@@ -1,4 +1,4 @@
-// Each event as one line of JSON, for machines:  {"event":"round_committed","time":"2025-01-31T12:00:00Z",...}
+// Each event as one line of JSON, for machines:  {"event":"round_committed",...,"time":"2025-01-31T12:00:00Z"}
 #pragma once
 #include <iosfwd>
 

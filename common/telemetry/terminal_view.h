@@ -13,10 +13,15 @@ namespace weft::telemetry {
 
 using TextSink = std::function<void(std::string_view)>;
 
+struct TerminalSize {
+  std::size_t columns = 80, rows = 24;
+};
+
 // The live block. Redraws at most every 100 ms while sites make progress, at once for anything else.
 class LiveView final : public RunObserver {
  public:
-  LiveView(TextSink sink, const Clock& clock, std::size_t width);
+  // `size` is asked at every draw, for a person may resize the window. The clock outlives the view.
+  LiveView(TextSink sink, const Clock& clock, std::function<TerminalSize()> size);
   ~LiveView() override;
   void on(const RunEvent& event) override;
 
