@@ -1,7 +1,8 @@
 // Finished updates on disk, kept until the coordinator says that their fate is durable. A file is complete or absent;
 // one that is torn or not ours is set aside under another name, never deleted and never sent.
 //
-// File RUN_ID-ROUND.update: "WEFTUPD1", u64 little-endian header length, JSON header, payload, SHA-256 of all before as hex.
+// File RUN_ID-ROUND.update: "WEFTUPD1", u64 little-endian header length, JSON header, payload, SHA-256 of all before as
+// hex.
 #pragma once
 #include <cstdint>
 #include <filesystem>
