@@ -41,7 +41,7 @@ struct ToJson {
     return {{"event", "waiting"},
             {"sites", e.sites},
             {"what", e.what},
-            {"seconds_left", e.seconds_left ? *e.seconds_left : Json()}};
+            {"seconds_left", e.seconds_left ? Json(*e.seconds_left) : Json()}};
   }
   Json operator()(const RoundCommitted& e) const {
     return {{"event", "round_committed"},
