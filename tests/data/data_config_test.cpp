@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/data/partition.h"
 #include "tests/data/data_support.h"
 
 namespace weft::data {
@@ -71,6 +72,22 @@ TEST(DataConfigTest, RefusesNonsense) {
   EXPECT_THAT(refused("split: {test: -0.1}"), HasSubstr("split.test: got \"-0.1\", expected a number"));
   EXPECT_THAT(refused("max_characters: -1"), HasSubstr("max_characters"));
   EXPECT_THAT(error_of([] { config_of("format: xml\n"); }), HasSubstr("tsv, csv"));
+}
+
+// The files that users copy: each data block reads, and no key of it is unknown.
+TEST(DataConfigTest, ReadsTheProjectsOwnFiles) {
+  const std::filesystem::path root = WEFT_SOURCE_DIR;
+  for (const char* name : {"examples/site.yaml", "configs/sentiment.yaml", "configs/sentiment_full.yaml"}) {
+    const YamlView data = YamlView::load(root / name).child("data");
+    const DataConfig config = parse_data_config(data, kLabels);
+    if (data.has("sites")) {
+      const auto sites = YamlView::load(root / name).texts("sites");
+      EXPECT_EQ(parse_sites_config(data, sites).files_of_site.size(), sites.size()) << name;
+    } else {
+      EXPECT_EQ(config.files.size(), 1U) << name;
+    }
+    data.finish();
+  }
 }
 
 }  // namespace
