@@ -5,7 +5,10 @@
     python scripts/make_model_fixtures.py --minilm .deps/models/all-MiniLM-L6-v2   # and the real one
 
 Needs torch, transformers, peft, safetensors. Everything is seeded; versions and tolerances go into the file's metadata.
-Sequences are run one at a time, without padding, so nothing depends on an attention mask.
+Sequences are run one at a time, without padding, so nothing depends on an attention mask. All is computed in double and
+stored in fp32, so that the reference's own rounding takes nothing of the tolerance. AdamW's epsilon is 1e-4 there: with a
+small one, a gradient that is nearly zero makes a whole step of whichever sign its rounding gave it, and PEFT in fp32 is
+1e-3 off from PEFT in double.
 """
 import argparse
 import json
@@ -80,7 +83,7 @@ def gradients_of(model):
 def goldens(folder, batch, targets, with_hidden=False, with_steps=False, rank=8):
     ids, types, labels = batch
     lengths = [len(i) for i in ids]
-    model = adapted(folder, targets, 12, rank)
+    model = adapted(folder, targets, 12, rank).double()
     out = {"ids": torch.cat(ids), "types": torch.cat(types), "labels": labels,
            "starts": torch.tensor([0] + lengths).cumsum(0)}
     if with_hidden:
@@ -97,14 +100,15 @@ def goldens(folder, batch, targets, with_hidden=False, with_steps=False, rank=8)
     loss.backward()
     out |= {f"gradient/{n}": g for n, g in gradients_of(model).items()}
     if with_steps:
-        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0.01)
+        optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2, weight_decay=0.01,
+                                      eps=1e-4)
         for _ in range(3):
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(logits_of(model, ids, types), labels).backward()
             optimizer.step()
         out |= {f"stepped/{n}": t.clone() for n, t in get_peft_model_state_dict(model).items()}
         out["stepped_logits"] = logits_of(model, ids, types).detach()
-    return model, {n: t.contiguous() for n, t in out.items()}
+    return model, {n: (t.float() if t.is_floating_point() else t).contiguous() for n, t in out.items()}
 
 
 def save(path, tensors, tolerance, about):
@@ -121,7 +125,7 @@ def write_tiny():
         _, tensors = goldens(folder, batch_of(124, [5, 1, 2, 40, 17, 16, 33, 5], 11), targets,
                                  with_hidden=name == "query_value", with_steps=True)
         save(FIXTURES / f"bert_tiny_{name}.safetensors", tensors, 1e-5, f"targets {','.join(targets)}; AdamW lr 1e-2, "
-             "weight decay 0.01, 3 steps over the same batch")
+             "weight decay 0.01, epsilon 1e-4, 3 steps over the same batch")
         if name == "query_value":
             adapter = FIXTURES / "bert_tiny_adapter"
             shutil.rmtree(adapter, ignore_errors=True)
