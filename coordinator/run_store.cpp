@@ -170,6 +170,7 @@ std::string RunStore::write_result() {
                                             .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()});
   if (const Status written = write_atomic(folder_.summary(), as_bytes(summary)); !written)
     throw Failure(written.error().message);
+  remove_old_versions();
   step("result_written");
   return digest;
 }

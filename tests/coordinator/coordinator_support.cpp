@@ -1,0 +1,299 @@
+#include "tests/coordinator/coordinator_support.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+
+#include "common/base/digest.h"
+
+namespace weft::coordinator {
+
+TempFolder::TempFolder() {
+  static std::atomic<int> count = 0;
+  const std::filesystem::path memory = "/dev/shm";  // where syncing costs nothing: some tests run hundreds of runs
+  path_ = (std::filesystem::is_directory(memory) ? memory : std::filesystem::path(testing::TempDir())) /
+          ("weft_coordinator_" + std::to_string(::getpid()) + "_" + std::to_string(++count));
+  std::filesystem::remove_all(path_);
+  std::filesystem::create_directories(path_);
+}
+
+StateDict small_adapter(std::uint64_t seed, std::int64_t inputs) {
+  const std::string query = "base_model.model.encoder.query.";
+  StateDict adapter = StateDict::zeros(
+      std::make_shared<const Manifest>(Manifest::build({{query + "lora_A.weight", {2, inputs}},
+                                                        {query + "lora_B.weight", {3, 2}},
+                                                        {"base_model.model.classifier.weight", {2, 3}}})
+                                           .value()));
+  RngStream random = Rng(seed).stream("adapter");
+  for (float& value : adapter.values) value = static_cast<float>(random.normal());
+  return adapter;
+}
+
+StateDict sim_update(const SiteId& site, std::uint32_t round, const StateDict& start) {
+  StateDict update = start;
+  RngStream random = Rng(1).stream("update", site.name, round);
+  for (float& value : update.values) value = static_cast<float>(0.1 * random.normal()) - 0.05F * value;
+  return update;
+}
+
+SimSite::SimSite(SiteId site, std::uint64_t train_examples, std::shared_ptr<const Manifest> manifest)
+    : manifest_digest(manifest->digest()),
+      site_(std::move(site)),
+      examples_(train_examples),
+      manifest_(std::move(manifest)) {}
+
+void SimSite::up() {
+  connected = true;
+  say(wire::Hello{.weft_version = "sim"});
+}
+
+void SimSite::down() {
+  connected = false;
+  outbox.clear();
+  work_.reset();
+  receiver_.reset();
+  sender_.reset();
+  adapter_.reset();
+  adapter_digest_.clear();
+}
+
+void SimSite::say(const wire::Message& message) {
+  wire::Message said = message;
+  if (tamper) tamper(said);
+  outbox.push_back(wire::encode(said));
+}
+
+void SimSite::receive(const wire::Message& message) {
+  if (std::holds_alternative<wire::Welcome>(message))
+    say(wire::Ready{
+        base_digest, manifest_digest, {{"train", examples_}, {"validation", 10 * examples_}, {"test", examples_}}});
+  if (const auto* refusal = std::get_if<wire::Refused>(&message)) {
+    refused = refusal->reason;
+    wants_session = !refusal->permanent;
+  }
+  if (const auto* work = std::get_if<wire::Work>(&message)) {
+    work_ = *work;
+    begin_work();
+  }
+  if (const auto* chunk = std::get_if<wire::Chunk>(&message)) {
+    if (!receiver_ || receiver_->digest() != chunk->digest) return;
+    say(receiver_->on(*chunk).value());
+    if (!receiver_->complete()) return;
+    adapter_digest_ = receiver_->digest();
+    adapter_ = wire::state_from_payload(receiver_->take(), manifest_).value();
+    receiver_.reset();
+    do_work();
+  }
+  if (const auto* resume = std::get_if<wire::Resume>(&message)) {
+    for (const auto& [round, update] : spool_)
+      if (update.offer.digest == resume->digest) sender_.emplace(update.payload, resume->digest, resume->offset);
+    pump();
+  }
+  if (const auto* ack = std::get_if<wire::Ack>(&message)) {
+    if (sender_) {
+      EXPECT_TRUE(sender_->on(*ack));
+    }
+    pump();
+  }
+  if (const auto* settled = std::get_if<wire::Settled>(&message)) {
+    verdicts.push_back(std::to_string(settled->round) + " " + settled->verdict);
+    std::erase_if(spool_, [&](const auto& entry) { return entry.second.offer.digest == settled->digest; });
+  }
+  if (const auto* end = std::get_if<wire::Finished>(&message)) {
+    finished = *end;
+    wants_session = false;
+  }
+  if (std::holds_alternative<wire::Ping>(message)) ++pings;
+}
+
+void SimSite::begin_work() {
+  if (adapter_digest_ == work_->adapter_digest) return do_work();
+  if (!receiver_ || receiver_->digest() != work_->adapter_digest)
+    receiver_.emplace(work_->adapter_digest, work_->adapter_bytes);
+  say(wire::Fetch{work_->version, receiver_->offset()});
+}
+
+void SimSite::do_work() {
+  for (const std::string& split : work_->evaluate)
+    say(wire::Metrics{.version = work_->version,
+                      .split = split,
+                      .examples = split == "validation" ? 10 * examples_ : examples_,
+                      .values = {{"accuracy", 0.5 + accuracy_step * work_->version}, {"loss", 1}}});
+  if (!work_->train || !trains) return;
+  const std::uint32_t round = work_->round;
+  if (!spool_.contains(round)) {
+    ++trained;
+    StateDict update = sim_update(site_, round, *adapter_);
+    if (spoil) update = spoil(std::move(update));
+    auto payload = std::make_shared<const Bytes>(wire::payload_of(update));
+    wire::Offer offer{.round = round,
+                      .version = work_->version,
+                      .digest = sha256_hex(*payload),
+                      .bytes = payload->size(),
+                      .examples = examples_,
+                      .values = {{"loss", 1.0 / round}, {"peak_rss_bytes", 1e6}}};
+    spool_.emplace(round, Finished{std::move(offer), std::move(payload)});
+  }
+  say(spool_.at(round).offer);
+}
+
+void SimSite::pump() {
+  while (sender_) {
+    const std::optional<wire::Chunk> chunk = sender_->next();
+    if (!chunk) return;
+    say(*chunk);
+  }
+}
+
+void SimTransport::lose_sessions() {
+  for (End& end : ends_) {
+    if (end.session.value != 0) end.site->down();
+    end.session = {};
+    end.inbox.clear();
+  }
+  pending_.clear();
+  left_ = -1;
+}
+
+void SimTransport::lose(SimSite& site) {
+  for (End& end : ends_) {
+    if (end.site != &site || end.session.value == 0) continue;
+    pending_.push_back(net::Disconnected{end.session, "connection lost"});
+    end.session = {};
+    end.inbox.clear();
+    site.down();
+  }
+}
+
+bool SimTransport::can_act(const End& end) const {
+  if (end.session.value == 0) return end.site->wants_session;
+  return !end.inbox.empty() || !end.site->outbox.empty() || !end.site->wants_session;
+}
+
+// One thing that a site does; an event when the coordinator notices it.
+std::optional<net::ServerEvent> SimTransport::act(End& end) {
+  if (end.session.value == 0) {
+    end.session = {++last_session_};
+    end.site->up();
+    return net::Connected{end.session, end.site->name()};
+  }
+  if (!end.site->outbox.empty()) {
+    net::Received received{end.session, std::move(end.site->outbox.front())};
+    end.site->outbox.pop_front();
+    traffic_.received += received.message.size();
+    return received;
+  }
+  if (end.inbox.empty()) {
+    lose(*end.site);
+    return std::nullopt;
+  }
+  const Bytes message = std::move(end.inbox.front());
+  end.inbox.pop_front();
+  end.site->receive(wire::decode(message).value());
+  return std::nullopt;
+}
+
+std::optional<net::ServerEvent> SimTransport::receive(TimePoint deadline) {
+  if (before_event) before_event();
+  if (left_ == 0) throw Crash{};
+  while (!woken_) {
+    if (!pending_.empty()) {
+      net::ServerEvent event = std::move(pending_.front());
+      pending_.pop_front();
+      return event;
+    }
+    std::vector<End*> able;
+    for (End& end : ends_)
+      if (can_act(end)) able.push_back(&end);
+    if (able.empty()) {
+      if (deadline == TimePoint::max()) throw std::logic_error("everybody waits for ever");
+      clock_.advance(deadline - clock_.now());
+      return std::nullopt;
+    }
+    const std::optional<net::ServerEvent> event = act(*able[random_.below(able.size())]);
+    if (!event) continue;
+    ++events_;
+    if (left_ > 0) --left_;
+    clock_.advance(Milliseconds(1));
+    return event;
+  }
+  woken_ = false;
+  return std::nullopt;
+}
+
+void SimTransport::send(net::SessionId session, ByteSpan message) {
+  for (End& end : ends_) {
+    if (end.session != session) continue;
+    end.inbox.emplace_back(message.begin(), message.end());
+    traffic_.sent += message.size();
+  }
+}
+
+void SimTransport::disconnect(net::SessionId session) {
+  for (End& end : ends_) {
+    if (end.session != session) continue;
+    for (const Bytes& message : end.inbox) end.site->receive(wire::decode(message).value());
+    end.inbox.clear();
+    end.site->down();
+    end.session = {};
+    pending_.push_back(net::Disconnected{session, "ended by the coordinator"});
+  }
+}
+
+Job::Job(std::uint64_t order, std::int64_t inputs) : initial(small_adapter(7, inputs)), transport(clock, order) {
+  clock.advance(Milliseconds(1'700'000'000'000));
+  rounds.count = 3;
+  aggregation.max_update_norm = 1000;
+  std::uint64_t examples = 3;
+  for (const char* name : {"editorials", "film", "reviews", "tweets"}) {
+    listed.push_back({name});
+    sites.push_back(std::make_unique<SimSite>(SiteId{name}, examples, initial.manifest));
+    transport.add(*sites.back());
+    examples += 17;
+  }
+}
+
+SimSite& Job::site(const std::string& name) {
+  for (auto& site : sites)
+    if (site->name().name == name) return *site;
+  throw std::logic_error(name);
+}
+
+CoordinatorOptions Job::options(bool resume) const {
+  CoordinatorOptions options;
+  options.folder = folder.path() / "run";
+  options.resume = resume;
+  options.run = "sentiment";
+  options.config_digest = "c0ffee";
+  options.settings = "task: sim\n";
+  options.seed = 42;
+  options.sites = listed;
+  options.rounds = rounds;
+  options.aggregation = aggregation;
+  options.base_digest = kBaseDigest;
+  options.initial = initial;
+  options.peft = {.base_model = "base", .rank = 2, .target_modules = {"query"}, .modules_to_save = {"classifier"}};
+  options.facts = {.labels = {"negative", "positive"}, .max_tokens = 128};
+  options.versions = {{"weft", "test"}};
+  options.at_step = at_step;
+  return options;
+}
+
+CoordinatorResult Job::run(bool resume, std::stop_token stop) {
+  Coordinator coordinator(options(resume), transport, clock, seen);
+  return coordinator.run(std::move(stop));
+}
+
+int Job::run_through_crashes(CoordinatorResult& result) {
+  for (int crashes = 0;; ++crashes) {
+    try {
+      result = run(std::filesystem::exists(folder.path() / "run" / "ledger.sqlite"));
+      return crashes;
+    } catch (const Crash&) {
+      transport.lose_sessions();
+    }
+  }
+}
+
+}  // namespace weft::coordinator

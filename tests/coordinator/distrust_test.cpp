@@ -1,0 +1,229 @@
+// Sites that are wrong, hostile or late: each is named, and the round goes on.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "coordinator/ledger.h"
+#include "tests/coordinator/coordinator_support.h"
+
+namespace weft::coordinator {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+std::vector<RefusalRow> refusals_of(const Job& job) {
+  return Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
+}
+
+std::string digest_without(const std::string& site) {
+  Job job;
+  job.rounds.quorum = 0.5;
+  job.site(site).trains = false;
+  return job.run().adapter_digest;
+}
+
+TEST(DistrustTest, AnUpdateThatIsNotANumberIsRefusedAndTheRoundGoesOn) {
+  Job job;
+  job.site("film").spoil = [](StateDict update) {
+    update.values[3] = std::nanf("");
+    return update;
+  };
+  const CoordinatorResult result = job.run();
+  EXPECT_TRUE(result.finished);
+  EXPECT_EQ(result.adapter_digest, digest_without("film"));
+  EXPECT_THAT(job.site("film").verdicts, ElementsAre("1 refused", "2 refused", "3 refused"));
+  const auto refused = job.seen.all<telemetry::UpdateRefused>();
+  ASSERT_THAT(refused, SizeIs(3));
+  EXPECT_EQ(refused[0].site, "film");
+  EXPECT_THAT(refused[0].reason, HasSubstr("NaN"));
+  ASSERT_THAT(refusals_of(job), SizeIs(3));
+  EXPECT_EQ(refusals_of(job)[2].round, 3U);
+}
+
+TEST(DistrustTest, AClaimOfTooManyExamplesIsRefusedBeforeItIsSent) {
+  Job job;
+  int chunks = 0;
+  job.site("film").tamper = [&](wire::Message& message) {
+    if (auto* offer = std::get_if<wire::Offer>(&message)) offer->examples = 1'000'000;
+    chunks += std::holds_alternative<wire::Chunk>(message) ? 1 : 0;
+  };
+  EXPECT_EQ(job.run().adapter_digest, digest_without("film"));
+  EXPECT_EQ(chunks, 0);
+  EXPECT_THAT(refusals_of(job)[0].reason, HasSubstr("1000000"));
+}
+
+TEST(DistrustTest, AnUpdateThatIsNotWhatWasOfferedIsRefused) {
+  Job job;
+  const std::string lie(64, '0');
+  std::map<std::string, std::string> truth;
+  SimSite& film = job.site("film");
+  film.tamper = [&](wire::Message& message) {
+    if (auto* offer = std::get_if<wire::Offer>(&message)) offer->digest[0] = offer->digest[0] == '0' ? '1' : '0';
+  };
+  job.rounds.quorum = 0.75;
+  EXPECT_TRUE(job.run().finished) << "it answers no Resume, for it knows no such update";
+  EXPECT_THAT(film.verdicts, ElementsAre("1 late", "2 late", "3 late"));
+}
+
+TEST(DistrustTest, AnUnlistedSiteIsRefusedForGood) {
+  Job job;
+  SimSite stranger({"stranger"}, 5, job.initial.manifest);
+  job.transport.add(stranger);
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_THAT(stranger.refused, HasSubstr("site \"stranger\" is not listed"));
+  EXPECT_FALSE(stranger.wants_session);
+  ASSERT_THAT(refusals_of(job), SizeIs(1));
+  EXPECT_EQ(refusals_of(job)[0].site.name, "stranger");
+  bool shown = false;
+  for (const auto& left : job.seen.all<telemetry::SiteLeft>()) shown |= left.site == "stranger";
+  EXPECT_TRUE(shown);
+}
+
+// Oracle 26.
+TEST(DistrustTest, AnotherBaseModelIsRefusedWithBothDigests) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  job.site("film").base_digest = std::string(64, 'd');
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_THAT(job.site("film").refused, AllOf(HasSubstr(std::string(64, 'd')), HasSubstr(kBaseDigest)));
+}
+
+TEST(DistrustTest, AnotherAdapterLayoutIsRefusedWithBothDigests) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  job.site("film").manifest_digest = std::string(64, 'e');
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_THAT(job.site("film").refused,
+              AllOf(HasSubstr(std::string(64, 'e')), HasSubstr(job.initial.manifest->digest())));
+}
+
+TEST(DistrustTest, AnotherProtocolIsRefused) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  job.site("film").tamper = [](wire::Message& message) {
+    if (auto* hello = std::get_if<wire::Hello>(&message)) hello->protocol = 99;
+  };
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_THAT(job.site("film").refused, HasSubstr("99"));
+}
+
+// Oracle 26.
+TEST(DistrustTest, AnOfferMadeTwiceCountsOnce) {
+  Job reference;
+  const std::string expected = reference.run().adapter_digest;
+  Job job;
+  SimSite& film = job.site("film");
+  std::optional<wire::Offer> last;
+  film.tamper = [&](wire::Message& message) {
+    if (const auto* offer = std::get_if<wire::Offer>(&message)) last = *offer;
+  };
+  int replays = 0;
+  job.transport.before_event = [&] {  // at any moment, when it may be open, in the accumulator, committed or long past
+    if (!last || job.transport.events() % 3 != 0 || !film.connected || film.finished || !film.outbox.empty()) return;
+    ++replays;
+    film.outbox.push_back(wire::encode(*last));
+  };
+  EXPECT_EQ(job.run().adapter_digest, expected);
+  EXPECT_GT(replays, 10);
+  for (const std::string& verdict : film.verdicts) EXPECT_THAT(verdict, HasSubstr("committed"));
+}
+
+// Oracle 26.
+TEST(DistrustTest, ASecondUpdateOfTheSameRoundIsLate) {
+  Job reference;
+  const std::string expected = reference.run().adapter_digest;
+  Job job;
+  SimSite& film = job.site("film");
+  film.tamper = [&](wire::Message& message) {
+    if (const auto* offer = std::get_if<wire::Offer>(&message); offer != nullptr && offer->round == 2) {
+      wire::Offer replay = *offer;
+      replay.round = 1;
+      replay.digest = std::string(64, 'f');
+      film.outbox.push_back(wire::encode(replay));
+    }
+  };
+  EXPECT_EQ(job.run().adapter_digest, expected);
+  EXPECT_THAT(film.verdicts, testing::Contains("1 late"));
+  EXPECT_THAT(refusals_of(job), SizeIs(1));
+}
+
+TEST(DistrustTest, BytesThatAreNoMessageEndOnlyThatSession) {
+  Job reference;
+  const std::string expected = reference.run().adapter_digest;
+  for (int at = 5; at < 60; at += 11) {
+    Job job;
+    SimSite& film = job.site("film");
+    bool said = false;
+    job.transport.before_event = [&] {
+      if (said || job.transport.events() < at || !film.connected) return;
+      said = true;
+      film.outbox.push_front({0xc1, 0xff, 0x00});
+    };
+    EXPECT_EQ(job.run().adapter_digest, expected);
+    EXPECT_TRUE(said);
+    ASSERT_THAT(refusals_of(job), SizeIs(1));
+    EXPECT_THAT(refusals_of(job)[0].reason, HasSubstr("broke the protocol"));
+  }
+}
+
+TEST(DistrustTest, MessagesThatASiteMayNotSayNowEndItsSession) {
+  const std::vector<wire::Message> wrong{
+      wire::Welcome{.run = "r", .run_id = std::string(32, 'a'), .settings = "s", .base_digest = kBaseDigest},
+      wire::Hello{}, wire::Fetch{.version = 0, .offset = 1 << 30},
+      wire::Metrics{.version = 0, .split = "validation", .examples = 200, .values = {{"accuracy", 1e9}}},
+      wire::Metrics{.version = 0, .split = "validation", .examples = 1 << 30, .values = {{"accuracy", 0.5}}}};
+  Job reference;
+  const std::string expected = reference.run().adapter_digest;
+  for (const wire::Message& message : wrong) {
+    Job job;
+    SimSite& film = job.site("film");
+    bool said = false;
+    film.tamper = [&](wire::Message& own) {
+      if (said || !std::holds_alternative<wire::Fetch>(own)) return;
+      said = true;
+      own = message;
+    };
+    EXPECT_EQ(job.run().adapter_digest, expected) << wire::name_of(message);
+    ASSERT_THAT(refusals_of(job), SizeIs(1)) << wire::name_of(message);
+  }
+}
+
+TEST(DistrustTest, ANewerSessionOfASiteReplacesTheOlder) {
+  Job job;
+  SimSite twin({"film"}, 20, job.initial.manifest);
+  twin.wants_session = false;
+  job.transport.add(twin);
+  job.transport.before_event = [&] {
+    if (job.transport.events() != 30) return;
+    job.site("film").wants_session = false;  // a process that hangs: its connection stands, and it says nothing more
+    twin.wants_session = true;
+  };
+  Job reference;
+  EXPECT_EQ(job.run().adapter_digest, reference.run().adapter_digest);
+  EXPECT_TRUE(twin.finished);
+}
+
+TEST(DistrustTest, AStalledUploadHoldsNobodyUp) {
+  Job job(1, 700'000);  // six chunks
+  job.rounds.count = 1;
+  job.rounds.quorum = 0.5;
+  job.rounds.deadline = Milliseconds(3'600'000);
+  for (const char* name : {"editorials", "film"})  // both places, if they come first
+    job.site(name).tamper = [](wire::Message& message) {
+      if (auto* chunk = std::get_if<wire::Chunk>(&message); chunk != nullptr && chunk->offset > 0)
+        message = wire::Ping{};
+    };
+  CoordinatorOptions options = job.options();
+  options.transfer_bytes = 1;
+  Coordinator coordinator(std::move(options), job.transport, job.clock, job.seen);
+  EXPECT_TRUE(coordinator.run({}).finished);
+  EXPECT_THAT(job.seen.all<telemetry::UpdateAccepted>(), SizeIs(2));
+  EXPECT_THAT(job.seen.all<telemetry::RoundCommitted>()[0].counted, ElementsAre("reviews", "tweets"));
+}
+
+}  // namespace
+}  // namespace weft::coordinator

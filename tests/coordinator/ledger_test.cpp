@@ -1,0 +1,213 @@
+#include "coordinator/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "tests/coordinator/coordinator_support.h"
+
+namespace weft::coordinator {
+namespace {
+
+using testing::HasSubstr;
+
+const RunFacts kFacts{.run = "sentiment",
+                      .run_id = std::string(32, 'a'),
+                      .config_digest = "config-1",
+                      .seed = 18446744073709551615ULL,
+                      .base_digest = "base-1",
+                      .manifest_digest = "manifest-1",
+                      .initial_digest = "initial-1"};
+
+RoundRow round_row(std::uint32_t round) {
+  return {.round = round,
+          .cohort = {{"film"}, {"tweets"}},
+          .loss = 0.5,
+          .seconds = 1.25,
+          .bytes_up = 1000,
+          .bytes_down = 2000,
+          .adapter_digest = "adapter-" + std::to_string(round),
+          .time = "2025-01-31T12:00:00Z",
+          .updates = {{{"film"}, "update-f", 30, {{"loss", 0.5}, {"steps", 7}}}, {{"tweets"}, "update-t", 70, {}}}};
+}
+
+std::vector<fl::SiteScore> scores_of(std::uint32_t version) {
+  return {{{"film"}, version, "validation", 10, {{"accuracy", 0.75}}}};
+}
+
+std::string message_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(LedgerTest, ReadsBackWhatWasCommitted) {
+  const TempFolder folder;
+  {
+    Ledger ledger(folder.path() / "ledger.sqlite");
+    EXPECT_FALSE(ledger.run());
+    ledger.begin(kFacts);
+    ledger.commit(round_row(1), scores_of(0));
+    ledger.refuse({"2025-01-31T12:00:01Z", 1, {"film"}, "norm"});
+    ledger.refuse({"2025-01-31T12:00:09Z", 1, {"film"}, "norm"});
+    ledger.finish({.best_version = 1, .reason = "all rounds are done"}, {{{"film"}, 1, "test", 5, {{"loss", 2}}}});
+  }
+  const Ledger ledger(folder.path() / "ledger.sqlite");
+  EXPECT_EQ(ledger.run()->run, "sentiment");
+  EXPECT_EQ(ledger.run()->seed, kFacts.seed);
+  EXPECT_EQ(ledger.run()->run_id, kFacts.run_id);
+  const std::vector<RoundRow> rounds = ledger.rounds();
+  ASSERT_EQ(rounds.size(), 1U);
+  EXPECT_EQ(rounds[0].cohort, round_row(1).cohort);
+  EXPECT_EQ(rounds[0].seconds, 1.25);
+  EXPECT_EQ(rounds[0].bytes_up, 1000U);
+  EXPECT_EQ(rounds[0].bytes_down, 2000U);
+  ASSERT_EQ(rounds[0].updates.size(), 2U);
+  EXPECT_EQ(rounds[0].updates[0].values, round_row(1).updates[0].values);
+  EXPECT_EQ(rounds[0].updates[1].examples, 70U);
+  EXPECT_TRUE(ledger.committed({"film"}, 1, "update-f"));
+  EXPECT_FALSE(ledger.committed({"film"}, 1, "update-t"));
+  EXPECT_FALSE(ledger.committed({"film"}, 2, "update-f"));
+  EXPECT_EQ(ledger.adapter_digest(0), "initial-1");
+  EXPECT_EQ(ledger.adapter_digest(1), "adapter-1");
+  EXPECT_EQ(ledger.history().committed, 1U);
+  ASSERT_EQ(ledger.history().scores.size(), 2U);
+  EXPECT_EQ(ledger.history().scores[0].values.at("accuracy"), 0.75);
+  EXPECT_EQ(ledger.history().scores[1].split, "test");
+  EXPECT_EQ(ledger.refusals().size(), 1U) << "the same refusal is kept once";
+  EXPECT_EQ(ledger.end()->best_version, 1U);
+  EXPECT_FALSE(ledger.sites_told());
+}
+
+TEST(LedgerTest, ACommitIsDurableWhenTheProcessIsKilled) {
+  const TempFolder folder;
+  const auto file = folder.path() / "ledger.sqlite";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Ledger ledger(file);
+    ledger.begin(kFacts);
+    ledger.commit(round_row(1), scores_of(0));
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  const Ledger ledger(file);
+  EXPECT_EQ(ledger.history().committed, 1U);
+  EXPECT_TRUE(ledger.committed({"tweets"}, 1, "update-t"));
+}
+
+TEST(LedgerTest, ARoundIsCommittedWholeOrNotAtAll) {
+  const TempFolder folder;
+  Ledger ledger(folder.path() / "ledger.sqlite");
+  ledger.begin(kFacts);
+  RoundRow row = round_row(1);
+  row.updates.push_back(row.updates[0]);  // violates the key, after the round and two updates are written
+  EXPECT_THROW(ledger.commit(row, {}), Failure);
+  EXPECT_EQ(ledger.history().committed, 0U);
+  EXPECT_FALSE(ledger.committed({"film"}, 1, "update-f"));
+  ledger.commit(round_row(1), {});
+  EXPECT_THROW(ledger.commit(round_row(1), {}), Failure) << "a round is committed once";
+}
+
+TEST(LedgerTest, AFullDiskLosesNothing) {
+  const TempFolder folder;
+  const auto file = folder.path() / "ledger.sqlite";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Ledger ledger(file);
+    ledger.begin(kFacts);
+    ledger.commit(round_row(1), scores_of(0));
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1 << 16, 1 << 16};  // no file may grow beyond this
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    RoundRow large = round_row(2);
+    large.updates[0].digest = std::string(1 << 20, 'x');
+    const std::string message = message_of([&] { ledger.commit(large, {}); });
+    ::_exit(message.find("ledger.sqlite") != std::string::npos && ledger.history().committed == 1 ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  const Ledger ledger(file);
+  EXPECT_EQ(ledger.history().committed, 1U);
+}
+
+TEST(LedgerTest, NamesAFileThatIsNoLedger) {
+  const TempFolder folder;
+  std::ofstream(folder.path() / "text.sqlite") << std::string(5000, 'x');
+  EXPECT_THAT(message_of([&] { Ledger{folder.path() / "text.sqlite"}; }), HasSubstr("is not a ledger"));
+  EXPECT_THROW(Ledger{folder.path() / "text.sqlite"}, ConfigError);
+  Database(folder.path() / "other.sqlite").execute("CREATE TABLE songs (name TEXT)");
+  EXPECT_THROW(Ledger{folder.path() / "other.sqlite"}, ConfigError);
+}
+
+TEST(LedgerTest, NamesAnotherSchema) {
+  const TempFolder folder;
+  const auto file = folder.path() / "ledger.sqlite";
+  { const Ledger ledger(file); }
+  Database(file).execute("PRAGMA user_version = 7");
+  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 1"));
+  EXPECT_THROW(Ledger{file}, ConfigError);
+}
+
+TEST(LedgerTest, NamesATornFile) {
+  const TempFolder folder;
+  const auto file = folder.path() / "ledger.sqlite";
+  {
+    Ledger ledger(file);
+    ledger.begin(kFacts);
+    for (std::uint32_t round = 1; round <= 200; ++round) ledger.commit(round_row(round), scores_of(round - 1));
+  }
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  const std::string message = message_of([&] { Ledger{file}; });
+  EXPECT_THAT(message, HasSubstr("damaged"));
+  EXPECT_THAT(message, HasSubstr("backup"));
+}
+
+TEST(LedgerTest, NamesAnotherRunAndTheRemedy) {
+  const TempFolder folder;
+  Ledger ledger(folder.path() / "ledger.sqlite");
+  ledger.begin(kFacts);
+  EXPECT_NO_THROW(ledger.check_same_run(kFacts));
+  RunFacts other = kFacts;
+  other.config_digest = "config-2";
+  EXPECT_THROW(ledger.check_same_run(other), ConfigError);
+  const std::string message = message_of([&] { ledger.check_same_run(other); });
+  EXPECT_THAT(message, HasSubstr("config-1"));
+  EXPECT_THAT(message, HasSubstr("config-2"));
+  EXPECT_THAT(message, HasSubstr("choose another folder"));
+  other = kFacts;
+  other.base_digest = "base-2";
+  EXPECT_THAT(message_of([&] { ledger.check_same_run(other); }), HasSubstr("base-2"));
+}
+
+TEST(LedgerTest, OneProcessHoldsIt) {
+  const TempFolder folder;
+  const auto file = folder.path() / "ledger.sqlite";
+  {
+    const Ledger ledger(file);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const std::string message = message_of([&] { Ledger{file}; });
+      ::_exit(message.find("in use by another coordinator") != std::string::npos ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    Database reader(file);  // people may look at it meanwhile
+    EXPECT_EQ(reader.integer("SELECT count(*) FROM rounds"), 0);
+  }
+  EXPECT_NO_THROW(Ledger{file});
+}
+
+}  // namespace
+}  // namespace weft::coordinator

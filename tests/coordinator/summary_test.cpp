@@ -1,0 +1,53 @@
+#include "coordinator/summary.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace weft::coordinator {
+namespace {
+
+TEST(SummaryTest, SaysAllThatTheLedgerKnows) {
+  const SummaryFacts facts{
+      .run = {.run = "sentiment", .run_id = "id", .config_digest = "config", .seed = 7, .base_digest = "base"},
+      .versions = {{"weft", "0.1.0"}},
+      .rounds = {{.round = 1,
+                  .cohort = {{"film"}, {"tweets"}},
+                  .loss = 0.5,
+                  .seconds = 1.5,
+                  .bytes_up = 10,
+                  .bytes_down = 20,
+                  .adapter_digest = "v1",
+                  .updates = {{{"film"}, "u", 3, {{"loss", 0.5}, {"peak_rss_bytes", 1e9}}}}},
+                 {.round = 2, .cohort = {{"film"}}, .adapter_digest = "v2"}},
+      .scores = {{{"film"}, 1, "validation", 30, {{"accuracy", 0.5}, {"loss", 1}}},
+                 {{"tweets"}, 1, "validation", 10, {{"accuracy", 0.9}}},
+                 {{"film"}, 1, "test", 4, {{"accuracy", 0.25}}}},
+      .refusals = {{"t", 1, {"tweets"}, "norm"}, {"t", 0, {"stranger"}, "not listed"}},
+      .end = {.best_version = 1, .reason = "all rounds are done"},
+      .adapter_sha256 = "v1",
+      .coordinator_peak_rss_bytes = 123};
+  const auto summary = nlohmann::json::parse(summary_json(facts));
+  EXPECT_EQ(summary["seed"], 7);
+  EXPECT_EQ(summary["versions"]["weft"], "0.1.0");
+  const auto& first = summary["rounds"][0];
+  EXPECT_EQ(first["cohort"], (nlohmann::json{"film", "tweets"}));
+  EXPECT_EQ(first["counted"], (nlohmann::json{"film"}));
+  EXPECT_DOUBLE_EQ(first["validation"]["overall"]["accuracy"], 0.6);
+  EXPECT_EQ(first["validation"]["overall"]["examples"], 40);
+  EXPECT_EQ(first["validation"]["overall"]["loss"], 1) << "over the sites that have it";
+  EXPECT_EQ(first["validation"]["sites"]["tweets"]["accuracy"], 0.9);
+  EXPECT_EQ(first["refusals"][0]["reason"], "norm");
+  EXPECT_EQ(first["bytes_down"], 20);
+  EXPECT_TRUE(summary["rounds"][1]["validation"].is_null()) << "nobody scored it";
+  EXPECT_TRUE(summary["rounds"][1]["loss"].is_null()) << "no update was counted";
+  EXPECT_EQ(summary["refusals"][0]["site"], "stranger");
+  EXPECT_TRUE(summary["initial"]["validation"].is_null());
+  EXPECT_EQ(summary["final"]["overall"]["accuracy"], 0.25);
+  EXPECT_EQ(summary["adapter_sha256"], "v1");
+  EXPECT_EQ(summary["peak_rss_bytes"]["coordinator"], 123);
+  EXPECT_EQ(summary["peak_rss_bytes"]["film"], 1000000000);
+}
+
+}  // namespace
+}  // namespace weft::coordinator

@@ -1,0 +1,149 @@
+#include "coordinator/uploads.h"
+
+#include <gtest/gtest.h>
+
+#include "common/base/digest.h"
+#include "coordinator/downloads.h"
+#include "tests/coordinator/coordinator_support.h"
+
+namespace weft::coordinator {
+namespace {
+
+constexpr Milliseconds kStall{1000};
+const SiteId a{"a"}, b{"b"}, c{"c"};
+TimePoint at(int milliseconds) { return TimePoint(Milliseconds(milliseconds)); }
+
+struct Payload {
+  explicit Payload(std::uint8_t fill, std::size_t chunks = 3)
+      : bytes(std::make_shared<const Bytes>(chunks * wire::kChunkBytes, fill)), digest(sha256_hex(*bytes)) {}
+  wire::Offer offer() const { return {.round = 1, .digest = digest, .bytes = bytes->size(), .examples = 1}; }
+  wire::Chunk chunk(std::size_t index) const {
+    return wire::ChunkSender(bytes, digest, index * wire::kChunkBytes).next().value();
+  }
+  std::shared_ptr<const Bytes> bytes;
+  std::string digest;
+};
+
+// "a:resume 0", "b:ack 1048576"
+std::string text(const std::vector<Outgoing>& out) {
+  std::string text;
+  for (const Outgoing& each : out) {
+    text += (text.empty() ? "" : ", ") + each.site.name;
+    if (const auto* resume = std::get_if<wire::Resume>(&each.message))
+      text += ":resume " + std::to_string(resume->offset / wire::kChunkBytes);
+    if (const auto* ack = std::get_if<wire::Ack>(&each.message))
+      text += ":ack " + std::to_string(ack->offset / wire::kChunkBytes);
+    if (const auto* chunk = std::get_if<wire::Chunk>(&each.message))
+      text += ":chunk " + std::to_string(chunk->offset / wire::kChunkBytes);
+  }
+  return text;
+}
+
+TEST(UploadsTest, CollectsAWholeUpdate) {
+  Uploads uploads(2, kStall);
+  const Payload payload(1);
+  EXPECT_EQ(text(uploads.offer(a, payload.offer(), at(0))), "a:resume 0");
+  EXPECT_EQ(text(uploads.chunk(a, payload.chunk(0), at(0)).out), "a:ack 1");
+  EXPECT_EQ(text(uploads.chunk(a, payload.chunk(1), at(0)).out), "a:ack 2");
+  EXPECT_EQ(uploads.bytes_held(), 2 * wire::kChunkBytes);
+  const Uploads::Outcome last = uploads.chunk(a, payload.chunk(2), at(0));
+  ASSERT_TRUE(last.done);
+  EXPECT_EQ(last.done->payload, *payload.bytes);
+  EXPECT_EQ(last.done->offer.digest, payload.digest);
+  EXPECT_EQ(uploads.bytes_held(), 0U) << "the buffer was given away";
+}
+
+TEST(UploadsTest, HoldsNoMoreThanItsPlacesHoweverManyOffer) {
+  Uploads uploads(2, kStall);
+  const Payload payload(1);
+  std::string resumed;
+  for (int site = 0; site < 64; ++site)
+    resumed += text(uploads.offer({"s" + std::to_string(site)}, payload.offer(), at(0))) + " ";
+  for (int site = 0; site < 64; ++site) uploads.chunk({"s" + std::to_string(site)}, payload.chunk(0), at(0));
+  EXPECT_EQ(uploads.bytes_held(), 2 * wire::kChunkBytes);
+}
+
+TEST(UploadsTest, AStalledSiteBeginsAnewWhenItsTurnComesAgain) {
+  Uploads uploads(1, kStall);
+  const Payload first(1), second(2, 1);
+  uploads.offer(a, first.offer(), at(0));
+  uploads.chunk(a, first.chunk(0), at(0));
+  EXPECT_EQ(text(uploads.offer(b, second.offer(), at(10))), "");
+  EXPECT_EQ(text(uploads.tick(at(1000))), "b:resume 0");
+  EXPECT_EQ(uploads.bytes_held(), 0U) << "what it had sent was dropped";
+  EXPECT_EQ(text(uploads.chunk(a, first.chunk(1), at(1001)).out), "") << "it has no place";
+  EXPECT_EQ(text(uploads.chunk(b, second.chunk(0), at(1002)).out), "b:ack 1, a:resume 0");
+  const Uploads::Outcome stale = uploads.chunk(a, first.chunk(2), at(1003));  // was on its way
+  EXPECT_EQ(stale.problem, "");
+  EXPECT_EQ(text(stale.out), "");
+  EXPECT_EQ(text(uploads.chunk(a, first.chunk(0), at(1004)).out), "a:ack 1");
+}
+
+TEST(UploadsTest, GoesOnWhereItWasAfterALostSessionWhileNobodyWaits) {
+  Uploads uploads(1, kStall);
+  const Payload payload(1);
+  uploads.offer(a, payload.offer(), at(0));
+  uploads.chunk(a, payload.chunk(0), at(0));
+  uploads.away(a, at(1));
+  EXPECT_EQ(text(uploads.offer(a, payload.offer(), at(9000))), "a:resume 1");
+  uploads.away(a, at(9001));
+  EXPECT_EQ(text(uploads.offer(b, payload.offer(), at(9002))), "b:resume 0") << "now somebody waits";
+  EXPECT_EQ(text(uploads.offer(a, payload.offer(), at(9003))), "");
+  uploads.away(b, at(9004));
+  EXPECT_EQ(text(uploads.chunk(a, payload.chunk(0), at(9005)).out), "a:ack 1");
+}
+
+TEST(UploadsTest, NamesWhatIsWrong) {
+  Uploads uploads(1, kStall);
+  const Payload payload(1), other(2);
+  uploads.offer(a, payload.offer(), at(0));
+  EXPECT_EQ(text(uploads.chunk(a, other.chunk(0), at(0)).out), "") << "of another payload: settled meanwhile";
+  Uploads::Outcome gap = uploads.chunk(a, payload.chunk(1), at(0));
+  EXPECT_NE(gap.problem, "");
+  EXPECT_FALSE(gap.wrong);
+  uploads.offer(a, payload.offer(), at(1));
+  for (std::size_t i = 0; i < 3; ++i) {
+    wire::Chunk chunk = other.chunk(i);
+    chunk.digest = payload.digest;
+    gap = uploads.chunk(a, chunk, at(2));
+  }
+  EXPECT_TRUE(gap.wrong) << "all of it came, and it is another update";
+}
+
+TEST(UploadsTest, PlacesFollowFromTheSize) {
+  EXPECT_EQ(upload_places(64 << 20, 20 << 20), 3U);
+  EXPECT_EQ(upload_places(64 << 20, 500 << 20), 2U);
+  EXPECT_EQ(download_places(20 << 20), 4U);
+  EXPECT_EQ(download_places(1 << 20), 16U);
+}
+
+TEST(DownloadsTest, SendsAWindowAtATimeToABoundedNumberOfSites) {
+  Downloads downloads(2, kStall);
+  const Payload payload(1, 6);
+  const auto fetch = [&](const SiteId& site, std::size_t chunk) {
+    return text(downloads.fetch(site, payload.bytes, payload.digest, chunk * wire::kChunkBytes, at(0)));
+  };
+  const auto ack = [&](const SiteId& site, std::size_t chunk, int time = 0) {
+    return text(downloads.ack(site, {payload.digest, chunk * wire::kChunkBytes}, at(time)).value());
+  };
+  EXPECT_EQ(fetch(a, 0), "a:chunk 0, a:chunk 1, a:chunk 2, a:chunk 3");
+  EXPECT_EQ(fetch(b, 5), "b:chunk 5");
+  EXPECT_EQ(fetch(c, 0), "");
+  EXPECT_EQ(ack(a, 2), "a:chunk 4, a:chunk 5");
+  EXPECT_EQ(ack(b, 6), "c:chunk 0, c:chunk 1, c:chunk 2, c:chunk 3");
+  EXPECT_FALSE(downloads.ack(a, {payload.digest, 7 * wire::kChunkBytes}, at(0)));
+  EXPECT_EQ(ack(a, 6), "");
+}
+
+TEST(DownloadsTest, AStalledSiteIsSentNothingUntilItsTurnComesAgain) {
+  Downloads downloads(1, kStall);
+  const Payload payload(1, 6);
+  downloads.fetch(a, payload.bytes, payload.digest, 0, at(0));
+  EXPECT_EQ(text(downloads.fetch(b, payload.bytes, payload.digest, 5 * wire::kChunkBytes, at(10))), "");
+  EXPECT_EQ(text(downloads.tick(at(1000))), "b:chunk 5");
+  EXPECT_EQ(text(downloads.ack(a, {payload.digest, wire::kChunkBytes}, at(1001)).value()), "");
+  EXPECT_EQ(text(downloads.ack(b, {payload.digest, 6 * wire::kChunkBytes}, at(1002)).value()), "a:chunk 4");
+}
+
+}  // namespace
+}  // namespace weft::coordinator
