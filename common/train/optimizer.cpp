@@ -1,0 +1,120 @@
+// AdamW in LibTorch's fused kernel, plain SGD, and clipping over the flat gradient.
+#include "common/train/optimizer.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+namespace weft::train {
+namespace {
+
+// The leaves that share a weight decay.
+struct Group {
+  double weight_decay = 0;
+  std::vector<at::Tensor> values, gradients;
+};
+
+// [0]: with decay, [1]: without.
+std::vector<Group> groups_of(const TrainConfig& config, nn::Trainable& params) {
+  WEFT_CHECK(params.grad().defined(), "an optimizer needs gradients");
+  std::vector<Group> groups(2);
+  groups[0].weight_decay = config.weight_decay;
+  for (std::size_t i = 0; i < params.leaves().size(); ++i) {
+    const at::Tensor& leaf = params.leaves()[i];
+    Group& group = groups[decays(params.manifest()->tensors()[i].name) ? 0 : 1];
+    group.values.push_back(leaf);
+    group.gradients.push_back(leaf.grad());
+  }
+  return groups;
+}
+
+class AdamW final : public Optimizer {
+ public:
+  AdamW(const TrainConfig& config, nn::Trainable& params) : config_(config) {
+    for (Group& group : groups_of(config, params)) {
+      if (group.values.empty()) continue;
+      Moments moments{.group = std::move(group)};
+      for (const at::Tensor& value : moments.group.values) {
+        moments.first.push_back(at::zeros_like(value));
+        moments.second.push_back(at::zeros_like(value));
+        moments.steps.push_back(at::zeros({}, value.options()));
+      }
+      groups_.push_back(std::move(moments));
+    }
+  }
+  void step(double learning_rate) override {
+    const at::NoGradGuard no_grad;
+    for (Moments& moments : groups_) {
+      for (at::Tensor& count : moments.steps) count.add_(1);
+      at::_fused_adamw_(moments.group.values, moments.group.gradients, moments.first, moments.second, {}, moments.steps,
+                        learning_rate, config_.beta1, config_.beta2, moments.group.weight_decay, config_.epsilon,
+                        /*amsgrad=*/false, /*maximize=*/false);
+    }
+  }
+
+ private:
+  struct Moments {
+    Group group;
+    std::vector<at::Tensor> first, second, steps;
+  };
+  TrainConfig config_;
+  std::vector<Moments> groups_;
+};
+
+class Sgd final : public Optimizer {
+ public:
+  Sgd(const TrainConfig& config, nn::Trainable& params) : groups_(groups_of(config, params)) {}
+  void step(double learning_rate) override {
+    const at::NoGradGuard no_grad;
+    for (Group& group : groups_)
+      for (std::size_t i = 0; i < group.values.size(); ++i) {
+        if (group.weight_decay != 0) group.gradients[i].add_(group.values[i], group.weight_decay);
+        group.values[i].add_(group.gradients[i], -learning_rate);
+      }
+  }
+
+ private:
+  std::vector<Group> groups_;
+};
+
+}  // namespace
+
+std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Trainable& params) {
+  if (config.optimizer == OptimizerKind::sgd) return std::make_unique<Sgd>(config, params);
+  return std::make_unique<AdamW>(config, params);
+}
+
+bool decays(std::string_view name) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  // Whole parts of the name, or their ends: "bias", "LayerNorm", "input_layernorm", "norm", "final_norm".
+  for (std::size_t begin = 0; begin <= lower.size();) {
+    const std::size_t end = std::min(lower.find('.', begin), lower.size());
+    const std::string part = lower.substr(begin, end - begin);
+    if (part == "bias" || part == "norm" || part.ends_with("layernorm") || part.ends_with("rmsnorm") ||
+        part.ends_with("_norm"))
+      return false;
+    begin = end + 1;
+  }
+  return true;
+}
+
+double clip_gradient(nn::Trainable& params, double max_norm) {
+  const at::NoGradGuard no_grad;
+  at::Tensor gradient = params.grad();
+  // In double, so that the order of the sum, and with it the thread count, hardly shows.
+  const at::Tensor norm = at::linalg_vector_norm(gradient, 2, {}, /*keepdim=*/false, at::kDouble);
+  if (max_norm > 0) gradient.mul_(norm.add(1e-6).reciprocal().mul(max_norm).clamp_max(1.0));
+  return norm.item<double>();
+}
+
+}  // namespace weft::train

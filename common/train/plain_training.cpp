@@ -1,0 +1,69 @@
+// The same step loop, run to its end in stretches between validations.
+#include "common/train/plain_training.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "common/base/result.h"
+#include "common/train/evaluator.h"
+#include "common/train/step_loop.h"
+
+namespace weft::train {
+namespace {
+
+// Progress of a stretch as progress of the whole.
+fl::ProgressFn shifted(const fl::ProgressFn& progress, std::uint64_t done, std::uint64_t total) {
+  if (!progress) return {};
+  return [&progress, done, total](const fl::TrainProgress& part) {
+    progress({.done = done + part.done, .total = total, .tokens_per_second = part.tokens_per_second});
+  };
+}
+
+}  // namespace
+
+PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, std::stop_token stop) {
+  WEFT_CHECK(job.model != nullptr && job.data != nullptr && job.start != nullptr,
+             "a plain job needs model, data, start");
+  const SequenceClassification task(job.classes);
+  task.check(*job.data, job.name);
+  at::set_num_threads(job.threads);
+  nn::Trainable params(*job.start, job.device, /*gradients=*/true);
+  StepLoop loop({.model = job.model,
+                 .data = job.data,
+                 .config = &job.config,
+                 .task = task,
+                 .rng = Rng(job.seed),
+                 .site = job.name,
+                 .total_steps = job.steps,
+                 .device = job.device},
+                params);
+  const bool validates = job.validation != nullptr && job.validation->size() > 0 && job.validate_every > 0;
+  const std::uint64_t stretch = validates ? job.validate_every : std::max<std::uint64_t>(job.steps, 1);
+  PlainResult result;
+  double loss_sum = 0;
+  for (std::uint64_t done = 0; done < job.steps;) {
+    const StepStats stats =
+        loop.run(done, std::min(stretch, job.steps - done), shifted(progress, done, job.steps), stop);
+    done += stats.steps;
+    loss_sum += stats.loss * static_cast<double>(stats.steps);
+    result.tokens += stats.tokens;
+    result.seconds += stats.seconds;
+    if (!validates) continue;
+    StateDict state = params.to_state_dict();
+    const EvaluatorOptions options{.device = job.device, .threads = job.threads};
+    const double accuracy = evaluate(*job.model, task, state, *job.validation, options, {}, stop).confusion.accuracy();
+    if (result.adapter_step != 0 && accuracy <= result.best_accuracy) continue;
+    result.best_accuracy = accuracy;
+    result.adapter = std::move(state);
+    result.adapter_step = done;
+  }
+  if (result.adapter_step == 0) {
+    result.adapter = params.to_state_dict();
+    result.adapter_step = job.steps;
+  }
+  result.loss = job.steps == 0 ? 0 : loss_sum / static_cast<double>(job.steps);
+  return result;
+}
+
+}  // namespace weft::train

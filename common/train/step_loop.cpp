@@ -1,0 +1,81 @@
+// Forward, backward, clip, step.
+#include "common/train/step_loop.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "common/base/result.h"
+#include "common/train/packing.h"
+#include "common/train/schedule.h"
+
+namespace weft::train {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+}  // namespace
+
+StepLoop::StepLoop(const StepLoopContext& context, nn::Trainable& params)
+    : context_(context),
+      params_(params),
+      plan_(*context.data, {.batch_size = context.config->batch_size, .length_window = context.config->length_window},
+            context.rng, context.site),
+      optimizer_(make_optimizer(*context.config, params)) {}
+
+StepStats StepLoop::run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress,
+                        std::stop_token stop) {
+  StepStats stats;
+  double loss_sum = 0;
+  const SteadyClock::time_point start = SteadyClock::now();
+  for (std::uint64_t done = 0; done < count; ++done) {
+    if (stop.stop_requested()) throw fl::Cancelled{};
+    const StepResult result = step(first + done);
+    loss_sum += result.loss;
+    stats.tokens += result.tokens;
+    stats.seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    if (progress)
+      progress({.done = done + 1,
+                .total = count,
+                .tokens_per_second = static_cast<double>(stats.tokens) / std::max(stats.seconds, 1e-9)});
+  }
+  stats.steps = count;
+  stats.loss = count == 0 ? 0 : loss_sum / static_cast<double>(count);
+  return stats;
+}
+
+StepLoop::StepResult StepLoop::step(std::uint64_t index) {
+  const at::AutoGradMode with_gradients(true);
+  const Indices& batch = plan_.batch(index);
+  const auto parts = micro_batches(*context_.data, batch, context_.config->accumulation, context_.config->batch_tokens);
+  StepResult result;
+  params_.zero_grad();
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    const LabelledBatch packed = pack(*context_.data, parts[part], context_.device);
+    // A stream for each step and micro-batch: what a step draws does not depend on the steps before it.
+    RngStream dropout = context_.rng.stream("dropout", context_.site, index, part);
+    at::Tensor loss = context_.task.loss(context_.model->logits(packed.tokens, params_, {&dropout}), packed.labels_N);
+    // The gradient of the mean over the whole batch, however it is split.
+    const double weight = static_cast<double>(parts[part].size()) / static_cast<double>(batch.size());
+    if (parts.size() > 1) loss = loss.mul(weight);
+    loss.backward();
+    result.loss += loss.item<double>();
+    result.tokens += static_cast<std::uint64_t>(packed.tokens.starts.back());
+  }
+  if (!std::isfinite(result.loss)) fail(index, "the loss", result.loss);
+  const double norm = clip_gradient(params_, context_.config->clip_norm);
+  if (!std::isfinite(norm)) fail(index, "the gradient's norm", norm);
+  optimizer_->step(learning_rate_at(*context_.config, index, context_.total_steps));
+  return result;
+}
+
+void StepLoop::fail(std::uint64_t index, const std::string& what, double value) const {
+  const double rate = learning_rate_at(*context_.config, index, context_.total_steps);
+  throw Failure("training at site \"" + context_.site + "\": " + what + " is " + std::to_string(value) + " at step " +
+                std::to_string(index + 1) + " of " + std::to_string(context_.total_steps) + " (learning rate " +
+                std::to_string(rate) + "): lower train.learning_rate, raise train.warmup_ratio or set train.clip_norm");
+}
+
+}  // namespace weft::train
