@@ -1,0 +1,88 @@
+// Packed evaluation against one text at a time, and plain training's choice of the best step.
+#include "common/train/evaluator.h"
+
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "common/train/packing.h"
+#include "common/train/plain_training.h"
+#include "tests/train/train_support.h"
+
+namespace weft::train {
+namespace {
+
+struct Naive {
+  double loss = 0;
+  ConfusionMatrix confusion{2};
+};
+
+Naive one_by_one(const models::SequenceClassifier& model, const StateDict& adapter, const data::EncodedDataset& data) {
+  const at::NoGradGuard no_grad;
+  const nn::Trainable params(adapter, at::kCPU, false);
+  Naive naive;
+  for (std::uint32_t i = 0; i < data.size(); ++i) {
+    const at::Tensor logits = model.logits(pack(data, {&i, 1}, at::kCPU).tokens, params, {});
+    const auto label = static_cast<std::size_t>(data.labels[i]);
+    const double right = static_cast<double>(logits.const_data_ptr<float>()[label]),
+                 wrong = static_cast<double>(logits.const_data_ptr<float>()[1 - label]);
+    naive.loss += std::log1p(std::exp(wrong - right)) / static_cast<double>(data.size());
+    naive.confusion.add(label, right > wrong || (right == wrong && label == 0) ? label : 1 - label);
+  }
+  return naive;
+}
+
+TEST(EvaluatorTest, IsTheMeanOverTextsTakenOneByOne) {
+  const auto model = tiny_bert({.adapter_dropout = 0.5, .base_dropout = 0.5});  // none of it when evaluating
+  const StateDict adapter = start_state(*model);
+  const data::EncodedDataset data = toy_data(61, 9);
+  const Naive expected = one_by_one(*model, adapter, data);
+  for (const std::uint64_t budget : {1U, 64U, 4096U}) {
+    const Score score = evaluate(*model, SequenceClassification(2), adapter, data, {.batch_tokens = budget});
+    EXPECT_NEAR(score.loss, expected.loss, 1e-5) << budget;
+    for (std::size_t label = 0; label < 2; ++label)
+      EXPECT_EQ(score.confusion.count(label, 0), expected.confusion.count(label, 0)) << budget;
+    EXPECT_EQ(score.examples, 61U);
+    EXPECT_EQ(score.tokens, data.ids.size());
+  }
+}
+
+TEST(EvaluatorTest, TheOrderOfTextsHardlyMatters) {
+  const auto model = tiny_bert();
+  const StateDict adapter = start_state(*model);
+  const data::EncodedDataset a = toy_data(20, 1), b = toy_data(30, 2);
+  const Score ab = evaluate(*model, SequenceClassification(2), adapter, joined({a, b}), {});
+  const Score ba = evaluate(*model, SequenceClassification(2), adapter, joined({b, a}), {});
+  EXPECT_NEAR(ab.loss, ba.loss, 1e-6);
+  EXPECT_EQ(ab.confusion.accuracy(), ba.confusion.accuracy());
+}
+
+TEST(PlainTrainingTest, KeepsTheBestValidatedStep) {
+  const auto model = tiny_bert();
+  const StateDict start = model->initial_state(Rng(5));
+  const data::EncodedDataset data = toy_data(60, 1), validation = toy_data(40, 2);
+  std::vector<std::uint64_t> done;
+  const PlainResult result = train_plainly({.model = model.get(),
+                                            .data = &data,
+                                            .start = &start,
+                                            .config = {.batch_size = 16, .learning_rate = 2e-2},
+                                            .name = "pooled",
+                                            .steps = 23,
+                                            .validation = &validation,
+                                            .validate_every = 5},
+                                           [&](const fl::TrainProgress& progress) {
+                                             done.push_back(progress.done);
+                                             EXPECT_EQ(progress.total, 23U);
+                                           });
+  EXPECT_EQ(done.size(), 23U);
+  EXPECT_EQ(done.back(), 23U);
+  EXPECT_TRUE(result.adapter_step == 23 || result.adapter_step % 5 == 0) << result.adapter_step;
+  const Score score = evaluate(*model, SequenceClassification(2), result.adapter, validation, {});
+  EXPECT_EQ(score.confusion.accuracy(), result.best_accuracy);
+  const Score untrained = evaluate(*model, SequenceClassification(2), start, validation, {});
+  EXPECT_GT(result.best_accuracy, untrained.confusion.accuracy());
+}
+
+}  // namespace
+}  // namespace weft::train

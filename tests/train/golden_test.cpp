@@ -1,0 +1,117 @@
+// Schedules, optimizers, clipping and scores against the numbers of transformers, torch.optim and scikit-learn.
+#include <ATen/core/Tensor.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "common/train/confusion_matrix.h"
+#include "common/train/optimizer.h"
+#include "common/train/schedule.h"
+#include "tests/train/train_support.h"
+
+namespace weft::train {
+namespace {
+
+TEST(ScheduleTest, RatesAreThoseOfTransformers) {
+  for (const auto& expected : golden().at("schedules")) {
+    const std::string kind = expected.at("kind");
+    const TrainConfig config{.learning_rate = 1e-3,
+                             .schedule = kind == "linear"   ? Schedule::linear
+                                         : kind == "cosine" ? Schedule::cosine
+                                                            : Schedule::constant,
+                             .warmup_ratio = expected.at("warmup_ratio")};
+    const std::uint64_t total = expected.at("total");
+    for (std::uint64_t step = 0; step < total; ++step)
+      EXPECT_NEAR(learning_rate_at(config, step, total), expected.at("rates").at(step).get<double>(), 1e-15)
+          << kind << " step " << step << " of " << total;
+  }
+}
+
+StateDict state_with(const std::shared_ptr<const Manifest>& manifest, const nlohmann::json& values) {
+  return {.manifest = manifest, .values = values.get<std::vector<float>>()};
+}
+
+void set_gradient(nn::Trainable& params, const nlohmann::json& values) {
+  const auto gradient = values.get<std::vector<float>>();
+  float* to = params.grad().mutable_data_ptr<float>();
+  std::copy(gradient.begin(), gradient.end(), to);
+}
+
+void expect_optimizer(const std::string& name, TrainConfig config) {
+  const auto manifest =
+      std::make_shared<const Manifest>(Manifest::build({{"layer.bias", {3}}, {"layer.weight", {2, 3}}}).value());
+  const nlohmann::json expected = golden().at("optimizers").at(name);
+  nn::Trainable params(state_with(manifest, expected.at("start")), at::kCPU, true);
+  config.weight_decay = 0.1;
+  const auto optimizer = make_optimizer(config, params);
+  for (std::size_t step = 0; step < expected.at("rates").size(); ++step) {
+    set_gradient(params, expected.at("gradients").at(step));
+    optimizer->step(expected.at("rates").at(step));
+    const StateDict after_step = params.to_state_dict();
+    for (std::size_t i = 0; i < after_step.values.size(); ++i)
+      EXPECT_NEAR(after_step.values[i], expected.at("values").at(step).at(i).get<double>(), 1e-6)
+          << name << ", step " << step << ", value " << i;
+  }
+}
+
+TEST(OptimizerTest, AdamWIsTorchs) {
+  expect_optimizer("adamw", {.optimizer = OptimizerKind::adamw, .beta1 = 0.8, .beta2 = 0.99, .epsilon = 1e-6});
+}
+
+TEST(OptimizerTest, SgdIsTorchs) { expect_optimizer("sgd", {.optimizer = OptimizerKind::sgd}); }
+
+TEST(OptimizerTest, BiasesAndNormsDoNotDecay) {
+  for (const char* name : {"classifier.bias", "encoder.layer.0.attention.output.LayerNorm.weight", "model.norm.weight",
+                           "layers.3.input_layernorm.weight", "q_norm.weight"})
+    EXPECT_FALSE(decays(name)) << name;
+  for (const char* name : {"classifier.weight", "query.lora_A.weight", "value.lora_B.weight", "normalizer.weight"})
+    EXPECT_TRUE(decays(name)) << name;
+}
+
+TEST(ClipGradientTest, IsTorchs) {
+  const auto manifest = std::make_shared<const Manifest>(Manifest::build({{"a", {4}}, {"b", {5}}}).value());
+  for (const auto& expected : golden().at("clippings")) {
+    nn::Trainable params(StateDict::zeros(manifest), at::kCPU, true);
+    set_gradient(params, expected.at("gradient"));
+    EXPECT_NEAR(clip_gradient(params, expected.at("max_norm")), expected.at("norm").get<double>(), 1e-6);
+    const float* clipped = params.grad().const_data_ptr<float>();
+    for (std::size_t i = 0; i < 9; ++i) EXPECT_NEAR(clipped[i], expected.at("clipped").at(i).get<double>(), 1e-6);
+    set_gradient(params, expected.at("gradient"));
+    EXPECT_NEAR(clip_gradient(params, 0), expected.at("norm").get<double>(), 1e-6);
+    EXPECT_EQ(params.grad().const_data_ptr<float>()[3], expected.at("gradient").at(3).get<float>());
+  }
+}
+
+ConfusionMatrix matrix_of(const nlohmann::json& counts) {
+  ConfusionMatrix matrix(counts.size());
+  for (std::size_t label = 0; label < counts.size(); ++label)
+    for (std::size_t prediction = 0; prediction < counts.size(); ++prediction)
+      matrix.add(label, prediction, counts.at(label).at(prediction));
+  return matrix;
+}
+
+TEST(ConfusionMatrixTest, ScoresAreThoseOfScikitLearn) {
+  for (const auto& expected : golden().at("scores")) {
+    const ConfusionMatrix matrix = matrix_of(expected.at("counts"));
+    EXPECT_NEAR(matrix.accuracy(), expected.at("accuracy").get<double>(), 1e-12) << expected.at("name");
+    EXPECT_NEAR(matrix.macro_f1(), expected.at("macro_f1").get<double>(), 1e-12) << expected.at("name");
+    EXPECT_NEAR(matrix.mcc(), expected.at("mcc").get<double>(), 1e-12) << expected.at("name");
+  }
+}
+
+TEST(ConfusionMatrixTest, MatricesOfSitesAddUp) {
+  ConfusionMatrix one(2), two(2);
+  one.add(0, 1, 3);
+  one.add(1, 1);
+  two.add(0, 1);
+  two.add(0, 0, 5);
+  one.merge(two);
+  EXPECT_EQ(one.count(0, 1), 4U);
+  EXPECT_EQ(one.count(1, 0), 0U);
+  EXPECT_EQ(one.examples(), 10U);
+  EXPECT_DOUBLE_EQ(one.accuracy(), 0.6);
+  EXPECT_EQ(ConfusionMatrix(3).accuracy(), 0);
+}
+
+}  // namespace
+}  // namespace weft::train
