@@ -53,7 +53,6 @@ std::vector<RoundAction> RoundMachine::on(const RoundEvent& event, TimePoint now
 }
 
 void RoundMachine::handle(const SiteReady& event, Actions& actions) {
-  if (!listed(event.site)) return;
   ready_.insert(event.site);
   ask(event.site, actions);
 }
@@ -150,8 +149,6 @@ std::string RoundMachine::stop_reason() const {
   return "no better validation accuracy for " + std::to_string(config_.patience) +
          (config_.patience == 1 ? " round" : " rounds");
 }
-
-bool RoundMachine::listed(const SiteId& site) const { return std::binary_search(sites_.begin(), sites_.end(), site); }
 
 TimePoint RoundMachine::wake_at() const { return stage_ ? stage_->wake_at() : TimePoint::max(); }
 

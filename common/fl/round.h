@@ -126,7 +126,6 @@ class RoundMachine {
   void close(Actions& actions);
   void ask(const SiteId& site, Actions& actions) const;
   std::string stop_reason() const;
-  bool listed(const SiteId& site) const;
 
   RoundsConfig config_;
   std::vector<SiteId> sites_;  // ascending

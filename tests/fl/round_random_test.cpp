@@ -10,7 +10,7 @@
 
 #include "common/fl/round.h"
 #include "common/fl/sampling.h"
-#include "round_support.h"
+#include "tests/fl/round_support.h"
 
 namespace weft::fl {
 namespace {
@@ -224,7 +224,7 @@ TEST(RoundRandomTest, OrderOfEventsAndCrashesChangeNoDecision) {
     Fleet calm(config, "abcde", {}, 0);
     calm.run();
     EXPECT_GE(calm.decisions().size(), 4U);
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 200; ++seed) {
       Fleet fleet(config, "abcde", {.crashes = seed % 2 == 0}, seed);
       fleet.run();
       ASSERT_EQ(fleet.decisions(), calm.decisions()) << "seed " << seed;
@@ -233,7 +233,7 @@ TEST(RoundRandomTest, OrderOfEventsAndCrashesChangeNoDecision) {
 }
 
 TEST(RoundRandomTest, DeadlinesAndQuorumsNeverHangOrCountTwice) {
-  for (std::uint64_t seed = 1; seed <= 600; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     const RoundsConfig config{.count = 1 + static_cast<std::uint32_t>(seed % 7),
                               .fraction = seed % 3 == 0 ? 0.5 : 1,
                               .quorum = seed % 5 == 0 ? 1 : 0.4,

@@ -1,5 +1,5 @@
 // Actions as text, and a fleet of sites that do as they are told.
-#include "round_support.h"
+#include "tests/fl/round_support.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/fl/sampling.h"
-#include "round_support.h"
+#include "tests/fl/round_support.h"
 
 namespace weft::fl {
 namespace {
@@ -266,11 +266,9 @@ TEST(RoundMachineTest, EarlyStoppingCountsRoundsThatMadeNothingBetter) {
 
 TEST(RoundMachineTest, ScoresAfterTheRoundsDoNotDisturbAResumedRun) {
   const History history{.committed = 1,
-                        .scores = {score_of("a", 0, 0.5), score_of("a", 1, 0.9), score_of("a", 0, 1, "test")}};
-  Script run(config(1), "a", history);
-  run.start();
-  EXPECT_THAT(run.ready("a"), ElementsAre("ask a: with 1, score validation"));
-  EXPECT_THAT(run.score("a", 1, 0.4), ElementsAre("ask a: with 0, score test"));
+                        .scores = {score_of("a", 0, 0.5), score_of("a", 1, 0.4), score_of("a", 0, 1, "test")}};
+  Script run(config(5, 1, 1, 1), "a", history);
+  EXPECT_THAT(run.start(), ElementsAre("begin 2: a")) << "version 1 is judged in round 2, not before";
 }
 
 }  // namespace
