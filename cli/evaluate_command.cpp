@@ -39,7 +39,7 @@ RunFile load_run_file(const Flags& flags, const std::optional<FoundAdapter>& ada
     throw ConfigError(
         "which columns hold text and label is not known: there is no config.yaml beside the adapter; "
         "name a run file with --config RUN.yaml");
-  const std::filesystem::path file = flags.config.empty() ? *adapter->run_file : flags.config;
+  const std::filesystem::path file = flags.config.empty() ? *adapter->run_file : std::filesystem::path(flags.config);
   RunFile run = RunFile::load(file, flags.set);
   if (!run.simulation)
     throw ConfigError(file.string() +

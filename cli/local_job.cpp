@@ -53,6 +53,9 @@ at::Device pick_device(const std::string& name) {
 }
 
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device) {
+  if (!std::filesystem::is_directory(model))
+    throw ConfigError("model.path: there is no folder " + model.string() +
+                      "; expected a Hugging Face folder with config.json, tokenizer.json and model.safetensors");
   Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
   if (!tokenizer) throw ConfigError(tokenizer.error().message);
   Base base;

@@ -22,9 +22,10 @@ function(weft_limit_torch_compiles target library)
   endif()
 endfunction()
 
-# weft_library(name [DEPS lib...] [PRIVATE_LIBS target...] [TORCH]): all sources of common/name, or of name/.
+# weft_library(name [DEPS lib...] [TEST_DEPS lib...] [PRIVATE_LIBS target...] [TORCH]): all sources of common/name, or of
+# name/. TEST_DEPS are for its tests and benchmarks alone.
 function(weft_library name)
-  cmake_parse_arguments(arg "TORCH" "" "DEPS;PRIVATE_LIBS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH" "" "DEPS;TEST_DEPS;PRIVATE_LIBS" ${ARGN})
   if(arg_TORCH AND NOT WEFT_TORCH)
     return()
   endif()
@@ -48,6 +49,8 @@ function(weft_library name)
     weft_limit_torch_compiles(weft_${name} ${name})
   endif()
   set_property(GLOBAL APPEND PROPERTY weft_libraries ${name})
+  list(TRANSFORM arg_TEST_DEPS PREPEND weft_)
+  set_property(GLOBAL PROPERTY weft_test_deps_${name} ${arg_TEST_DEPS})
 endfunction()
 
 # weft_program(name main library...)
@@ -69,6 +72,10 @@ function(weft_tests)
   foreach(library ${libraries})
     file(GLOB all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${library}/*_test.cpp)
     file(GLOB support CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${library}/*_support.cpp)
+    get_property(test_deps GLOBAL PROPERTY weft_test_deps_${library})
+    if(library STREQUAL cli)
+      list(APPEND support ${CMAKE_SOURCE_DIR}/tests/net/proxy_support.cpp)  # what the network sees of the whole program
+    endif()
     foreach(label fast slow gpu)
       set(sources ${all})
       if(label STREQUAL fast)
@@ -79,7 +86,7 @@ function(weft_tests)
       if(sources)
         set(target ${library}_${label}_test)
         add_executable(${target} ${sources} ${support})
-        target_link_libraries(${target} PRIVATE weft_${library} GTest::gtest GTest::gmock GTest::gtest_main
+        target_link_libraries(${target} PRIVATE weft_${library} ${test_deps} GTest::gtest GTest::gmock GTest::gtest_main
                               nlohmann_json::nlohmann_json OpenSSL::SSL SQLite::SQLite3 cppzmq yaml-cpp)
         target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated)
         target_compile_options(${target} PRIVATE -O1)  # what they test is optimised; they themselves compile sooner
@@ -149,7 +156,9 @@ function(weft_benches)
     string(REGEX REPLACE "_.*" "" library ${name})
     if(TARGET weft_${library})
       add_executable(${name} EXCLUDE_FROM_ALL ${source})
-      target_link_libraries(${name} PRIVATE weft_${library} nlohmann_json::nlohmann_json OpenSSL::SSL cppzmq)
+      get_property(test_deps GLOBAL PROPERTY weft_test_deps_${library})
+      target_link_libraries(${name} PRIVATE weft_${library} ${test_deps} nlohmann_json::nlohmann_json OpenSSL::SSL
+                            cppzmq)
       weft_limit_torch_compiles(${name} ${library})
       add_dependencies(benches ${name})
     endif()

@@ -1,0 +1,52 @@
+// A small federated job in a temporary folder: a random three-layer BERT, three sites with a few dozen sentences each,
+// and what the deployment of it needs.
+#pragma once
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/weft_support.h"
+
+namespace weft::cli {
+
+struct JobSize {
+  int rounds = 2, local_steps = 6, rank = 4;
+};
+
+struct Job {
+  explicit Job(const JobSize& size = {});
+
+  const std::vector<std::string> sites{"alder", "birch", "cedar"};
+  TemporaryPlace place;
+  std::filesystem::path model() const { return place / "model"; }
+  std::filesystem::path run_file() const { return place / "run.yaml"; }
+  std::filesystem::path data_of(const std::string& site) const { return place / ("data/" + site + ".tsv"); }
+
+  // simulate, to a folder of that name in `place`.
+  Ended simulate(const std::string& out, const Arguments& more = {}) const;
+  nlohmann::json summary(const std::string& out) const;
+  std::string adapter_sha256(const std::string& out) const;  // of its summary
+};
+
+// Replaces the first occurrence of `from`, which must be there.
+void edit(const std::filesystem::path& file, const std::string& from, const std::string& to);
+
+// Coordinator and workers of a job as processes of their own, with a PKI.
+class Deployment {
+ public:
+  explicit Deployment(const Job& job);
+  std::filesystem::path pki() const { return job_.place / "pki"; }
+  std::filesystem::path site_file(const std::string& site) const { return job_.place / ("site-" + site + ".yaml"); }
+  const std::string& endpoint() const { return endpoint_; }
+  std::filesystem::path out() const { return job_.place / "deployed"; }
+
+  // With --json; `resume` after it was killed.
+  std::unique_ptr<Weft> coordinator(const Arguments& more = {}) const;
+  std::unique_ptr<Weft> worker(const std::string& site, const Arguments& more = {}) const;
+  void write_site_file(const std::string& site, const std::string& coordinator) const;
+
+ private:
+  const Job& job_;
+  std::string endpoint_;
+};
+
+}  // namespace weft::cli

@@ -1,0 +1,112 @@
+// The same adapter, bit for bit, however the run was run: one process, many, in another order of arrival, with workers
+// and coordinator killed in the middle.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/cli/job_support.h"
+
+namespace weft::cli {
+namespace {
+
+using Parts = std::vector<std::string>;
+
+// Steps enough that a signal arrives while a site trains.
+constexpr JobSize kSize{.rounds = 2, .local_steps = 150};
+
+class SameBitsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    const Ended ended = job_.simulate("reference");
+    ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
+  }
+  void start_workers() {
+    for (const std::string& site : job_.sites) workers_[site] = deployment_.worker(site);
+  }
+  // The run ends well everywhere, with the reference's bits.
+  void expect_same_result(Weft& coordinator) {
+    EXPECT_EQ(coordinator.wait().code, 0) << coordinator.said();
+    for (auto& [site, worker] : workers_) EXPECT_EQ(worker->wait().code, 0) << site << ": " << worker->said();
+    EXPECT_EQ(job_.adapter_sha256("deployed"), job_.adapter_sha256("reference"));
+    const std::string file = "/adapter/adapter_model.safetensors";
+    EXPECT_TRUE(slurp(job_.place / ("deployed" + file)) == slurp(job_.place / ("reference" + file)));
+    const nlohmann::json ours = job_.summary("deployed"), theirs = job_.summary("reference");
+    EXPECT_EQ(ours.at("final"), theirs.at("final"));
+    for (std::size_t round = 0; round < theirs.at("rounds").size(); ++round)
+      for (const char* key : {"cohort", "counted", "loss", "validation", "adapter_digest"})
+        EXPECT_EQ(ours.at("rounds").at(round).at(key), theirs.at("rounds").at(round).at(key)) << key << round;
+  }
+
+  Job job_{kSize};
+  Deployment deployment_{job_};
+  std::map<std::string, std::unique_ptr<Weft>> workers_;
+};
+
+TEST_F(SameBitsTest, OneProcessAndOneProcessASite) {
+  const Ended ended = job_.simulate("processes", {"--processes"});
+  ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
+  EXPECT_EQ(job_.adapter_sha256("processes"), job_.adapter_sha256("reference"));
+  // Another seed gives another adapter: the digest does tell adapters apart.
+  ASSERT_EQ(job_.simulate("other", {"--set", "seed=12"}).code, 0);
+  EXPECT_NE(job_.adapter_sha256("other"), job_.adapter_sha256("reference"));
+}
+
+TEST_F(SameBitsTest, AnyOrderOfArrival) {
+  const auto coordinator = deployment_.coordinator();
+  start_workers();
+  // In each round another site is held back until the others' updates are in.
+  const std::string held[] = {"alder", "cedar"};
+  for (int round = 1; round <= kSize.rounds; ++round) {
+    const std::string number = "\"round\":" + std::to_string(round);
+    ASSERT_TRUE(coordinator->wait_for({"round_started", number})) << coordinator->said();
+    const Weft& last = *workers_[held[round - 1]];
+    last.signal(SIGSTOP);
+    for (int others = 0; others < 2; ++others)
+      ASSERT_TRUE(coordinator->wait_for({"update_accepted", number})) << coordinator->said();
+    last.signal(SIGCONT);
+  }
+  expect_same_result(*coordinator);
+}
+
+TEST_F(SameBitsTest, AWorkerKilledInTraining) {
+  const auto coordinator = deployment_.coordinator();
+  start_workers();
+  for (const char* round : {"\"round\":1", "\"round\":2"}) {
+    ASSERT_TRUE(coordinator->wait_for({"round_started", round})) << coordinator->said();
+    ASSERT_TRUE(coordinator->wait_for({"site_progress", "birch", "training"})) << coordinator->said();
+    workers_["birch"]->signal(SIGKILL);
+    EXPECT_EQ(workers_["birch"]->wait().code, 128 + SIGKILL);
+    workers_["birch"] = deployment_.worker("birch");
+  }
+  expect_same_result(*coordinator);
+}
+
+// Kills the coordinator when it says this, and resumes it, again and again.
+class CoordinatorKilledTest : public SameBitsTest, public testing::WithParamInterface<std::vector<Parts>> {};
+
+TEST_P(CoordinatorKilledTest, AndResumed) {
+  auto coordinator = deployment_.coordinator();
+  start_workers();
+  for (const Parts& phase : GetParam()) {
+    ASSERT_TRUE(coordinator->wait_for(phase)) << phase.front() << "\n" << coordinator->said();
+    coordinator->signal(SIGKILL);
+    if (coordinator->wait().code == 0) break;  // it had said its last word
+    coordinator = deployment_.coordinator({"--resume"});
+  }
+  expect_same_result(*coordinator);
+}
+
+const std::vector<Parts> kPhases{
+    {"site_joined", "cedar"},           {"round_started", "\"round\":1"},      {"site_progress", "training"},
+    {"update_accepted", "\"round\":1"}, {"round_committed", "\"round\":1"},    {"site_scored", "\"version\":1"},
+    {"update_accepted", "\"round\":2"}, {"site_scored", "\"split\":\"test\""}, {"run_finished"}};
+
+std::vector<std::vector<Parts>> each_alone() {
+  std::vector<std::vector<Parts>> all;
+  for (const Parts& phase : kPhases) all.push_back({phase});
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(EachPhase, CoordinatorKilledTest, testing::ValuesIn(each_alone()));
+INSTANTIATE_TEST_SUITE_P(AllPhases, CoordinatorKilledTest, testing::Values(kPhases));
+
+}  // namespace
+}  // namespace weft::cli

@@ -1,0 +1,100 @@
+// What someone on the network sees of a run, and what they can do to it.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/cli/job_support.h"
+#include "tests/net/proxy_support.h"
+
+namespace weft::cli {
+namespace {
+
+using net::Direction;
+
+class WireTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    // 100 KB of adapter: more than one TLS record, far more than the handshakes.
+    const Ended ended = job_.simulate("reference");
+    ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
+    deployment_.write_site_file("birch", proxy_.endpoint());
+  }
+  void start_workers() {
+    for (const std::string& site : job_.sites) workers_[site] = deployment_.worker(site);
+  }
+  void expect_same_result(Weft& coordinator) {
+    EXPECT_EQ(coordinator.wait().code, 0) << coordinator.said();
+    for (auto& [site, worker] : workers_) EXPECT_EQ(worker->wait().code, 0) << site << ": " << worker->said();
+    EXPECT_EQ(job_.adapter_sha256("deployed"), job_.adapter_sha256("reference"));
+  }
+
+  Job job_{{.rounds = 2, .local_steps = 60, .rank = 64}};
+  Deployment deployment_{job_};
+  net::TcpProxy proxy_{deployment_.endpoint()};
+  std::map<std::string, std::unique_ptr<Weft>> workers_;
+};
+
+// Words of four letters and more of a text.
+std::set<std::string> words_of(const std::string& text) {
+  std::set<std::string> words;
+  std::string word;
+  for (const char c : text + " ") {
+    if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
+      word += c;
+      continue;
+    }
+    if (word.size() >= 5) words.insert(word);
+    word.clear();
+  }
+  return words;
+}
+
+TEST_F(WireTest, ShowsNoTextNoNameAndNothingTwice) {
+  const auto coordinator = deployment_.coordinator();
+  start_workers();
+  expect_same_result(*coordinator);
+  std::set<std::string> secrets = words_of(slurp(job_.data_of("birch")));
+  EXPECT_GT(secrets.size(), 10U);
+  for (const char* name : {"base_model", "lora_A", "classifier", "learning_rate", "sequence_classification", "Hello",
+                           "Offer", "adapter_digest"})
+    secrets.insert(name);
+  std::set<std::string> blocks;
+  std::size_t repeated = 0;
+  for (const Direction direction : {Direction::to_server, Direction::to_client}) {
+    const Bytes seen = proxy_.recorded(direction);
+    ASSERT_GT(seen.size(), 150'000U);  // the adapter went this way, twice
+    for (const std::string& secret : secrets)
+      EXPECT_EQ(as_text(seen).find(secret), std::string_view::npos) << "\"" << secret << "\" was readable";
+    // The handshakes of ZMTP and TLS repeat themselves; what follows must not.
+    for (std::size_t at = 8'000; at + 16 <= seen.size(); ++at)
+      if (at % 16 == 0) repeated += blocks.emplace(reinterpret_cast<const char*>(&seen[at]), 16).second ? 0 : 1;
+  }
+  EXPECT_EQ(repeated, 0U);
+}
+
+TEST_F(WireTest, AFlippedBitEndsTheSessionByNameAndTheRunCompletes) {
+  const auto coordinator = deployment_.coordinator();
+  start_workers();
+  ASSERT_TRUE(coordinator->wait_for({"round_started", "\"round\":1"})) << coordinator->said();
+  proxy_.flip_bit_ahead(Direction::to_server, 60'000);  // in the update
+  ASSERT_TRUE(coordinator->wait_for({"round_started", "\"round\":2"})) << coordinator->said();
+  proxy_.flip_bit_ahead(Direction::to_client, 60'000);  // in the adapter
+  expect_same_result(*coordinator);
+  EXPECT_NE(coordinator->said().find("record authentication failed"), std::string::npos) << coordinator->said();
+  EXPECT_NE(workers_["birch"]->said().find("record authentication failed"), std::string::npos);
+  EXPECT_EQ(proxy_.connections(), 3);  // one more for each flip
+}
+
+TEST_F(WireTest, ACutLinkIsTakenUpAgain) {
+  const auto coordinator = deployment_.coordinator();
+  start_workers();
+  for (const char* round : {"\"round\":1", "\"round\":2"}) {
+    ASSERT_TRUE(coordinator->wait_for({"round_started", round})) << coordinator->said();
+    proxy_.cut();
+  }
+  expect_same_result(*coordinator);
+  EXPECT_EQ(proxy_.connections(), 3);
+}
+
+}  // namespace
+}  // namespace weft::cli
