@@ -2,7 +2,7 @@
 """Fails when a source includes what its library may not include, or has grown too long.
 
 The allowed edges are the weft_library(...) lines of CMakeLists.txt. Checked, for each library and its tests:
-  - an include of another project folder must be one of the library's DEPS (tests: anything those reach);
+  - an include of another project folder must be one of the library's DEPS (tests: anything those and TEST_DEPS reach);
   - DEPS name only libraries above in the list, so the graph has no cycle;
   - ATen, c10 and torch headers appear in libraries marked TORCH only, and never the three that cost seconds each;
   - a third-party header belongs to a package the library names in PRIVATE_LIBS, and appears in sources, not headers;
@@ -44,8 +44,8 @@ LIBRARY = re.compile(r"^weft_library\(([^)]*)\)", re.MULTILINE)
 
 
 class Library:
-    def __init__(self, name, deps, packages, torch):
-        self.name, self.deps, self.packages, self.torch = name, deps, packages, torch
+    def __init__(self, name, deps, test_deps, packages, torch):
+        self.name, self.deps, self.test_deps, self.packages, self.torch = name, deps, test_deps, packages, torch
 
 
 def parse_table(cmake_text):
@@ -53,26 +53,26 @@ def parse_table(cmake_text):
     libraries, findings = {}, []
     for match in LIBRARY.finditer(re.sub(r"#.*", "", cmake_text)):
         name, *words = match.group(1).split()
-        parts, key = {"DEPS": [], "PRIVATE_LIBS": [], "TORCH": []}, None
+        parts, key = {"DEPS": [], "TEST_DEPS": [], "PRIVATE_LIBS": [], "TORCH": []}, None
         torch = "TORCH" in words
         for word in words:
             if word in parts:
                 key = word
             else:
                 parts[key].append(word)
-        for dep in parts["DEPS"]:
+        for dep in parts["DEPS"] + parts["TEST_DEPS"]:
             if dep not in libraries:
                 findings.append(f"CMakeLists.txt: {name} depends on {dep}, which is not listed above it")
             elif libraries[dep].torch and not torch:
                 findings.append(f"CMakeLists.txt: {name} is not marked TORCH but depends on {dep}, which is")
-        libraries[name] = Library(name, parts["DEPS"], parts["PRIVATE_LIBS"], torch)
+        libraries[name] = Library(name, parts["DEPS"], parts["TEST_DEPS"], parts["PRIVATE_LIBS"], torch)
     if not libraries:
         findings.append("CMakeLists.txt: no weft_library(...) line was found")
     return libraries, findings
 
 
-def reachable(libraries, name):
-    seen, queue = set(), [name]
+def reachable_by_tests(libraries, name):
+    seen, queue = set(), [name, *libraries[name].test_deps]
     while queue:
         current = queue.pop()
         if current in libraries and current not in seen:
@@ -101,7 +101,7 @@ def check_project_include(included, library, is_test, libraries, root):
     target, target_is_test = owner_of(included, libraries)
     if target_is_test:
         return None if is_test and target == library.name else f'"{included}" is a test of another library'
-    allowed = reachable(libraries, library.name) if is_test else {library.name, *library.deps}
+    allowed = reachable_by_tests(libraries, library.name) if is_test else {library.name, *library.deps}
     if target in allowed:
         return None
     return f'{library.name} must not include {target} ("{included}"); allowed: {", ".join(sorted(allowed))}'

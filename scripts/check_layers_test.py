@@ -57,6 +57,14 @@ class CheckLayersTest(unittest.TestCase):
     def test_finds_a_test_that_reaches_upwards(self):
         self.finds({"tests/low/a_test.cpp": '#include "common/mid/b.h"\n'}, "low must not include mid")
 
+    def test_tests_reach_what_they_alone_depend_on(self):
+        table = TABLE.replace("weft_library(top  DEPS mid)", "weft_library(top DEPS low TEST_DEPS mid)")
+        extra = {"tests/top/t_test.cpp": '#include "common/mid/b.h"\n', "top/t.cpp": ""}
+        result = self.run_on(extra, table=table)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        extra["top/t.cpp"] = CLEAN["top/t.cpp"]
+        self.finds(extra, "top/t.cpp:1: top must not include mid", table=table)
+
     def test_finds_another_library_s_test_support(self):
         self.finds({"tests/top/t_test.cpp": '#include "tests/mid/b_support.h"\n'}, "a test of another library")
 
