@@ -25,7 +25,10 @@ StubTrainer::StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_p
              .examples = {{"train", 100}, {"validation", 10}}},
       hooks_(std::move(hooks)) {}
 
+void StubTrainer::check_thread() const { EXPECT_EQ(std::this_thread::get_id(), thread_); }
+
 fl::TrainResult StubTrainer::train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) {
+  check_thread();
   if (hooks_->training) hooks_->training(progress, stop);
   if (stop.stop_requested()) throw fl::Cancelled{};
   StateDict update = *job.start;
@@ -36,6 +39,7 @@ fl::TrainResult StubTrainer::train(const fl::TrainJob& job, const fl::ProgressFn
 
 fl::Evaluation StubTrainer::evaluate(const StateDict& adapter, const std::string& split,
                                      const fl::ProgressFn& /*progress*/, std::stop_token /*stop*/) {
+  check_thread();
   ++hooks_->scored;
   return {.examples = facts_.examples.at(split), .values = {{"loss", adapter.values.front()}}};
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "common/fl/local_trainer.h"
@@ -29,14 +30,17 @@ class StubTrainer final : public fl::LocalTrainer {
     std::atomic<std::uint32_t> trained{0}, scored{0};
   };
   StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_ptr<Hooks> hooks);
+  ~StubTrainer() override { check_thread(); }
   const fl::SiteFacts& facts() const override { return facts_; }
   fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) override;
   fl::Evaluation evaluate(const StateDict& adapter, const std::string& split, const fl::ProgressFn& progress,
                           std::stop_token stop) override;
 
  private:
+  void check_thread() const;  // the one that made it
   fl::SiteFacts facts_;
   std::shared_ptr<Hooks> hooks_;
+  std::thread::id thread_ = std::this_thread::get_id();
 };
 
 // Runs `rounds` rounds of one site that is always asked: the next adapter is the old one plus the update. Messages in,

@@ -1,0 +1,218 @@
+// A whole worker against a scripted coordinator in another thread: sockets' stand-ins, threads and files are real.
+#include "worker/worker.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "common/base/digest.h"
+#include "common/net/in_process.h"
+#include "tests/worker/worker_support.h"
+#include "worker/spool.h"
+
+namespace weft::worker {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::uint32_t kRounds = 3;
+
+// Answers as the script says, except where `intercept` takes a message and does otherwise.
+class CoordinatorThread {
+ public:
+  using Reply = std::function<void(const Bytes&)>;
+  using Intercept = std::function<bool(const wire::Message&, const Reply&, const std::function<void()>& disconnect)>;
+
+  CoordinatorThread(net::InProcessHub& hub, ScriptedCoordinator& script, Intercept intercept = {})
+      : server_(hub.server()), script_(script), intercept_(std::move(intercept)), thread_([this](std::stop_token stop) {
+          const std::stop_callback woken(stop, [this] { server_->wake(); });
+          while (!stop.stop_requested())
+            if (const auto event = server_->receive(TimePoint::max())) handle(*event);
+        }) {}
+
+ private:
+  void handle(const net::ServerEvent& event) {
+    if (!std::holds_alternative<net::Received>(event)) return script_.session_lost();
+    const auto& received = std::get<net::Received>(event);
+    const wire::Message message = wire::decode(received.message).value();
+    const Reply reply = [&](const Bytes& bytes) { server_->send(received.session, bytes); };
+    if (intercept_ && intercept_(message, reply, [&] { server_->disconnect(received.session); })) return;
+    for (const wire::Message& answer : script_.on(message)) reply(wire::encode(answer));
+  }
+
+  std::unique_ptr<net::ServerTransport> server_;
+  ScriptedCoordinator& script_;
+  Intercept intercept_;
+  std::jthread thread_;
+};
+
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() {
+    std::string name = testing::TempDir() + "workerXXXXXX";
+    folder_ = ::mkdtemp(name.data());
+  }
+  ~WorkerTest() override { std::filesystem::remove_all(folder_); }
+
+  WorkerOptions options() {
+    return {.site = {"alpha"},
+            .folder = folder_,
+            .policy = {},
+            .coordinator = "in process",
+            .weft_version = "test",
+            .make_trainer = [this](const YamlView& settings) {
+              steps_ = settings.child("train").integer("local_steps");
+              return std::make_unique<StubTrainer>(manifest_, hooks_);
+            }};
+  }
+  WorkerResult run(std::stop_token stop = {}) {
+    const auto client = hub_.client({"alpha"});
+    Worker worker(options(), *client, clock_, Rng(1));
+    return worker.run(std::move(stop));
+  }
+  std::size_t spooled() { return Spool(folder_).of_run(kRunId).size(); }
+
+  std::filesystem::path folder_;
+  SystemClock clock_;
+  net::InProcessHub hub_;
+  std::shared_ptr<const Manifest> manifest_ = manifest_of(1000);
+  std::shared_ptr<StubTrainer::Hooks> hooks_ = std::make_shared<StubTrainer::Hooks>();
+  ScriptedCoordinator script_{manifest_, kRounds};
+  std::int64_t steps_ = 0;
+};
+
+TEST_F(WorkerTest, TrainsARunToItsEnd) {
+  const CoordinatorThread coordinator(hub_, script_);
+  const WorkerResult result = run();
+  EXPECT_EQ(result.outcome, Outcome::finished) << result.reason;
+  EXPECT_EQ(result.exit_code(), 0);
+  EXPECT_EQ(result.version, kRounds);
+  EXPECT_EQ(script_.committed().size(), kRounds);
+  EXPECT_EQ(script_.scores().size(), 2 * kRounds);
+  EXPECT_EQ(hooks_->trained, kRounds);
+  EXPECT_EQ(steps_, 5);
+  EXPECT_EQ(spooled(), 0U);
+}
+
+TEST_F(WorkerTest, ComesBackAfterGarbageAndAfterALostSession) {
+  std::set<std::string> faults;
+  const CoordinatorThread coordinator(
+      hub_, script_, [&](const auto& message, const auto& reply, const auto& disconnect) {
+        if (std::holds_alternative<wire::Hello>(message) && faults.insert("garbage").second) {
+          reply({0x93, 0x01, 0xff});
+          return true;
+        }
+        if (std::holds_alternative<wire::Offer>(message) && faults.insert("lost").second) {
+          disconnect();
+          return true;
+        }
+        return false;
+      });
+  const WorkerResult result = run();
+  EXPECT_EQ(result.outcome, Outcome::finished) << result.reason;
+  EXPECT_EQ(faults.size(), 2U);
+  EXPECT_EQ(script_.committed().size(), kRounds);
+  EXPECT_EQ(hooks_->trained, kRounds);
+}
+
+// The worker ends between the spool write and the commit; the next one brings the update home without training.
+TEST_F(WorkerTest, UpdateOfADeadWorkerIsOfferedByTheNext) {
+  std::stop_source stop;
+  const CoordinatorThread coordinator(hub_, script_, [&](const auto& message, const auto&, const auto&) {
+    const auto* offer = std::get_if<wire::Offer>(&message);
+    if (offer == nullptr || offer->round != 2 || stop.stop_requested()) return false;
+    stop.request_stop();
+    return true;
+  });
+  EXPECT_EQ(run(stop.get_token()).outcome, Outcome::stopped);
+  EXPECT_EQ(spooled(), 1U);
+  EXPECT_EQ(hooks_->trained, 2U);
+  const WorkerResult result = run();
+  EXPECT_EQ(result.outcome, Outcome::finished) << result.reason;
+  EXPECT_EQ(script_.committed().size(), kRounds);
+  EXPECT_EQ(hooks_->trained, kRounds);
+  EXPECT_EQ(spooled(), 0U);
+}
+
+TEST_F(WorkerTest, StopsInTheMiddleOfTraining) {
+  std::stop_source stop;
+  hooks_->training = [&](const fl::ProgressFn& progress, const std::stop_token& cancelled) {
+    progress({.done = 1, .total = 5, .tokens_per_second = 10});
+    stop.request_stop();
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, cancelled, [] { return false; });
+  };
+  const CoordinatorThread coordinator(hub_, script_);
+  EXPECT_EQ(run(stop.get_token()).outcome, Outcome::stopped);
+  EXPECT_EQ(hooks_->trained, 0U);
+  EXPECT_EQ(spooled(), 0U);
+}
+
+// The coordinator asks for something else: the running training is cancelled, not waited for.
+TEST_F(WorkerTest, NewerWorkCancelsARunningTraining) {
+  std::promise<void> training;
+  hooks_->training = [&](const fl::ProgressFn&, const std::stop_token& cancelled) {
+    training.set_value();
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait(lock, cancelled, [] { return false; });
+  };
+  const CoordinatorThread coordinator(hub_, script_, [&](const auto& message, const auto& reply, const auto&) {
+    const auto* metrics = std::get_if<wire::Metrics>(&message);
+    if (metrics == nullptr || metrics->split == "test") return false;
+    if (metrics->split == "train") {
+      reply(wire::encode(wire::Finished{.version = 0, .reason = "enough"}));
+      return true;
+    }
+    training.get_future().wait();
+    reply(wire::encode(wire::Work{.adapter_digest = sha256_hex(wire::payload_of(script_.adapter())),
+                                  .adapter_bytes = 4000,
+                                  .evaluate = {"train"}}));
+    return true;
+  });
+  const WorkerResult result = run();
+  EXPECT_EQ(result.outcome, Outcome::finished) << result.reason;
+  EXPECT_EQ(result.reason, "enough");
+  EXPECT_EQ(hooks_->trained, 0U);
+}
+
+TEST_F(WorkerTest, DiskThatTakesNoUpdateEndsItWithAClearError) {
+  hooks_->training = [&](const fl::ProgressFn&, const std::stop_token&) {  // stands for any failure of the write
+    std::filesystem::create_directory(folder_ / (kRunId + "-1.update"));
+  };
+  const CoordinatorThread coordinator(hub_, script_);
+  const WorkerResult result = run();
+  EXPECT_EQ(result.outcome, Outcome::failed);
+  EXPECT_EQ(result.exit_code(), 1);
+  EXPECT_THAT(result.reason, AllOf(HasSubstr("cannot be kept"), HasSubstr(kRunId + "-1.update")));
+  EXPECT_TRUE(script_.committed().empty());
+}
+
+TEST_F(WorkerTest, ErrorsOfTheTrainerEndIt) {
+  const CoordinatorThread coordinator(hub_, script_);
+  hooks_->training = [](const fl::ProgressFn&, const std::stop_token&) { throw Failure("out of memory"); };
+  WorkerResult result = run();
+  EXPECT_EQ(result.outcome, Outcome::failed);
+  EXPECT_EQ(result.reason, "out of memory");
+  hooks_->training = [](const fl::ProgressFn&, const std::stop_token&) { throw ConfigError("train.csv:3: no label"); };
+  result = run();
+  EXPECT_EQ(result.outcome, Outcome::misconfigured);
+  EXPECT_EQ(result.exit_code(), 2);
+  hooks_->training = [](const fl::ProgressFn&, const std::stop_token&) { throw fl::Cancelled{}; };
+  EXPECT_THAT(run().reason, HasSubstr("nobody asked"));
+}
+
+TEST_F(WorkerTest, TwoWorkersCannotShareAFolder) {
+  const Spool held(folder_);
+  EXPECT_THROW(run(), Failure);
+}
+
+}  // namespace
+}  // namespace weft::worker
