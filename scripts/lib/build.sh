@@ -4,7 +4,7 @@
 # The compiler cache serves clones in any folder: paths below this one are hashed as relative.
 export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
-# A compile that sees ATen takes up to 1.3 GB; CMakeLists.txt lets two of those run at once, this bounds the rest.
+# A compile that sees ATen takes up to 1.3 GB; CMakeLists.txt bounds those by memory, this bounds the rest.
 build_jobs() {
   local cores memory_gb
   cores=$(nproc)
