@@ -216,6 +216,18 @@ std::int64_t longest(const AttentionProblem& p) {
   return length;
 }
 
+// Threads share the heads, so their parts are equal however unequal the sequences are; one sequence after the other, so
+// that its rows stay in the cache for all heads of a thread.
+template <class Function>
+void for_each_item(const AttentionProblem& problem, Function&& function) {
+  const std::int64_t sequences = problem.sequences();
+  parallel_for(problem.heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    Scratch scratch(longest(problem), padded(problem.head_dim));
+    for (std::int64_t n = 0; n < sequences; ++n)
+      for (std::int64_t head = begin; head < end; ++head) function(scratch, head * sequences + n);
+  });
+}
+
 }  // namespace
 
 std::vector<std::int64_t> attention_chunks(const AttentionShape& shape, bool one_query) {
@@ -227,18 +239,15 @@ std::vector<std::int64_t> attention_chunks(const AttentionShape& shape, bool one
   return first;
 }
 
-// Heads are the outer index: equal shares for threads however unequal the sequences are.
 void attention_forward(const AttentionProblem& problem, float* out, float* log_sum_exp) {
-  parallel_for(problem.heads * problem.sequences(), 4, [&](std::int64_t begin, std::int64_t end) {
-    Scratch scratch(longest(problem), padded(problem.head_dim));
-    for (std::int64_t i = begin; i < end; ++i) run_kernel<ForwardKernel>(&problem, &scratch, i, out, log_sum_exp);
+  for_each_item(problem, [&](Scratch& scratch, std::int64_t index) {
+    run_kernel<ForwardKernel>(&problem, &scratch, index, out, log_sum_exp);
   });
 }
 
 void attention_backward(const AttentionProblem& problem, const AttentionGradients& gradients) {
-  parallel_for(problem.heads * problem.sequences(), 4, [&](std::int64_t begin, std::int64_t end) {
-    Scratch scratch(longest(problem), padded(problem.head_dim));
-    for (std::int64_t i = begin; i < end; ++i) run_kernel<BackwardKernel>(&problem, &scratch, i, &gradients);
+  for_each_item(problem, [&](Scratch& scratch, std::int64_t index) {
+    run_kernel<BackwardKernel>(&problem, &scratch, index, &gradients);
   });
 }
 
