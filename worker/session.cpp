@@ -134,7 +134,10 @@ void Session::receive(const wire::Welcome& welcome) {
 
 void Session::receive(const wire::Refused& refused) {
   const std::string reason = "the coordinator refuses this site: " + refused.reason;
-  refused.permanent ? finish(Outcome::misconfigured, reason) : break_off(reason);
+  if (refused.permanent) return finish(Outcome::misconfigured, reason);
+  // A Welcome came between: two workers with one certificate would replace each other twice a second.
+  failures_ = std::max(failures_, refusals_++);
+  break_off(reason);
 }
 
 void Session::receive(const wire::Finished& finished) {

@@ -191,6 +191,7 @@ class Session {
   // The link.
   Stage stage_ = Stage::lost;
   std::uint32_t failures_ = 0;  // since the last Welcome
+  std::uint32_t refusals_ = 0;  // not permanent ones
   TimePoint retry_at_{}, last_sent_{};
   std::optional<TimePoint> last_progress_;
 

@@ -55,6 +55,15 @@ TEST_F(SessionTest, PermanentRefusalsEndTheWorkerOthersDoNot) {
   EXPECT_THAT(result()->reason, HasSubstr("not listed"));
 }
 
+TEST_F(SessionTest, SitesThatReplaceEachOtherSlowDown) {
+  for (int i = 0; i < 8; ++i) {
+    connect();
+    feed(wire::Message(welcome_));
+    feed(wire::Message(wire::Refused{.reason = "replaced by a newer session of this site", .permanent = false}));
+  }
+  EXPECT_GE(session_.wake_at() - clock_.now(), kLastRetry * 3 / 4);
+}
+
 TEST_F(SessionTest, RefusedCertificateEndsTheWorker) {
   last_ = session_.start(clock_.now());
   feed(net::Down{"its certificate is refused", true});
