@@ -73,9 +73,10 @@ StepLoop::StepResult StepLoop::step(std::uint64_t index) {
 
 void StepLoop::fail(std::uint64_t index, const std::string& what, double value) const {
   const double rate = learning_rate_at(*context_.config, index, context_.total_steps);
-  throw Failure("training at site \"" + context_.site + "\": " + what + " is " + std::to_string(value) + " at step " +
-                std::to_string(index + 1) + " of " + std::to_string(context_.total_steps) + " (learning rate " +
-                std::to_string(rate) + "): lower train.learning_rate, raise train.warmup_ratio or set train.clip_norm");
+  throw Failure("training at site \"" + context_.site + "\": " + what + " is " +
+                (std::isnan(value) ? "nan" : std::to_string(value)) + " at step " + std::to_string(index + 1) + " of " +
+                std::to_string(context_.total_steps) + " (learning rate " + std::to_string(rate) +
+                "): lower train.learning_rate, raise train.warmup_ratio or set train.clip_norm");
 }
 
 }  // namespace weft::train

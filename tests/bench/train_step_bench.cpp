@@ -17,6 +17,7 @@
 
 #include "common/data/source.h"
 #include "common/train/step_loop.h"
+#include "common/train/step_memory.h"
 
 namespace weft::train {
 namespace {
@@ -129,6 +130,7 @@ int main(int argc, char** argv) {
     std::cerr << "train_step_bench: model or data are not in .deps; run it in the project folder after ./run fetch\n";
     return 1;
   }
+  weft::train::keep_freed_memory();
   if (argc == 3 && std::string(argv[1]) == "--serve") return weft::train::serve(std::stoi(argv[2]));
   return weft::train::measure();
 }
