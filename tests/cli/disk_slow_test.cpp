@@ -23,7 +23,7 @@ TEST(DiskFullTest, AMergedModelIsWholeOrAbsent) {
   const Job job({.rounds = 1});
   ASSERT_EQ(job.simulate("out").code, 0);
   const Ended full = weft({"export", job.place / "out", "--merge", "--out", job.place / "merged"}, 20'000);
-  expect_one_error(full, 1, {"merged", "File too large"});
+  expect_one_error(full, 1, {"merged", "disk full"});
   for (const auto& entry : std::filesystem::directory_iterator(job.place.path()))
     EXPECT_EQ(entry.path().filename().string().find("merged"), std::string::npos) << entry.path();
 }
