@@ -88,7 +88,7 @@ at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& kv, Inputs inp
   at::Tensor log_sum_exp = at::empty({inputs.shape.heads, q.size(0)}, q.options());
   attention_forward(problem_of(inputs), out.mutable_data_ptr<float>(), log_sum_exp.mutable_data_ptr<float>());
   if (!needs_gradient(q, kv)) return out;
-  auto node = c10::make_intrusive<AttentionNode>();
+  auto node = make_node<AttentionNode>();
   node->inputs = std::move(inputs);
   node->out = out.detach();
   node->log_sum_exp = log_sum_exp;

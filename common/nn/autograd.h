@@ -8,6 +8,8 @@
 #include <torch/csrc/autograd/functions/utils.h>
 
 #include <initializer_list>
+#include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "common/base/result.h"
@@ -25,11 +27,22 @@ bool needs_gradient(const Tensors&... tensors) {
   return at::GradMode::is_enabled() && ((tensors.defined() && tensors.requires_grad()) || ...);
 }
 
+// What LibTorch holds a node by: std::shared_ptr up to 2.11, c10::intrusive_ptr from 2.13 on.
+using NodeHandle = std::decay_t<decltype(std::declval<const at::Tensor&>().grad_fn())>;
+
+template <class NodeType>
+auto make_node() {
+  if constexpr (std::is_same_v<NodeHandle, std::shared_ptr<Node>>)
+    return std::make_shared<NodeType>();
+  else
+    return c10::make_intrusive<NodeType>();
+}
+
 // Makes `node` the origin of `output`; the gradients it returns go to `inputs`, in order.
-template <class NodeType, class... Tensors>
-void record(const c10::intrusive_ptr<NodeType>& node, const at::Tensor& output, const Tensors&... inputs) {
+template <class NodePointer, class... Tensors>
+void record(const NodePointer& node, const at::Tensor& output, const Tensors&... inputs) {
   node->set_next_edges(torch::autograd::collect_next_edges(inputs...));
-  torch::autograd::set_history(output, c10::static_intrusive_pointer_cast<Node>(node));
+  torch::autograd::set_history(output, NodeHandle(node));
 }
 
 // A gradient as the kernels want it: dense.

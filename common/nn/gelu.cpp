@@ -91,7 +91,7 @@ at::Tensor bias_gelu(at::Tensor u_TD, const at::Tensor& bias_D) {
   }
   at::Tensor y = at::empty(u.sizes(), u.options());
   run_gelu<true>(u, bias_D, y);
-  auto node = c10::make_intrusive<GeluNode>();
+  auto node = make_node<GeluNode>();
   node->derivative_TD = u;
   record(node, y, u_TD);
   return y;

@@ -126,7 +126,7 @@ at::Tensor lora_linear(const at::Tensor& x_TI, const std::shared_ptr<const Froze
     }
   }
   if (!graph) return y;
-  auto node = c10::make_intrusive<LoraLinearNode>();
+  auto node = make_node<LoraLinearNode>();
   node->frozen = frozen;
   node->slices = std::move(slices);
   if (!node->slices.empty()) {
@@ -134,7 +134,7 @@ at::Tensor lora_linear(const at::Tensor& x_TI, const std::shared_ptr<const Froze
     node->u_TR = u;
   }
   node->set_next_edges(std::move(edges));
-  torch::autograd::set_history(y, c10::static_intrusive_pointer_cast<Node>(node));
+  torch::autograd::set_history(y, NodeHandle(node));
   return y;
 }
 

@@ -112,7 +112,7 @@ at::Tensor residual_norm(at::Tensor h_TD, const at::Tensor& bias_D, const at::Te
     run_kernel<ForwardKernel>(z, bias, residual, to, inverse, norm_row, drop_row, begin, end);
   });
   if (!needs_gradient(h_TD, residual_TD)) return y;
-  auto node = c10::make_intrusive<ResidualNormNode>();
+  auto node = make_node<ResidualNormNode>();
   node->norm = norm;
   node->dropout = dropout;
   node->normal_TD = h;
