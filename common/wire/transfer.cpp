@@ -72,7 +72,7 @@ Result<Ack> ChunkReceiver::on(const Chunk& chunk) {
   if (crc_of(chunk.data) != chunk.crc32) return Error{"chunk " + at(chunk.offset) + " does not fit its checksum"};
   const std::uint64_t end = chunk.offset + chunk.data.size();
   if (end > here) {
-    if (end > data_.capacity()) data_.reserve(std::min<std::uint64_t>(bytes_, std::max<std::uint64_t>(end, 2 * here)));
+    data_.reserve(bytes_);  // once: to grow in steps would hold old and new at the same time
     const ByteSpan fresh = ByteSpan(chunk.data).subspan(here - chunk.offset);
     data_.insert(data_.end(), fresh.begin(), fresh.end());
     hash_.update(fresh);

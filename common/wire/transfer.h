@@ -37,7 +37,7 @@ class ChunkSender {
 
 class ChunkReceiver {
  public:
-  // `bytes` was checked by the caller and is not 0. Memory is allocated as it fills.
+  // `bytes` was checked by the caller and is not 0. Memory is reserved at the first chunk, used as it fills.
   ChunkReceiver(std::string digest, std::uint64_t bytes);
   // What to answer. Error names what is wrong (gap, checksum, beyond the end, another payload); a chunk that was there
   // already is acknowledged again. After the last one the whole is verified: when the digest differs it is an Error,
