@@ -13,7 +13,7 @@ namespace weft::train {
 namespace {
 
 TEST(ScheduleTest, RatesAreThoseOfTransformers) {
-  for (const auto& expected : golden().at("schedules")) {
+  for (const auto& expected : golden("schedules")) {
     const std::string kind = expected.at("kind");
     const TrainConfig config{.learning_rate = 1e-3,
                              .schedule = kind == "linear"   ? Schedule::linear
@@ -40,7 +40,7 @@ void set_gradient(nn::Trainable& params, const nlohmann::json& values) {
 void expect_optimizer(const std::string& name, TrainConfig config) {
   const auto manifest =
       std::make_shared<const Manifest>(Manifest::build({{"layer.bias", {3}}, {"layer.weight", {2, 3}}}).value());
-  const nlohmann::json expected = golden().at("optimizers").at(name);
+  const nlohmann::json expected = golden("optimizers").at(name);
   nn::Trainable params(state_with(manifest, expected.at("start")), at::kCPU, true);
   config.weight_decay = 0.1;
   const auto optimizer = make_optimizer(config, params);
@@ -70,7 +70,7 @@ TEST(OptimizerTest, BiasesAndNormsDoNotDecay) {
 
 TEST(ClipGradientTest, IsTorchs) {
   const auto manifest = std::make_shared<const Manifest>(Manifest::build({{"a", {4}}, {"b", {5}}}).value());
-  for (const auto& expected : golden().at("clippings")) {
+  for (const auto& expected : golden("clippings")) {
     nn::Trainable params(StateDict::zeros(manifest), at::kCPU, true);
     set_gradient(params, expected.at("gradient"));
     EXPECT_NEAR(clip_gradient(params, expected.at("max_norm")), expected.at("norm").get<double>(), 1e-6);
@@ -91,7 +91,7 @@ ConfusionMatrix matrix_of(const nlohmann::json& counts) {
 }
 
 TEST(ConfusionMatrixTest, ScoresAreThoseOfScikitLearn) {
-  for (const auto& expected : golden().at("scores")) {
+  for (const auto& expected : golden("scores")) {
     const ConfusionMatrix matrix = matrix_of(expected.at("counts"));
     EXPECT_NEAR(matrix.accuracy(), expected.at("accuracy").get<double>(), 1e-12) << expected.at("name");
     EXPECT_NEAR(matrix.macro_f1(), expected.at("macro_f1").get<double>(), 1e-12) << expected.at("name");

@@ -32,9 +32,9 @@ std::filesystem::path fixture(const std::string& name) {
   return std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures" / name;
 }
 
-nlohmann::json golden() {
+nlohmann::json golden(const std::string& part) {
   std::ifstream file(fixture("train/golden.json"));
-  return nlohmann::json::parse(file);
+  return nlohmann::json::parse(file).at(part);
 }
 
 std::shared_ptr<const models::SequenceClassifier> tiny_bert(const TinyBertOptions& options) {

@@ -14,7 +14,7 @@
 namespace weft::train {
 
 std::filesystem::path fixture(const std::string& name);  // below tests/fixtures
-nlohmann::json golden();                                 // of scripts/make_train_fixtures.py
+nlohmann::json golden(const std::string& part);          // of scripts/make_train_fixtures.py
 
 struct TinyBertOptions {
   double adapter_dropout = 0;
