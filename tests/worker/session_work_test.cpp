@@ -130,6 +130,17 @@ TEST_F(SessionTest, NewerWorkReplacesATrainingAndItsLateResultIsIgnored) {
   EXPECT_THAT(actions<Keep>(), SizeIs(1));
 }
 
+TEST_F(SessionTest, ScoreThatIsStillAskedForGoesOn) {
+  make_ready();
+  feed(wire::Message(work(1, {"validation"})));
+  deliver_adapter();
+  const TaskId task = actions<Score>().at(0).task;
+  feed(wire::Message(work(1, {"validation"})));
+  EXPECT_THAT(last_, IsEmpty());
+  feed(Scored{task, {.examples = 10}});
+  EXPECT_THAT(sent<wire::Metrics>(), SizeIs(1));
+}
+
 TEST_F(SessionTest, WorkWithAnotherAdapterLeavesTheTransfer) {
   make_ready();
   feed(wire::Message(work(1)));
