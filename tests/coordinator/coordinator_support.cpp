@@ -148,6 +148,9 @@ void SimSite::pump() {
 
 void SimTransport::lose_sessions() {
   for (End& end : ends_) {
+    // What the dead coordinator had sent may still arrive: all, or some, or nothing.
+    const std::size_t arrive = random_.below(2) == 0 ? end.inbox.size() : random_.below(end.inbox.size() + 1);
+    for (std::size_t i = 0; i < arrive; ++i) end.site->receive(wire::decode(end.inbox[i]).value());
     if (end.session.value != 0) end.site->down();
     end.session = {};
     end.inbox.clear();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/ledger.h"
+#include "coordinator/run_folder.h"
 #include "tests/coordinator/coordinator_support.h"
 
 namespace weft::coordinator {
@@ -49,6 +50,24 @@ TEST(CrashTest, TheCoordinatorMayDieAtAnyStepOfACommit) {
       EXPECT_EQ(crashes, 1);
       expect_whole(job, result, std::string(step) + " " + std::to_string(which));
     }
+}
+
+TEST(CrashTest, AVersionIsOnDiskBeforeTheLedgerKnowsItAndSitesAreToldAfterwards) {
+  Job job;
+  const auto folder = job.folder.path() / "run";
+  std::string steps;
+  int round = 1;
+  job.at_step = [&](std::string_view step) {
+    const std::int64_t committed = Database(folder / "ledger.sqlite").integer("SELECT count(*) FROM rounds");
+    const bool written = std::filesystem::exists(RunFolder(folder).version(static_cast<std::uint32_t>(round)));
+    steps += std::string(step) + (written ? " file " : " none ") + std::to_string(committed) + "\n";
+    if (step == "settled") ++round;
+  };
+  job.rounds.count = 2;
+  job.run();
+  EXPECT_EQ(steps,
+            "adapter_written file 0\nledger_committed file 1\nsettled file 1\n"
+            "adapter_written file 1\nledger_committed file 2\nsettled file 2\nresult_written none 2\n");
 }
 
 // Oracle 25.
