@@ -5,6 +5,8 @@
 
 #include <thread>
 
+#include "common/train/step_memory.h"
+
 namespace weft::cli {
 namespace {
 
@@ -56,6 +58,7 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
   if (!std::filesystem::is_directory(model))
     throw ConfigError("model.path: there is no folder " + model.string() +
                       "; expected a Hugging Face folder with config.json, tokenizer.json and model.safetensors");
+  train::keep_freed_memory();
   Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
   if (!tokenizer) throw ConfigError(tokenizer.error().message);
   Base base;

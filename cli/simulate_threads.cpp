@@ -41,6 +41,7 @@ worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, 
 }  // namespace
 
 int simulate_in_one_process(const SimulatedRun& job, const Base& base, std::stop_token stop) {
+  log::set_level(log::Level::warn);  // what the sites tell their operators would stand between the lines of the view
   net::InProcessHub hub;
   const auto server = hub.server();
   const auto slots = make_slots(job.run.settings.threads);

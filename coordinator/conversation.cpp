@@ -48,7 +48,7 @@ void Coordinator::State::on(const net::Disconnected& event) {
 // The session is no longer among the sessions.
 void Coordinator::State::gone(const Session& session, const std::string& reason) {
   log::debug("session of site \"" + session.site.name + "\" ended: " + reason);
-  if (session.stage != Session::Stage::ready) return;
+  if (session.stage != Session::Stage::ready || result) return;  // once the run has ended, all sites leave
   observer.on(telemetry::SiteLeft{session.site.name, reason});
   const TimePoint now = clock.now();
   send(uploads.away(session.site, now));
