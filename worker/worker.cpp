@@ -111,7 +111,7 @@ Worker::Worker(WorkerOptions options, net::ClientTransport& transport, const Clo
 
 Worker::~Worker() = default;
 
-WorkerResult Worker::run(std::stop_token stop) {
+WorkerResult Worker::run(const std::stop_token& stop) {
   State& self = *state_;
   self.trainer =
       std::make_unique<TrainingThread>(self.options.make_trainer, self.options.site, [&](SessionEvent event) {

@@ -49,7 +49,7 @@ class Worker {
   Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng);
   ~Worker();
   // Returns when the outcome is known; call it once. Connects at once and again whenever the session is lost.
-  WorkerResult run(std::stop_token stop);
+  WorkerResult run(const std::stop_token& stop);
 
  private:
   struct State;

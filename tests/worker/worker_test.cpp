@@ -71,10 +71,10 @@ class WorkerTest : public testing::Test {
               return std::make_unique<StubTrainer>(manifest_, hooks_);
             }};
   }
-  WorkerResult run(std::stop_token stop = {}) {
+  WorkerResult run(const std::stop_token& stop = {}) {
     const auto client = hub_.client({"alpha"});
     Worker worker(options(), *client, clock_, Rng(1));
-    return worker.run(std::move(stop));
+    return worker.run(stop);
   }
   std::size_t spooled() { return Spool(folder_).of_run(kRunId).size(); }
 
