@@ -29,7 +29,10 @@ Coordinator::Coordinator(CoordinatorOptions options, net::ServerTransport& trans
                          telemetry::RunObserver& observer)
     : state_(std::make_unique<State>(std::move(options), transport, clock, observer)) {}
 Coordinator::~Coordinator() = default;
-CoordinatorResult Coordinator::run(std::stop_token stop) { return state_->run(stop); }
+CoordinatorResult Coordinator::run(std::stop_token stop) {
+  state_->stop = std::move(stop);
+  return state_->run();
+}
 
 Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time,
                           telemetry::RunObserver& watcher)
@@ -44,7 +47,7 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
       round_began(time.now()) {}
 
-CoordinatorResult Coordinator::State::run(const std::stop_token& stop) {
+CoordinatorResult Coordinator::State::run() {
   const std::stop_callback wake(stop, [this] { transport.wake(); });
   if (!store.ledger().end()) {
     feed(machine.start(clock.now()));

@@ -20,7 +20,7 @@ struct Coordinator::State {
   State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time, telemetry::RunObserver& watcher);
 
   // The loop (coordinator.cpp).
-  CoordinatorResult run(const std::stop_token& stop);
+  CoordinatorResult run();
   TimePoint deadline() const;
   void tick();
   void show_waiting();
@@ -60,6 +60,7 @@ struct Coordinator::State {
   void send(const std::vector<Outgoing>& messages);
 
   CoordinatorOptions options;
+  std::stop_token stop;
   net::ServerTransport& transport;
   const Clock& clock;
   telemetry::RunObserver& observer;

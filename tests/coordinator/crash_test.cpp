@@ -9,8 +9,6 @@
 namespace weft::coordinator {
 namespace {
 
-using testing::Contains;
-
 const std::string& reference_digest() {
   static const std::string digest = [] {
     Job job;
