@@ -33,7 +33,7 @@ std::filesystem::path without_slash(const std::filesystem::path& path) {
 
 }  // namespace
 
-NewFolder::NewFolder(std::filesystem::path target) : target_(without_slash(target)) {
+NewFolder::NewFolder(const std::filesystem::path& target) : target_(without_slash(target)) {
   working_ = target_.string() + ".tmp";
   std::error_code error;
   std::filesystem::remove_all(working_, error);

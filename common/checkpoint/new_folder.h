@@ -7,7 +7,7 @@ namespace weft::checkpoint {
 class NewFolder {
  public:
   // Makes an empty working folder beside `target` (leftovers of a crash are removed). Throws Failure.
-  explicit NewFolder(std::filesystem::path target);
+  explicit NewFolder(const std::filesystem::path& target);
   ~NewFolder();  // removes what was not published
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
