@@ -34,8 +34,9 @@ add_library(weft_torch INTERFACE)
 target_include_directories(weft_torch SYSTEM INTERFACE
   ${WEFT_TORCH_DIR}/include ${WEFT_TORCH_DIR}/include/torch/csrc/api/include)
 target_link_directories(weft_torch INTERFACE ${WEFT_TORCH_DIR}/lib)
-# The cuda libraries register their kernels when loaded, so they must not be dropped as unneeded.
-set(torch_libraries torch torch_cpu c10)
+# The cuda libraries register their kernels when loaded, so they must not be dropped as unneeded. libstdc++ goes first:
+# some wheels export pieces of their own copy of it, std::filesystem among them, which crash when they are found sooner.
+set(torch_libraries stdc++ torch torch_cpu c10)
 foreach(library torch_cuda c10_cuda)
   if(EXISTS ${WEFT_TORCH_DIR}/lib/lib${library}.so)
     list(APPEND torch_libraries ${library})

@@ -23,7 +23,7 @@ struct TlsClient::Impl {
   void flush();
   void look_at_link();
   void expire();
-  void go_down(std::string reason, bool permanent, Milliseconds farewell);
+  void go_down(const std::string& reason, bool permanent, Milliseconds farewell);
   TimePoint expiry() const {
     if (!link) return TimePoint::max();
     return up ? last_seen + options.peer_timeout : started + options.handshake_timeout;
@@ -68,7 +68,7 @@ void TlsClient::Impl::flush() {
   link->send({}, std::move(output), queue, pool);
 }
 
-void TlsClient::Impl::go_down(std::string reason, bool permanent, Milliseconds farewell) {
+void TlsClient::Impl::go_down(const std::string& reason, bool permanent, Milliseconds farewell) {
   if (!link) return;
   link->linger(farewell);
   link.reset();
