@@ -151,9 +151,10 @@ class Comparer {
                                                              .validation = &data.validation,
                                                              .validate_every = effort.steps / rounds()},
                                                             progress, stop);
-    say(name + ": " + std::to_string(effort.steps) + " steps in " + telemetry::fixed(trained.seconds, 1) +
-        " s, best validation accuracy " + telemetry::percent(trained.best_accuracy) + " after step " +
-        std::to_string(trained.adapter_step));
+    say(name + ": " + std::to_string(effort.steps) + " steps in " + telemetry::fixed(trained.seconds, 1) + " s, " +
+        (data.validation.size() == 0 ? "no validation examples"
+                                     : "best validation accuracy " + telemetry::percent(trained.best_accuracy) +
+                                           " after step " + std::to_string(trained.adapter_step)));
     return {name, trained.adapter};
   }
 

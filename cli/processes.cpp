@@ -53,11 +53,11 @@ void ChildProcesses::start(const ChildSpec& spec) {
     output = ::open(spec.output->c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (output < 0) throw Failure("cannot write " + spec.output->string() + ": " + std::strerror(errno));
   }
+  const std::lock_guard lock(mutex_);  // so that signal_all() misses no child
   const pid_t parent = ::getpid(), child = ::fork();
   if (child == 0) become(binary.c_str(), argv.data(), output, parent);
   if (output >= 0) ::close(output);
   if (child < 0) throw Failure("cannot start process \"" + spec.name + "\": " + std::strerror(errno));
-  const std::lock_guard lock(mutex_);
   running_[child] = spec.name;
 }
 

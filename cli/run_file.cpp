@@ -10,8 +10,8 @@ namespace {
 
 // The blocks that every site must know. Nothing else of the run file leaves the coordinator.
 const std::vector<std::string> kShared{"run", "seed", "task", "adapter", "train", "rounds", "threads"};
-// What may change between a run's start and its resumption.
-const std::vector<std::string> kLasting{"run", "seed", "task", "adapter", "train", "rounds", "aggregation", "sites"};
+// What must stay the same when a run is resumed, beside what the sites know.
+const std::vector<std::string> kLasting{"aggregation", "sites", "data"};
 
 std::vector<SiteId> parse_sites(const YamlView& root) {
   std::vector<SiteId> sites;
@@ -74,7 +74,7 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   file.settings_text = root.dump(kShared);
   if (file.settings.base_dropout)
     file.settings_text += "model:\n  dropout: " + root.child("model").text("dropout") + "\n";
-  file.digest = sha256_hex(as_bytes(root.dump(kLasting)));
+  file.digest = sha256_hex(as_bytes(file.settings_text + root.dump(kLasting)));
   return file;
 }
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
+#include "common/base/log.h"
 #include "common/telemetry/fan_out.h"
 #include "common/telemetry/json_view.h"
 #include "common/telemetry/table.h"
@@ -76,7 +77,13 @@ coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& b
     watchers.add(telemetry::make_terminal_view(stdout, clock));
   watchers.add(std::make_unique<telemetry::TensorBoard>(place.folder / "tensorboard", clock));
   if (opened) opened();
-  return coordinator.run(std::move(stop));
+  const coordinator::CoordinatorResult result = coordinator.run(std::move(stop));
+  if (result.finished && result.best_version == 0)
+    log::warn(
+        "no round had a better validation accuracy than the initial adapter, which is the result: it is untrained. "
+        "Give the run more steps or more validation examples; the last round's adapter is in " +
+        (place.folder / "versions").string());
+  return result;
 }
 
 std::string result_text(const std::filesystem::path& folder) {

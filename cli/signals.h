@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM as a stop token: the first asks for a graceful stop, the second ends the process at once.
+// SIGINT, SIGTERM and SIGHUP as a stop token: the first asks for a graceful stop, the second ends the process at once.
 #pragma once
 #include <stop_token>
 #include <thread>

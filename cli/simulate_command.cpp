@@ -106,8 +106,10 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
   command->add_option("--out", flags->place.folder, "Folder of the run: ledger, adapter, summary")->required();
   command->add_flag("--processes", flags->processes,
                     "One process a site, over TLS on loopback with a throwaway PKI; the adapter has the same bits");
-  command->add_flag("--compare", flags->compare,
-                    "Also train each site alone and all data pooled for as many steps, and print one table");
+  command->add_flag(
+      "--compare", flags->compare,
+      "Also train each site alone for as many steps as in the run, and all data pooled for as many as all\n"
+      "sites took together, and print one table");
   command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder");
   command->add_flag("--json", flags->place.json, "Events as JSON lines on stdout");
   command->add_option("--set", flags->overrides, "Override a key of the run file: --set rounds.count=3");

@@ -1,6 +1,7 @@
 // Sites and coordinator as child processes of this one.
 #include <csignal>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "cli/processes.h"
 #include "cli/simulation.h"
@@ -34,6 +35,7 @@ class Launcher {
   }
 
   int run() {
+    if (stop_.stop_requested()) return 1;
     const std::stop_callback forward(stop_, [this] { children_.signal_all(SIGTERM); });
     // A folder that the coordinator will refuse gets no sites, so that nothing in it changes.
     const bool usable = holds_run() == job_.place.resume;
@@ -41,12 +43,17 @@ class Launcher {
     if (usable)
       for (const data::SiteData& site : job_.sites) start(site.name);
     int code = 0;
+    bool finished = false;
     while (const auto exit = children_.wait()) {
       if (exit->code == 0) {
         // The run has ended; a site that could not be told would dial for ever.
-        if (exit->name == kCoordinator) children_.signal_all(SIGTERM);
+        if (exit->name == kCoordinator) {
+          finished = true;
+          children_.signal_all(SIGTERM);
+        }
         continue;
       }
+      if (finished) continue;
       if (exit->code > 128 && !stop_.stop_requested() && code == 0 && restarts_[exit->name]++ < kMaxRestarts) {
         log::warn(exit->name + " was ended by signal " + std::to_string(exit->code - 128) + "; starting it again");
         start(exit->name);
@@ -73,13 +80,15 @@ class Launcher {
     data::write_jsonl(data, site.splits, job_.run.settings.labels);
     const std::string any = std::to_string(kAnyNumber);
     const std::filesystem::path site_file = temporary_.path() / (site.name + ".yaml");
-    write(site_file, "site: \"" + site.name + "\"\ncoordinator: " + endpoint_ +
-                         "\nidentity:\n  ca: " + files.ca.string() + "\n  certificate: " + files.certificate.string() +
-                         "\n  key: " + files.key.string() + "\nmodel:\n  path: \"" + job_.run.model.string() +
-                         "\"\nstate: \"" + std::filesystem::absolute(job_.place.folder / "sites" / site.name).string() +
-                         "\"\ndevice: " + job_.run.device + "\npolicy:\n  max_rounds: " + any +
-                         "\n  max_local_steps: " + any + "\n  max_parameters: " + any + "\ndata:\n" +
-                         data::jsonl_data_block(job_.run.simulation->data, data));
+    const auto quoted = [](const std::filesystem::path& path) {
+      return nlohmann::json(std::filesystem::absolute(path).string()).dump();  // also a YAML string
+    };
+    write(site_file,
+          "site: \"" + site.name + "\"\ncoordinator: " + endpoint_ + "\nidentity:\n  ca: " + quoted(files.ca) +
+              "\n  certificate: " + quoted(files.certificate) + "\n  key: " + quoted(files.key) + "\nmodel:\n  path: " +
+              quoted(job_.run.model) + "\nstate: " + quoted(job_.place.folder / "sites" / site.name) +
+              "\ndevice: " + job_.run.device + "\npolicy:\n  max_rounds: " + any + "\n  max_local_steps: " + any +
+              "\n  max_parameters: " + any + "\ndata:\n" + data::jsonl_data_block(job_.run.simulation->data, data));
     specs_[site.name] = {.name = site.name, .arguments = {"worker", site_file.string()}, .output = log_of(site.name)};
   }
 
@@ -103,6 +112,7 @@ class Launcher {
       make_folder(log_of(name).parent_path());
     }
     children_.start(spec);
+    if (stop_.stop_requested()) children_.signal_all(SIGTERM);
   }
 
   void report(const ChildExit& exit) const {

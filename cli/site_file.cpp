@@ -12,6 +12,7 @@ SiteFile SiteFile::load(const std::filesystem::path& path, const std::vector<std
       .site = {root.text("site")},
       .coordinator = root.text("coordinator"),
       .credentials = {identity.path("ca"), identity.path("certificate"), identity.path("key")},
+      .coordinator_name = identity.text("coordinator", ""),
       .model = root.child("model").path("path"),
       .folder = root.path("state"),
       .policy = worker::Policy::parse(root.child_or_empty("policy")),
@@ -22,6 +23,9 @@ SiteFile SiteFile::load(const std::filesystem::path& path, const std::vector<std
   if (!valid_site_name(file.site.name))
     root.fail("site", "\"" + file.site.name + "\": expected 1 to 64 letters, digits, '-', '_' or '.'");
   // What can be told before the coordinator is asked.
+  if (!std::filesystem::exists(file.model / "config.json"))
+    root.child("model").fail("path", "there is no config.json in " + file.model.string() +
+                                         "; expected a Hugging Face folder with the run's base model");
   const auto files = data::files_of(root.child("data"));
   if (files.empty()) root.child("data").fail("file", "missing, expected a path; or files: with a list of them");
   for (const auto& data_file : files)

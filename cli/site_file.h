@@ -17,6 +17,7 @@ struct SiteFile {
   SiteId site;
   std::string coordinator;  // endpoint
   crypto::CredentialFiles credentials;
+  std::string coordinator_name;  // name or host that the coordinator's certificate must carry; empty: any of the CA's
   std::filesystem::path model;   // Hugging Face folder
   std::filesystem::path folder;  // the worker's own state: finished updates until they are committed
   worker::Policy policy;

@@ -1,6 +1,8 @@
 // weft worker SITE.yaml: a site's process.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
 #include "cli/commands.h"
 #include "cli/local_job.h"
@@ -30,8 +32,10 @@ std::unique_ptr<fl::LocalTrainer> load_trainer(const SiteFile& site, at::Device 
   const Base base = load_base(settings, site.model, device);
   const data::SiteData data = site.load_data(settings.labels);
   log::info("data: " + data.report.summary());
-  return make_trainer(settings, base, encode(base, data.splits, settings.max_tokens),
-                      {.device = device, .threads = site.threads == 0 ? settings.threads : site.threads});
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return make_trainer(
+      settings, base, encode(base, data.splits, settings.max_tokens),
+      {.device = device, .threads = site.threads == 0 ? std::min(settings.threads, cores) : site.threads});
 }
 
 std::uint64_t random_seed() {
@@ -47,7 +51,8 @@ int work(const std::string& file, const std::vector<std::string>& overrides) {
   check_identity(site);
   const at::Device device = pick_device(site.device);
   const SystemClock clock;
-  net::TlsClient client({.endpoint = site.coordinator, .credentials = site.credentials});
+  net::TlsClient client(
+      {.endpoint = site.coordinator, .credentials = site.credentials, .coordinator_name = site.coordinator_name});
   worker::Worker worker(
       {.site = site.site,
        .folder = site.folder,

@@ -9,6 +9,8 @@
 namespace weft::coordinator {
 namespace {
 
+constexpr std::size_t kMaxRecorded = 100;  // refusals of one site
+
 Error no(const std::string& what) { return {what}; }
 
 // Nullopt: these scores can be of that site.
@@ -47,6 +49,8 @@ void Coordinator::State::on(const net::Disconnected& event) {
 
 // The session is no longer among the sessions.
 void Coordinator::State::gone(const Session& session, const std::string& reason) {
+  if (session.stage == Session::Stage::welcomed && !result)
+    log::info("site \"" + session.site.name + "\" left before it was ready (" + reason + "); its own log says why");
   log::debug("session of site \"" + session.site.name + "\" ended: " + reason);
   if (session.stage != Session::Stage::ready || result) return;  // once the run has ended, all sites leave
   observer.on(telemetry::SiteLeft{session.site.name, reason});
@@ -123,6 +127,12 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
                              store.facts().manifest_digest + "; use the same version of weft and the same base model");
     return Ok{};
   }
+  for (const auto& [split, count] : ready.examples)
+    if (count > options.aggregation.max_examples) {
+      refuse_site(session, split + " examples: got " + std::to_string(count) + ", limit " +
+                               std::to_string(options.aggregation.max_examples) + " (aggregation.max_examples)");
+      return Ok{};
+    }
   session.stage = Session::Stage::ready;
   session.examples = ready.examples;
   observer.on(telemetry::SiteJoined{session.site.name, ready.examples});
@@ -131,8 +141,8 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
 }
 
 Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
-  if (session.work.adapter_digest.empty()) return no("Fetch was not expected now");
-  if (fetch.version != session.work.version) return Ok{};  // asked otherwise since
+  if (session.work.adapter_digest.empty() || fetch.version != session.work.version)
+    return Ok{};  // asked otherwise since
   if (fetch.offset >= store.payload_bytes())
     return no("Fetch from offset " + std::to_string(fetch.offset) + " of " + std::to_string(store.payload_bytes()));
   send(downloads.fetch(session.site, store.payload(fetch.version), session.work.adapter_digest, fetch.offset,
@@ -149,9 +159,11 @@ Status Coordinator::State::on(Session& session, const wire::Ack& ack) {
 
 Status Coordinator::State::on(Session& session, const wire::Metrics& metrics) {
   if (const auto reason = implausible(metrics, session)) return no(*reason);
-  const auto& asked = session.work.evaluate;
-  if (metrics.version != session.work.version || std::find(asked.begin(), asked.end(), metrics.split) == asked.end())
-    return Ok{};  // asked otherwise since
+  auto& asked = session.work.evaluate;
+  const auto split = std::find(asked.begin(), asked.end(), metrics.split);
+  if (metrics.version != session.work.version || split == asked.end())
+    return Ok{};  // answered, or asked otherwise since
+  asked.erase(split);
   observer.on(
       telemetry::SiteScored{session.site.name, metrics.split, metrics.version, metrics.examples, metrics.values});
   feed(machine.on(fl::Scored{{session.site, metrics.version, metrics.split, metrics.examples, metrics.values}},
@@ -245,7 +257,10 @@ void Coordinator::State::refuse_site(Session& session, const std::string& reason
 }
 
 void Coordinator::State::record(const SiteId& site, std::uint32_t round, const std::string& reason) {
-  store.ledger().refuse({store.utc_now(), round, site, reason});
+  const std::size_t count = ++recorded[site];
+  if (count > kMaxRecorded) return;  // a site cannot fill the disk by being wrong
+  store.ledger().refuse({store.utc_now(), round, site,
+                         count < kMaxRecorded ? reason : reason + " (further ones of this site are not recorded)"});
 }
 
 void Coordinator::State::send(const std::vector<Outgoing>& messages) {

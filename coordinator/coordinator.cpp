@@ -106,6 +106,11 @@ void Coordinator::State::feed(std::vector<fl::RoundAction> actions) {
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
   cohort = begin.cohort;
   round_began = clock.now();
+  // Whoever is still at work on an older version is asked anew, or not at all: its file may be gone.
+  for (auto& [id, session] : sessions.all()) {
+    session.work = {};
+    send(downloads.drop(session.site, round_began));
+  }
   observer.on(
       telemetry::RoundStarted{.round = begin.round, .of = options.rounds.count, .cohort = names_of(begin.cohort)});
   return {};

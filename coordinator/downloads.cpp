@@ -28,7 +28,10 @@ Result<std::vector<Outgoing>> Downloads::ack(const SiteId& site, const wire::Ack
     if (found->second.restarted) return out;
     return fine.error();
   }
-  turns_.moved(site, now);
+  if (ack.offset > found->second.acknowledged) {
+    found->second.acknowledged = ack.offset;
+    turns_.moved(site, now);
+  }
   if (sender.done()) return drop(site, now);
   pump(site, out);
   return out;

@@ -37,7 +37,8 @@ class Downloads {
   struct Download {
     wire::ChunkSender sender;
     std::string digest;
-    bool restarted = false;  // acknowledgements of its first attempt may still come
+    bool restarted = false;          // acknowledgements of its first attempt may still come
+    std::uint64_t acknowledged = 0;  // the furthest
   };
   std::map<SiteId, Download> downloads_;
   Turns turns_;

@@ -2,6 +2,7 @@
 // and performs what the round machine decides, conversation.cpp answers the sites.
 #pragma once
 #include <deque>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -74,8 +75,9 @@ struct Coordinator::State {
   net::Traffic counted;                   // traffic of the rounds before
   std::optional<fl::WaitingFor> waiting;  // as shown last
   std::optional<CoordinatorResult> result;
-  TimePoint told_by = TimePoint::max();  // when to stop waiting for sites to hear the end
-  std::set<SiteId> untold;               // who should hear it
+  TimePoint told_by = TimePoint::max();    // when to stop waiting for sites to hear the end
+  std::map<SiteId, std::size_t> recorded;  // refusals
+  std::set<SiteId> untold;                 // who should hear it
 };
 
 }  // namespace weft::coordinator

@@ -46,12 +46,13 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
   Upload& upload = found->second;
   if (upload.rewound && chunk.offset != upload.receiver->offset()) return outcome;
   upload.rewound = false;
+  const std::uint64_t before = upload.receiver->offset();
   const Result<wire::Ack> ack = upload.receiver->on(chunk);
   if (!ack) {
     outcome.problem = ack.error().message;
     if (chunk.offset + chunk.data.size() == upload.offer.bytes) outcome.wrong = upload.offer;
   } else {
-    turns_.moved(site, now);
+    if (upload.receiver->offset() > before) turns_.moved(site, now);
     outcome.out.push_back({site, ack.value()});
     if (!upload.receiver->complete()) return outcome;
     outcome.done = Done{upload.offer, upload.receiver->take()};

@@ -16,6 +16,19 @@ spdlog::logger& logger() {
   return *instance;
 }
 
+// What a peer said must not look like a line of ours: further lines are indented, other control characters are marked.
+std::string safe(const std::string& message) {
+  std::string out;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n')
+      out += "\n    ";
+    else
+      out += (byte < 0x20 && c != '\t') || byte == 0x7f ? '?' : c;
+  }
+  return out;
+}
+
 }  // namespace
 
 void set_level(Level level) {
@@ -24,9 +37,9 @@ void set_level(Level level) {
   logger().set_level(kLevels[static_cast<int>(level)]);
 }
 void set_prefix(const std::string& who) { logger().set_pattern("%H:%M:%S %^%l%$ [" + who + "] %v"); }
-void debug(const std::string& message) { logger().debug("{}", message); }
-void info(const std::string& message) { logger().info("{}", message); }
-void warn(const std::string& message) { logger().warn("{}", message); }
-void error(const std::string& message) { logger().error("{}", message); }
+void debug(const std::string& message) { logger().debug("{}", safe(message)); }
+void info(const std::string& message) { logger().info("{}", safe(message)); }
+void warn(const std::string& message) { logger().warn("{}", safe(message)); }
+void error(const std::string& message) { logger().error("{}", safe(message)); }
 
 }  // namespace weft::log

@@ -56,9 +56,9 @@ struct Line {
            (e.seconds_left ? ", " + human_seconds(*e.seconds_left) + " left" : ", without a limit");
   }
   std::string operator()(const RoundCommitted& e) const {
-    return of(e.round, e.of) + " committed: loss " + fixed(e.loss, 4) + ", " + std::to_string(e.counted.size()) +
-           " updates, " + human_bytes(e.bytes_up) + " up, " + human_bytes(e.bytes_down) + " down, " +
-           fixed(e.seconds, 1) + " s";
+    return of(e.round, e.of) + " committed: loss " + (e.counted.empty() ? "-" : fixed(e.loss, 4)) + ", " +
+           std::to_string(e.counted.size()) + " updates, " + human_bytes(e.bytes_up) + " up, " +
+           human_bytes(e.bytes_down) + " down, " + fixed(e.seconds, 1) + " s";
   }
   std::string operator()(const RunFinished& e) const {
     return "run finished: " + e.reason + "; best version " + std::to_string(e.best_version) + ", adapter " +

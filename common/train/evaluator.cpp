@@ -1,7 +1,6 @@
 // Batches by length, sums by example.
 #include "common/train/evaluator.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "common/train/batch_plan.h"
 #include "common/train/packing.h"
+#include "common/train/threads.h"
 
 namespace weft::train {
 namespace {
@@ -34,7 +34,7 @@ Indices by_length(const data::EncodedDataset& data) {
 Score evaluate(const models::SequenceClassifier& model, const SequenceClassification& task, const StateDict& adapter,
                const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress,
                std::stop_token stop) {
-  at::set_num_threads(options.threads);
+  use_threads(options.threads);
   const at::NoGradGuard no_grad;
   const SteadyClock::time_point start = SteadyClock::now();
   const nn::Trainable params(adapter, options.device, /*gradients=*/false);

@@ -1,13 +1,12 @@
 // The same step loop, run to its end in stretches between validations.
 #include "common/train/plain_training.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 
 #include "common/base/result.h"
 #include "common/train/evaluator.h"
 #include "common/train/step_loop.h"
+#include "common/train/threads.h"
 
 namespace weft::train {
 namespace {
@@ -27,7 +26,7 @@ PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, s
              "a plain job needs model, data, start");
   const SequenceClassification task(job.classes);
   task.check(*job.data, job.name);
-  at::set_num_threads(job.threads);
+  use_threads(job.threads);
   nn::Trainable params(*job.start, job.device, /*gradients=*/true);
   StepLoop loop({.model = job.model,
                  .data = job.data,

@@ -1,12 +1,11 @@
 // One round at a site: a fresh optimizer from the broadcast adapter on.
 #include "common/train/site_trainer.h"
 
-#include <ATen/Parallel.h>
-
 #include "common/base/result.h"
 #include "common/telemetry/rss.h"
 #include "common/train/evaluator.h"
 #include "common/train/step_loop.h"
+#include "common/train/threads.h"
 
 namespace weft::train {
 namespace {
@@ -51,7 +50,7 @@ void SiteTrainer::check_start(const fl::TrainJob& job) const {
 
 fl::TrainResult SiteTrainer::train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) {
   check_start(job);
-  at::set_num_threads(options_.threads);
+  use_threads(options_.threads);
   nn::Trainable params(*job.start, options_.device, /*gradients=*/true);
   const TrainConfig& config = options_.config;
   StepLoop loop({.model = options_.model.get(),

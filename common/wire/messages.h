@@ -92,7 +92,8 @@ struct Progress {
   std::uint64_t total = 0;
   double tokens_per_second = 0;
 };
-// W: a finished update waits here. Reveals its digest and size, the training example count and the mean loss.
+// W: a finished update waits here. Reveals its digest and size, the training example count, the mean loss, and what
+// the training took: steps, tokens, seconds, peak memory.
 struct Offer {
   std::uint32_t round = 0;
   std::uint32_t version = 0;

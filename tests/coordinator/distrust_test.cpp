@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <optional>
+#include <utility>
 
 #include "coordinator/ledger.h"
 #include "tests/coordinator/coordinator_support.h"
@@ -223,6 +226,74 @@ TEST(DistrustTest, AStalledUploadHoldsNobodyUp) {
   EXPECT_TRUE(coordinator.run({}).finished);
   EXPECT_THAT(job.seen.all<telemetry::UpdateAccepted>(), SizeIs(2));
   EXPECT_THAT(job.seen.all<telemetry::RoundCommitted>()[0].counted, ElementsAre("reviews", "tweets"));
+}
+
+// Calls `what` once in each round, when it has begun.
+void in_each_round(Job& job, std::function<void()> what) {
+  job.transport.before_event = [&job, what = std::move(what), seen = std::size_t{0}]() mutable {
+    const std::size_t begun = job.seen.all<telemetry::RoundStarted>().size();
+    if (begun == seen) return;
+    seen = begun;
+    what();
+  };
+}
+
+TEST(DistrustTest, AnAdapterThatIsNoLongerKeptCannotBeFetched) {
+  Job job;
+  job.rounds = {.count = 8, .fraction = 0.5};
+  in_each_round(job, [&] {
+    for (const auto& site : job.sites)
+      if (site->trained > 0)
+        for (std::uint32_t version = 0; version < 8; ++version) site->say(wire::Fetch{.version = version, .offset = 0});
+  });
+  const CoordinatorResult result = job.run();
+  EXPECT_TRUE(result.finished);
+  Job quiet;
+  quiet.rounds = job.rounds;
+  EXPECT_EQ(result.adapter_digest, quiet.run().adapter_digest);
+}
+
+TEST(DistrustTest, ASiteThatIsAlwaysWrongDoesNotFillTheLedger) {
+  Job job;
+  bool said = false;
+  in_each_round(job, [&] {
+    if (job.site("film").trained == 0 || std::exchange(said, true)) return;
+    for (std::uint32_t round = 1000; round < 1300; ++round)
+      job.site("film").say(
+          wire::Offer{.round = round, .version = 0, .digest = std::string(64, 'a'), .bytes = 4, .examples = 1});
+  });
+  EXPECT_TRUE(job.run().finished);
+  const auto refusals = refusals_of(job);
+  ASSERT_THAT(refusals, SizeIs(100));
+  EXPECT_THAT(refusals.back().reason, HasSubstr("not recorded"));
+}
+
+TEST(DistrustTest, AScoreSaidTwiceIsShownOnce) {
+  Job job;
+  std::optional<wire::Metrics> first;
+  job.site("film").tamper = [&](wire::Message& message) {
+    if (const auto* metrics = std::get_if<wire::Metrics>(&message); metrics != nullptr && !first) first = *metrics;
+  };
+  int said = 0;
+  job.transport.before_event = [&] {
+    if (first && said < 5 && ++said > 0) job.site("film").say(*first);
+  };
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_EQ(said, 5);
+  int shown = 0;
+  for (const auto& scored : job.seen.all<telemetry::SiteScored>())
+    shown += scored.site == "film" && scored.version == 0 ? 1 : 0;
+  EXPECT_EQ(shown, 1);
+}
+
+TEST(DistrustTest, ASiteThatClaimsTooManyValidationExamplesIsRefused) {
+  Job job;
+  job.rounds.quorum = 0.5;
+  job.site("film").tamper = [](wire::Message& message) {
+    if (auto* ready = std::get_if<wire::Ready>(&message)) ready->examples["validation"] = 1'000'000'000'000;
+  };
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_THAT(job.site("film").refused, AllOf(HasSubstr("validation"), HasSubstr("aggregation.max_examples")));
 }
 
 }  // namespace
