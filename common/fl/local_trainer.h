@@ -18,14 +18,14 @@ struct SiteFacts {
 };
 
 struct TrainJob {
-  std::string site;          // labels the random streams
-  std::uint32_t round = 0;   // from 1
+  std::string site;         // labels the random streams
+  std::uint32_t round = 0;  // from 1
   const StateDict* start = nullptr;
 };
 
 struct TrainResult {
-  StateDict update;  // trained minus start
-  std::uint64_t examples = 0;  // the site's weight in FedAvg: examples in its training split
+  StateDict update;                      // trained minus start
+  std::uint64_t examples = 0;            // the site's weight in FedAvg: examples in its training split
   std::map<std::string, double> values;  // "loss", "steps", "tokens", "seconds"
 };
 

@@ -1,11 +1,11 @@
-// Training speed on the CPU (see sentiment_training.h).
+// Training speed on the CPU (see train_sentiment.h).
 //   train_step_bench                    prints JSON lines for 1 and 2 threads
 //   train_step_bench --serve THREADS    takes a step count a line and answers with a line, so that
 //                                       scripts/bench/train_vs_peft.py can take turns with the reference
 #include <ATen/Parallel.h>
 
 #include "common/train/step_memory.h"
-#include "tests/bench/sentiment_training.h"
+#include "tests/bench/train_sentiment.h"
 
 int main(int argc, char** argv) {
   using weft::train::SentimentTraining;

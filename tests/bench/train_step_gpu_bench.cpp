@@ -1,7 +1,7 @@
-// Training speed on the first GPU (see sentiment_training.h).
+// Training speed on the first GPU (see train_sentiment.h).
 #include <ATen/Context.h>
 
-#include "tests/bench/sentiment_training.h"
+#include "tests/bench/train_sentiment.h"
 
 int main() {
   if (!at::hasCUDA() || at::getNumGPUs() == 0) {
