@@ -1,12 +1,6 @@
 // The ledger's tables and what is written to them.
 #include "coordinator/ledger.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace weft::coordinator {
@@ -61,21 +55,8 @@ void create_or_check(const Database& database, const std::filesystem::path& file
 
 }  // namespace
 
-Ledger::Lock::Lock(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "lock";
-  fd_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd_ < 0) throw Failure("cannot create " + file.string() + ": " + std::strerror(errno));
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
-  const int code = errno;
-  ::close(fd_);
-  if (code == EWOULDBLOCK)
-    throw Failure(folder.string() + " is in use by another coordinator; wait for it to end, or choose another folder");
-  throw Failure("cannot lock " + file.string() + ": " + std::strerror(code));
-}
-
-Ledger::Lock::~Lock() { ::close(fd_); }
-
-Ledger::Ledger(const std::filesystem::path& file) : lock_(file.parent_path()), database_(file) {
+Ledger::Ledger(const std::filesystem::path& file)
+    : lock_(file.parent_path(), "another coordinator; wait for it to end, or choose another folder"), database_(file) {
   database_.execute("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   create_or_check(database_, file);
   Statement check = database_.prepare("PRAGMA quick_check(1)");

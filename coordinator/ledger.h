@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/folder_lock.h"
 #include "common/base/ids.h"
 #include "common/fl/round.h"
 #include "coordinator/sqlite.h"
@@ -90,17 +91,7 @@ class Ledger {
   void set_meta(const char* key, const std::string& value) const;
   void add_scores(const std::vector<fl::SiteScore>& scores) const;
 
-  class Lock {  // of the folder, by flock
-   public:
-    explicit Lock(const std::filesystem::path& folder);
-    ~Lock();
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-   private:
-    int fd_ = -1;
-  };
-  Lock lock_;
+  FolderLock lock_;
   Database database_;
 };
 

@@ -1,13 +1,7 @@
 // The folder of finished updates.
 #include "worker/spool.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -23,26 +17,12 @@ void set_aside(const std::filesystem::path& file, const std::string& why) {
             (error ? "and it cannot be renamed: " + error.message() : "set aside as " + aside.filename().string()));
 }
 
-int lock_folder(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "lock";
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) throw Failure("cannot create " + file.string() + ": " + std::strerror(errno));
-  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  const int code = errno;
-  ::close(fd);
-  if (code == EWOULDBLOCK)
-    throw Failure(folder.string() + " is in use by another worker; give each worker its own folder (state:)");
-  throw Failure("cannot lock " + file.string() + ": " + std::strerror(code));
-}
-
 }  // namespace
 
 Spool::Spool(std::filesystem::path folder) : folder_(std::move(folder)) {
   make_folder(folder_);
-  lock_ = lock_folder(folder_);
+  lock_.emplace(folder_, "another worker; give each worker its own folder (state:)");
 }
-
-Spool::~Spool() { ::close(lock_); }
 
 std::filesystem::path Spool::file_of(const std::string& run_id, std::uint32_t round) const {
   WEFT_CHECK(valid_run_id(run_id), "run_id comes from a peer and must be checked before it names a file");

@@ -8,10 +8,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/bytes.h"
+#include "common/base/folder_lock.h"
 #include "common/base/result.h"
 
 namespace weft::worker {
@@ -36,7 +38,6 @@ class Spool {
  public:
   // Makes the folder and locks it. Throws Failure when another process holds it.
   explicit Spool(std::filesystem::path folder);
-  ~Spool();
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
   // On Ok the update survives a crash or power cut. Replaces one of the same run and round.
@@ -48,7 +49,7 @@ class Spool {
  private:
   std::filesystem::path file_of(const std::string& run_id, std::uint32_t round) const;
   std::filesystem::path folder_;
-  int lock_ = -1;
+  std::optional<FolderLock> lock_;
 };
 
 }  // namespace weft::worker
