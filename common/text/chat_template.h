@@ -1,0 +1,50 @@
+// Conversations as the text that a chat model was trained on, by the name of its template; equal to what the Jinja in
+// the checkpoint gives for conversations of system, user and assistant messages.
+#pragma once
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/text/tokenizer.h"
+
+namespace weft::text {
+
+struct ChatMessage {
+  std::string role;  // "system", "user" or "assistant"
+  std::string content;
+};
+
+struct ChatText {
+  std::string text;               // has its own <s> or <|begin_of_text|>: encode it with Specials::without
+  std::vector<TextSpan> answers;  // of each assistant message: its content and the token that ends it
+};
+
+enum class ChatEnd {
+  closed,  // the conversation is whole
+  open     // an answer is asked for: the text goes on to where the assistant begins
+};
+
+class ChatTemplate {
+ public:
+  // Error lists the known names.
+  static Result<ChatTemplate> by_name(std::string_view name);
+  static std::vector<std::string> names();
+  // By the Jinja text itself. Error: none of those that are known; then name one in the configuration.
+  static Result<ChatTemplate> recognise(std::string_view jinja);
+  // The Jinja of a checkpoint's chat_template.jinja or tokenizer_config.json, recognised.
+  static Result<ChatTemplate> of_checkpoint(const std::filesystem::path& folder);
+
+  const std::string& name() const;
+  // Error: a role, or an order of roles, that the template does not have.
+  Result<ChatText> render(std::span<const ChatMessage> messages, ChatEnd end) const;
+
+ private:
+  struct Kind;
+  explicit ChatTemplate(const Kind& kind) : kind_(&kind) {}
+  static std::span<const Kind> kinds();
+  const Kind* kind_;
+};
+
+}  // namespace weft::text
