@@ -27,6 +27,9 @@ THIRD_PARTY = {
     "zmq_addon.h": ("cppzmq",),
     "msgpack": ("msgpackc-cxx",),
     "zlib.h": ("ZLIB::ZLIB",),
+    "png.h": ("PNG::PNG",),
+    "jpeglib.h": ("JPEG::JPEG",),
+    "jerror.h": ("JPEG::JPEG",),
     "sqlite3.h": ("SQLite::SQLite3",),
     "CLI/": ("CLI11::CLI11",),
 }
