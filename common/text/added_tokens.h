@@ -17,6 +17,7 @@ struct AddedToken {
   bool lstrip = false;       // swallows white space before it
   bool rstrip = false;       // swallows white space behind it
   bool normalized = false;   // looked for in the normalised text, else in the raw one
+  bool special = false;      // left out of decoded text on demand
 };
 
 // Finds the tokens of one kind (raw or normalised): leftmost, then longest.

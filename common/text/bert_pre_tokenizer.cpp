@@ -17,7 +17,8 @@ BertPreTokenizer::Kind BertPreTokenizer::classify(char32_t c) {
   return is_white_space(c) ? Kind::space : is_bert_punctuation(c) ? Kind::punctuation : Kind::word;
 }
 
-void BertPreTokenizer::split(std::string_view text, std::vector<std::string_view>& words) const {
+void BertPreTokenizer::split(const Passage& passage, TextPool&, std::vector<std::string_view>& words) const {
+  const std::string_view text = passage.text;
   std::size_t begin = 0, at = 0;
   const auto end_word = [&] {
     if (at > begin) words.push_back(text.substr(begin, at - begin));

@@ -11,7 +11,7 @@ namespace weft::text {
 class BertPreTokenizer final : public PreTokenizer {
  public:
   BertPreTokenizer();
-  void split(std::string_view text, std::vector<std::string_view>& words) const override;
+  void split(const Passage& passage, TextPool& pool, std::vector<std::string_view>& words) const override;
 
  private:
   enum class Kind : std::uint8_t { word, space, punctuation };

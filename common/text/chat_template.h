@@ -14,6 +14,7 @@ namespace weft::text {
 struct ChatMessage {
   std::string role;  // "system", "user" or "assistant"
   std::string content;
+  bool operator==(const ChatMessage&) const = default;
 };
 
 struct ChatText {

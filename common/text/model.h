@@ -1,6 +1,6 @@
-// Third stage of a tokenizer: one word to token ids.
+// Third stage of a tokenizer: words to token ids.
 #pragma once
-#include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -11,9 +11,10 @@ namespace weft::text {
 class Model {
  public:
   virtual ~Model() = default;
-  // Appends to `ids`. Any thread.
-  virtual void tokenize(std::string_view word, std::vector<TokenId>& ids) const = 0;
-  virtual std::optional<TokenId> id_of(std::string_view token) const = 0;
+  // Appends to `ids`, each word for itself, and may stop once `ids` holds more than `enough`. The words are UTF-8, or
+  // any bytes where the model was made for bytes. Any thread.
+  virtual void tokenize(std::span<const std::string_view> words, std::size_t enough,
+                        std::vector<TokenId>& ids) const = 0;
 };
 
 }  // namespace weft::text

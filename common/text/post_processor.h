@@ -20,8 +20,8 @@ struct PostProcessor {
   std::vector<TemplatePiece> single{{TemplatePiece::Kind::first, {}, 0}};
   std::vector<TemplatePiece> pair{{TemplatePiece::Kind::first, {}, 0}, {TemplatePiece::Kind::second, {}, 1}};
 
+  const std::vector<TemplatePiece>& pieces(bool is_pair) const { return is_pair ? pair : single; }
   std::size_t special_count(bool is_pair) const;
-  Encoding assemble(bool is_pair, std::span<const TokenId> first, std::span<const TokenId> second) const;
 };
 
 // What is left of two segments of these lengths within `room` tokens, cutting the longer one first.

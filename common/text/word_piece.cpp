@@ -10,7 +10,14 @@ WordPiece::WordPiece(std::vector<std::pair<std::string, TokenId>> vocabulary, Wo
       trie_(std::move(vocabulary)),
       continuing_(trie_.walk(ByteTrie::root(), options_.continuing_prefix)) {}
 
-void WordPiece::tokenize(std::string_view word, std::vector<TokenId>& ids) const {
+void WordPiece::tokenize(std::span<const std::string_view> words, std::size_t enough, std::vector<TokenId>& ids) const {
+  for (std::string_view word : words) {
+    tokenize_one(word, ids);
+    if (ids.size() > enough) return;
+  }
+}
+
+void WordPiece::tokenize_one(std::string_view word, std::vector<TokenId>& ids) const {
   const bool too_long = word.size() > options_.max_characters && count_utf8(word) > options_.max_characters;
   const std::size_t before = ids.size();
   std::uint32_t start = ByteTrie::root();
@@ -25,12 +32,6 @@ void WordPiece::tokenize(std::string_view word, std::vector<TokenId>& ids) const
     word.remove_prefix(match.length);
     start = continuing_;
   }
-}
-
-std::optional<TokenId> WordPiece::id_of(std::string_view token) const {
-  const std::uint32_t node = trie_.walk(ByteTrie::root(), token);
-  if (node == ByteTrie::kNone || trie_.id_at(node) < 0) return {};
-  return trie_.id_at(node);
 }
 
 }  // namespace weft::text

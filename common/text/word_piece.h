@@ -19,10 +19,11 @@ struct WordPieceOptions {
 class WordPiece final : public Model {
  public:
   WordPiece(std::vector<std::pair<std::string, TokenId>> vocabulary, WordPieceOptions options);
-  void tokenize(std::string_view word, std::vector<TokenId>& ids) const override;
-  std::optional<TokenId> id_of(std::string_view token) const override;
+  void tokenize(std::span<const std::string_view> words, std::size_t enough, std::vector<TokenId>& ids) const override;
 
  private:
+  void tokenize_one(std::string_view word, std::vector<TokenId>& ids) const;
+
   WordPieceOptions options_;
   ByteTrie trie_;
   std::uint32_t continuing_;  // node after the prefix, or kNone
