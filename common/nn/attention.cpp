@@ -9,32 +9,40 @@
 namespace weft::nn {
 namespace {
 
+std::int64_t head_dim_of(const at::Tensor& q, const at::Tensor& kv, const AttentionShape& shape) {
+  return q.size(1) / (kv.defined() ? shape.heads : shape.heads + 2 * shape.number_of_key_heads());
+}
+
 // Self-attention has q, k and v in one tensor, pooled attention has them in two; a node serves both.
 struct Inputs {
   at::Tensor q, kv;  // kv undefined: all in q
-  at::Tensor bias_3D;
+  at::Tensor bias_C;
   AttentionShape shape;
   Dropout dropout;
 
   bool one_query() const { return kv.defined(); }
-  std::int64_t width() const { return bias_3D.numel() / 3; }
+  std::int64_t head_dim() const { return head_dim_of(q, kv, shape); }
+  std::int64_t width() const { return shape.heads * head_dim(); }
+  std::int64_t key_width() const { return shape.number_of_key_heads() * head_dim(); }
 };
 
 AttentionProblem problem_of(const Inputs& in) {
-  const std::int64_t width = in.width();
+  const std::int64_t width = in.width(), key_width = in.key_width();
   const float* q = in.q.const_data_ptr<float>();
   const float* k = in.one_query() ? in.kv.const_data_ptr<float>() : q + width;
-  const float* bias = in.bias_3D.const_data_ptr<float>();
+  const float* bias = in.bias_C.defined() ? in.bias_C.const_data_ptr<float>() : nullptr;
+  const auto bias_at = [bias](std::int64_t column) { return bias == nullptr ? nullptr : bias + column; };
   AttentionProblem problem{.q = q,
                            .k = k,
-                           .v = k + width,
+                           .v = k + key_width,
                            .q_stride = in.q.size(1),
-                           .kv_stride = in.one_query() ? 2 * width : 3 * width,
-                           .q_bias = bias,
-                           .k_bias = bias + width,
-                           .v_bias = bias + 2 * width,
+                           .kv_stride = in.one_query() ? in.kv.size(1) : in.q.size(1),
+                           .q_bias = bias_at(0),
+                           .k_bias = bias_at(width),
+                           .v_bias = bias_at(width + key_width),
                            .heads = in.shape.heads,
-                           .head_dim = width / in.shape.heads,
+                           .key_heads = in.shape.number_of_key_heads(),
+                           .head_dim = in.head_dim(),
                            .shape = &in.shape,
                            .one_query = in.one_query(),
                            .dropout = in.dropout,
@@ -57,15 +65,14 @@ struct AttentionNode final : Node {
       const at::Tensor& like = i == 0 ? inputs.q : inputs.kv;
       result[i] = at::empty(like.sizes(), like.options());
     }
-    const std::int64_t width = inputs.width();
     float* dq = result[0].mutable_data_ptr<float>();
-    float* dk = inputs.one_query() ? result[1].mutable_data_ptr<float>() : dq + width;
+    float* dk = inputs.one_query() ? result[1].mutable_data_ptr<float>() : dq + inputs.width();
     attention_backward(problem_of(inputs), {.out = out.const_data_ptr<float>(),
                                             .log_sum_exp = log_sum_exp.const_data_ptr<float>(),
                                             .dout = dout.const_data_ptr<float>(),
                                             .dq = dq,
                                             .dk = dk,
-                                            .dv = dk + width});
+                                            .dv = dk + inputs.key_width()});
     return result;
   }
   void release_variables() override {
@@ -74,10 +81,16 @@ struct AttentionNode final : Node {
   }
 };
 
-void check_shape(const AttentionShape& shape, std::int64_t width, std::int64_t tokens) {
-  WEFT_CHECK(shape.heads > 0 && width % shape.heads == 0, "attention heads do not divide the width");
-  WEFT_CHECK(shape.starts.size() > 1 && shape.starts.front() == 0 && shape.starts.back() == tokens,
-             "sequence offsets do not cover the batch");
+void check_shape(const at::Tensor& q, const at::Tensor& kv, const at::Tensor& bias, const AttentionShape& shape) {
+  const std::int64_t key_heads = shape.number_of_key_heads(), head_dim = head_dim_of(q, kv, shape);
+  const std::int64_t columns = (shape.heads + 2 * key_heads) * head_dim;
+  WEFT_CHECK(shape.heads > 0 && shape.heads % key_heads == 0, "key heads do not divide the heads");
+  WEFT_CHECK(q.size(1) + (kv.defined() ? kv.size(1) : 0) == columns, "attention heads do not divide the width");
+  WEFT_CHECK(!bias.defined() || bias.numel() == columns, "an attention bias of another width");
+  WEFT_CHECK(shape.causal || shape.window == 0, "a sliding window needs causal attention");
+  WEFT_CHECK(
+      shape.starts.size() > 1 && shape.starts.front() == 0 && shape.starts.back() == (kv.defined() ? kv : q).size(0),
+      "sequence offsets do not cover the batch");
   for (std::size_t n = 0; n + 1 < shape.starts.size(); ++n)
     WEFT_CHECK(shape.starts[n] < shape.starts[n + 1], "sequence " + std::to_string(n) + " is empty");
 }
@@ -102,18 +115,19 @@ at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& kv, Inputs inp
 
 }  // namespace
 
-at::Tensor self_attention(const at::Tensor& qkv_T3D, const at::Tensor& bias_3D, const AttentionShape& shape,
+at::Tensor self_attention(const at::Tensor& qkv_TC, const at::Tensor& bias_C, const AttentionShape& shape,
                           const Dropout& dropout) {
-  check_shape(shape, qkv_T3D.size(1) / 3, qkv_T3D.size(0));
-  if (!fusable(qkv_T3D)) return self_attention_aten(qkv_T3D, bias_3D, shape, dropout);
-  return fused_attention(qkv_T3D, {}, {qkv_T3D.detach(), {}, bias_3D, shape, dropout});
+  check_shape(qkv_TC, {}, bias_C, shape);
+  if (!fusable(qkv_TC) || needs_gradient(bias_C)) return self_attention_aten(qkv_TC, bias_C, shape, dropout);
+  return fused_attention(qkv_TC, {}, {qkv_TC.detach(), {}, bias_C, shape, dropout});
 }
 
-at::Tensor pooled_attention(const at::Tensor& q_ND, const at::Tensor& kv_T2D, const at::Tensor& bias_3D,
+at::Tensor pooled_attention(const at::Tensor& q_ND, const at::Tensor& kv_T2K, const at::Tensor& bias_C,
                             const AttentionShape& shape, const Dropout& dropout) {
-  check_shape(shape, q_ND.size(1), kv_T2D.size(0));
-  if (!fusable(q_ND) || !fusable(kv_T2D)) return pooled_attention_aten(q_ND, kv_T2D, bias_3D, shape, dropout);
-  return fused_attention(q_ND, kv_T2D, {q_ND.detach(), kv_T2D.detach(), bias_3D, shape, dropout});
+  check_shape(q_ND, kv_T2K, bias_C, shape);
+  if (!fusable(q_ND) || !fusable(kv_T2K) || needs_gradient(bias_C))
+    return pooled_attention_aten(q_ND, kv_T2K, bias_C, shape, dropout);
+  return fused_attention(q_ND, kv_T2K, {q_ND.detach(), kv_T2K.detach(), bias_C, shape, dropout});
 }
 
 }  // namespace weft::nn

@@ -2,9 +2,9 @@
 // and dtypes without the fused kernel, and what the fused kernel is tested against. Masks are the same bits.
 #include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/minimum.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/tensor.h>
@@ -22,27 +22,34 @@ namespace {
 // Padded place (n, i) holds row `gather[n·longest + i]` of the packed tensor; packed row t is at place scatter[t].
 struct Padding {
   std::int64_t sequences, longest = 0;
-  at::Tensor gather, scatter, mask;  // mask [N, 1, 1, longest]: 0, or -inf where there is no key
+  at::Tensor gather, scatter;
+  at::Tensor hidden;  // bool [N, 1, queries or 1, longest]: keys that a query does not see
 
-  Padding(const AttentionShape& shape, const at::TensorOptions& options)
+  Padding(const AttentionShape& shape, bool one_query, at::Device device)
       : sequences(static_cast<std::int64_t>(shape.starts.size()) - 1) {
-    for (std::size_t n = 0; n + 1 < shape.starts.size(); ++n)
-      longest = std::max(longest, shape.starts[n + 1] - shape.starts[n]);
-    std::vector<std::int64_t> from(static_cast<std::size_t>(sequences * longest), 0), to;
-    std::vector<double> hidden(from.size(), -INFINITY);
-    for (std::size_t n = 0; n + 1 < shape.starts.size(); ++n)
-      for (std::int64_t t = shape.starts[n]; t < shape.starts[n + 1]; ++t) {
-        const std::int64_t place = static_cast<std::int64_t>(n) * longest + t - shape.starts[n];
-        from[static_cast<std::size_t>(place)] = t;
-        hidden[static_cast<std::size_t>(place)] = 0;
-        to.push_back(place);
+    std::vector<std::int64_t> lengths, from, to;
+    for (std::size_t n = 0; n + 1 < shape.starts.size(); ++n) lengths.push_back(shape.starts[n + 1] - shape.starts[n]);
+    for (const std::int64_t length : lengths) longest = std::max(longest, length);
+    from.assign(static_cast<std::size_t>(sequences * longest), 0);
+    for (std::int64_t n = 0; n < sequences; ++n)
+      for (std::int64_t i = 0; i < lengths[static_cast<std::size_t>(n)]; ++i) {
+        from[static_cast<std::size_t>(n * longest + i)] = shape.starts[static_cast<std::size_t>(n)] + i;
+        to.push_back(n * longest + i);
       }
-    gather = at::tensor(from, at::kLong).to(options.device());
-    scatter = at::tensor(to, at::kLong).to(options.device());
-    mask = at::tensor(hidden, at::kDouble).to(options).view({sequences, 1, 1, longest});
+    gather = at::tensor(from, at::kLong).to(device);
+    scatter = at::tensor(to, at::kLong).to(device);
+    const at::Tensor length = at::tensor(lengths, at::kLong).to(device).view({sequences, 1, 1, 1});
+    const at::Tensor key = at::arange(longest, length.options());
+    hidden = key.ge(length);
+    if (!shape.causal) return;
+    // Rows past a sequence's end see what its last token sees: they are dropped, but must stay finite.
+    const at::Tensor last = length.sub(1);
+    const at::Tensor own = one_query ? last : at::minimum(key.view({1, 1, longest, 1}), last);
+    hidden = hidden.logical_or(key.gt(own));
+    if (shape.window > 0) hidden = hidden.logical_or(key.le(own.sub(shape.window)));
   }
 
-  // [T, D] to [N, heads, longest, d]
+  // [T, heads · d] to [N, heads, longest, d]
   at::Tensor heads_of(const at::Tensor& rows, std::int64_t heads) const {
     return at::index_select(rows, 0, gather).view({sequences, longest, heads, -1}).transpose(1, 2);
   }
@@ -60,46 +67,60 @@ at::Tensor factors_of(const AttentionShape& shape, const Dropout& dropout, std::
       const std::int64_t chunk = head * first.back() + first[at_n];
       const std::int64_t chunks = first[at_n + 1] - first[at_n];
       const at::Tensor drawn = dropout_factors(dropout, chunks, kDrawsPerChunk, at::kCPU, chunk).flatten();
-      factors[n][head]
-          .narrow(0, 0, queries)
-          .narrow(1, 0, keys)
-          .copy_(drawn.narrow(0, 0, queries * padded(keys)).view({queries, padded(keys)}).narrow(1, 0, keys));
+      for (std::int64_t block = 0; block < keys; block += kKeyBlock) {
+        const std::int64_t real = std::min(kKeyBlock, keys - block), width = padded(real);
+        const at::Tensor part = drawn.narrow(0, queries * block, queries * width).view({queries, width});
+        factors[n][head].narrow(0, 0, queries).narrow(1, block, real).copy_(part.narrow(1, 0, real));
+      }
     }
   }
   return factors;
 }
 
-at::Tensor attend(const at::Tensor& q_NHqd, const at::Tensor& k_NHkd, const at::Tensor& v_NHkd, const Padding& padding,
-                  const AttentionShape& shape, const Dropout& dropout) {
+// Key heads [N, G, k, d] as often as queries use them.
+at::Tensor repeated(const at::Tensor& heads_NGkd, std::int64_t times) {
+  return times == 1 ? heads_NGkd : heads_NGkd.repeat_interleave(times, 1);
+}
+
+at::Tensor attend(const at::Tensor& q_NHqd, const at::Tensor& k_NGkd, const at::Tensor& v_NGkd, const Padding& padding,
+                  const AttentionShape& shape, const Dropout& dropout, bool one_query) {
   const double scale = 1.0 / std::sqrt(static_cast<double>(q_NHqd.size(3)));
-  const at::Tensor scores = at::add(at::matmul(at::mul(q_NHqd, scale), k_NHkd.transpose(2, 3)), padding.mask);
-  at::Tensor p = at::softmax(scores, -1);
-  if (dropout.active())
-    p = at::mul(
-        p, factors_of(shape, dropout, padding.longest, q_NHqd.size(2) == 1 && padding.longest > 1).to(p.options()));
-  return at::matmul(p, v_NHkd).transpose(1, 2);  // [N, queries, H, d]
+  const std::int64_t group = shape.heads / shape.number_of_key_heads();
+  const at::Tensor scores = at::matmul(at::mul(q_NHqd, scale), repeated(k_NGkd, group).transpose(2, 3));
+  at::Tensor p = at::softmax(scores.masked_fill(padding.hidden, -INFINITY), -1);
+  if (dropout.active()) p = at::mul(p, factors_of(shape, dropout, padding.longest, one_query).to(p.options()));
+  return at::matmul(p, repeated(v_NGkd, group)).transpose(1, 2);  // [N, queries, H, d]
+}
+
+at::Tensor with_bias(const at::Tensor& x, const at::Tensor& bias_C, std::int64_t first_column) {
+  return bias_C.defined() ? at::add(x, bias_C.narrow(0, first_column, x.size(1))) : x;
 }
 
 }  // namespace
 
-at::Tensor self_attention_aten(const at::Tensor& qkv_T3D, const at::Tensor& bias_3D, const AttentionShape& shape,
+at::Tensor self_attention_aten(const at::Tensor& qkv_TC, const at::Tensor& bias_C, const AttentionShape& shape,
                                const Dropout& dropout) {
-  const std::int64_t width = qkv_T3D.size(1) / 3;
-  const Padding padding(shape, qkv_T3D.options());
-  const at::Tensor qkv = at::add(qkv_T3D, bias_3D);
-  const auto part = [&](std::int64_t i) { return padding.heads_of(qkv.narrow(1, i * width, width), shape.heads); };
-  const at::Tensor out = attend(part(0), part(1), part(2), padding, shape, dropout);
+  const std::int64_t key_heads = shape.number_of_key_heads();
+  const std::int64_t head_dim = qkv_TC.size(1) / (shape.heads + 2 * key_heads);
+  const std::int64_t width = shape.heads * head_dim, key_width = key_heads * head_dim;
+  const Padding padding(shape, /*one_query=*/false, qkv_TC.device());
+  const at::Tensor qkv = with_bias(qkv_TC, bias_C, 0);
+  const at::Tensor out = attend(padding.heads_of(qkv.narrow(1, 0, width), shape.heads),
+                                padding.heads_of(qkv.narrow(1, width, key_width), key_heads),
+                                padding.heads_of(qkv.narrow(1, width + key_width, key_width), key_heads), padding,
+                                shape, dropout, /*one_query=*/false);
   return at::index_select(out.reshape({padding.sequences * padding.longest, width}), 0, padding.scatter);
 }
 
-at::Tensor pooled_attention_aten(const at::Tensor& q_ND, const at::Tensor& kv_T2D, const at::Tensor& bias_3D,
+at::Tensor pooled_attention_aten(const at::Tensor& q_ND, const at::Tensor& kv_T2K, const at::Tensor& bias_C,
                                  const AttentionShape& shape, const Dropout& dropout) {
-  const std::int64_t width = q_ND.size(1);
-  const Padding padding(shape, q_ND.options());
-  const at::Tensor q = at::add(q_ND, bias_3D.narrow(0, 0, width)).view({q_ND.size(0), 1, shape.heads, -1});
-  const at::Tensor kv = at::add(kv_T2D, bias_3D.narrow(0, width, 2 * width));
-  const at::Tensor out = attend(q.transpose(1, 2), padding.heads_of(kv.narrow(1, 0, width), shape.heads),
-                                padding.heads_of(kv.narrow(1, width, width), shape.heads), padding, shape, dropout);
+  const std::int64_t width = q_ND.size(1), key_heads = shape.number_of_key_heads(), key_width = kv_T2K.size(1) / 2;
+  const Padding padding(shape, /*one_query=*/true, q_ND.device());
+  const at::Tensor q = with_bias(q_ND, bias_C, 0).view({q_ND.size(0), 1, shape.heads, -1});
+  const at::Tensor kv = with_bias(kv_T2K, bias_C, width);
+  const at::Tensor out = attend(q.transpose(1, 2), padding.heads_of(kv.narrow(1, 0, key_width), key_heads),
+                                padding.heads_of(kv.narrow(1, key_width, key_width), key_heads), padding, shape,
+                                dropout, /*one_query=*/true);
   return out.reshape({q_ND.size(0), width});
 }
 

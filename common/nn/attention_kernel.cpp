@@ -1,6 +1,5 @@
-// Scores, softmax and products of one head of one sequence live in a thread's own scratch, a block of query rows at a
-// time, so the second-level cache holds all of it. Letters: q query rows of a block · k key rows · d head dimension,
-// the last two padded to 16.
+// Scores, softmax and products live in a thread's own scratch, so the second-level cache holds all of a block.
+// Letters: q query rows of a block · k key rows · d head dimension, the last two padded to 16.
 #include "common/nn/attention_kernel.h"
 
 #include <ATen/ops/empty.h>
@@ -15,69 +14,153 @@
 namespace weft::nn {
 namespace {
 
-constexpr std::int64_t kBlockRows = 64;  // a multiple of 8, so that a block's draws start with a chunk
+constexpr std::int64_t kQueryBlock = 64;  // a multiple of 8, so that a block's draws start with a chunk
+constexpr float kHidden = -1e30F;         // the score of a key that a query does not see
 
 struct Scratch {
-  float *q_qd, *k_dk, *k_kd, *v_kd, *v_dk, *do_qd, *s_qk, *p_qk, *acc_qd, *dk_kd, *dv_kd;
+  float *q_qd, *do_qd, *acc_qd, *s_qk, *p_qk, *top_q, *sum_q;
+  float *k_dk, *k_kd, *v_kd, *v_dk, *dk_kd, *dv_kd;  // of all keys; k_dk and v_dk by blocks of keys
   std::uint16_t* draws;
   at::Tensor memory;
 
   Scratch(std::int64_t keys, std::int64_t depth) {
-    const std::int64_t rows = kBlockRows * depth, all = padded(keys) * depth, square = kBlockRows * padded(keys);
-    memory = at::empty({3 * rows + 6 * all + 2 * square + square / 2 + kDrawsPerChunk}, at::kFloat);
+    const std::int64_t rows = kQueryBlock * depth, all = padded(keys) * depth,
+                       square = kQueryBlock * std::min(padded(keys), kKeyBlock);
+    memory = at::empty({3 * rows + 2 * kQueryBlock + 6 * all + 2 * square + square / 2 + kDrawsPerChunk}, at::kFloat);
     float* next = memory.mutable_data_ptr<float>();
     const auto take = [&next](std::int64_t count) { return std::exchange(next, next + count); };
     q_qd = take(rows), do_qd = take(rows), acc_qd = take(rows);
     k_dk = take(all), k_kd = take(all), v_kd = take(all), v_dk = take(all), dk_kd = take(all), dv_kd = take(all);
     s_qk = take(square), p_qk = take(square);
+    top_q = take(kQueryBlock), sum_q = take(kQueryBlock);
     draws = reinterpret_cast<std::uint16_t*>(next);
   }
 };
 
-// One head of one sequence.
+// One key head of one sequence.
 struct Item {
-  std::int64_t head, sequence, queries, keys, query_row, key_row, head_dim;
+  std::int64_t key_head, sequence, queries, keys, query_row, key_row, head_dim;
+  bool causal;
+  std::int64_t window;
   std::int64_t depth() const { return padded(head_dim); }
+  // The key that is the query's own token. The last query is that of the last key.
+  std::int64_t own_key(std::int64_t query) const { return keys - queries + query; }
+  std::int64_t first_key(std::int64_t query) const {
+    return causal && window > 0 ? std::max<std::int64_t>(0, own_key(query) - window + 1) : 0;
+  }
+  std::int64_t end_key(std::int64_t query) const { return causal ? own_key(query) + 1 : keys; }
 };
 
 Item item_at(const AttentionProblem& p, std::int64_t index) {
-  const std::int64_t n = index % p.sequences();
+  const std::int64_t n = index / p.key_heads;
   const std::int64_t start = p.shape->starts[static_cast<std::size_t>(n)];
   const std::int64_t length = p.shape->starts[static_cast<std::size_t>(n) + 1] - start;
-  return {index / p.sequences(), n, p.one_query ? 1 : length, length, p.one_query ? n : start, start, p.head_dim};
+  return {index % p.key_heads,
+          n,
+          p.one_query ? 1 : length,
+          length,
+          p.one_query ? n : start,
+          start,
+          p.head_dim,
+          p.shape->causal,
+          p.shape->window};
+}
+
+// Where a block of queries meets a block of keys: rows [row, row + rows) of the item's queries and the keys
+// block + [begin, end), all of them that any of these queries sees, padded to whole registers; of these `real` are
+// keys. The block's matrices are `width` wide.
+struct Meeting {
+  std::int64_t row, rows, block, width, begin, end, real;
+  std::int64_t columns() const { return end - begin; }
+};
+
+// body(meeting, first) for each block of keys that the queries see.
+template <class Body>
+WEFT_INLINE void for_each_meeting(const Item& item, std::int64_t row, Body&& body) {
+  const std::int64_t rows = std::min(kQueryBlock, item.queries - row);
+  const std::int64_t low = item.first_key(row), high = item.end_key(row + rows - 1);
+  bool first = true;
+  for (std::int64_t block = low / kKeyBlock * kKeyBlock; block < high; block += kKeyBlock) {
+    const std::int64_t width = std::min(kKeyBlock, padded(item.keys) - block);
+    const std::int64_t begin = std::max<std::int64_t>(0, low - block) / 16 * 16;
+    const std::int64_t end = std::min(width, padded(high - block));
+    body(Meeting{row, rows, block, width, begin, end, std::min(end, item.keys - block) - begin}, first);
+    first = false;
+  }
 }
 
 // to [rows, depth] = (from + bias)·scale, padded with zeros.
 WEFT_INLINE void load_rows(const float* from, std::int64_t stride, const float* bias, float scale, std::int64_t rows,
                            std::int64_t head_dim, std::int64_t depth, float* to) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    for (std::int64_t i = 0; i < head_dim; ++i) to[row * depth + i] = (from[row * stride + i] + bias[i]) * scale;
-    for (std::int64_t i = head_dim; i < depth; ++i) to[row * depth + i] = 0;
+  for (std::int64_t row = 0; row < rows; ++row, from += stride, to += depth) {
+    if (bias == nullptr)
+      for (std::int64_t i = 0; i < head_dim; ++i) to[i] = from[i] * scale;
+    else
+      for (std::int64_t i = 0; i < head_dim; ++i) to[i] = (from[i] + bias[i]) * scale;
+    for (std::int64_t i = head_dim; i < depth; ++i) to[i] = 0;
   }
 }
 
-// to [depth, padded rows] = fromᵀ, padded with zeros.
-WEFT_INLINE void transpose(const float* from, std::int64_t rows, std::int64_t depth, float* to) {
-  const std::int64_t width = padded(rows);
-  for (std::int64_t i = 0; i < depth; ++i) {
-    for (std::int64_t row = 0; row < rows; ++row) to[i * width + row] = from[row * depth + i];
-    for (std::int64_t row = rows; row < width; ++row) to[i * width + row] = 0;
-  }
-}
-
-WEFT_INLINE void hide_padding(float* s_qk, std::int64_t rows, std::int64_t keys) {
-  const std::int64_t width = padded(keys);
+WEFT_INLINE void store_rows(const float* from, std::int64_t depth, std::int64_t rows, std::int64_t head_dim,
+                            float scale, float* to, std::int64_t stride) {
   for (std::int64_t row = 0; row < rows; ++row)
-    for (std::int64_t j = keys; j < width; ++j) s_qk[row * width + j] = -1e30F;
+    for (std::int64_t i = 0; i < head_dim; ++i) to[row * stride + i] = from[row * depth + i] * scale;
+}
+
+// from [keys, depth] to blocks [depth, width of the block], padded with zeros.
+WEFT_INLINE void transpose(const float* from, std::int64_t keys, std::int64_t depth, float* to) {
+  for (std::int64_t block = 0; block < keys; block += kKeyBlock) {
+    const std::int64_t rows = std::min(kKeyBlock, keys - block), width = padded(rows);
+    for (std::int64_t i = 0; i < depth; ++i) {
+      for (std::int64_t row = 0; row < rows; ++row) to[i * width + row] = from[(block + row) * depth + i];
+      for (std::int64_t row = rows; row < width; ++row) to[i * width + row] = 0;
+    }
+    to += depth * width;
+  }
+}
+
+WEFT_INLINE void load_keys(const AttentionProblem& p, const Item& item, Scratch& m) {
+  const std::int64_t column = item.key_head * p.head_dim, depth = item.depth();
+  const std::int64_t first = item.key_row * p.kv_stride + column;
+  const float* k_bias = p.k_bias == nullptr ? nullptr : p.k_bias + column;
+  const float* v_bias = p.v_bias == nullptr ? nullptr : p.v_bias + column;
+  load_rows(p.k + first, p.kv_stride, k_bias, 1, item.keys, p.head_dim, depth, m.k_kd);
+  load_rows(p.v + first, p.kv_stride, v_bias, 1, item.keys, p.head_dim, depth, m.v_kd);
+  transpose(m.k_kd, item.keys, depth, m.k_dk);
+}
+
+WEFT_INLINE void load_queries(const AttentionProblem& p, const Item& item, std::int64_t head, std::int64_t row,
+                              std::int64_t rows, Scratch& m) {
+  const std::int64_t column = head * p.head_dim;
+  load_rows(p.q + (item.query_row + row) * p.q_stride + column, p.q_stride,
+            p.q_bias == nullptr ? nullptr : p.q_bias + column, 1.0F / std::sqrt(static_cast<float>(p.head_dim)), rows,
+            p.head_dim, item.depth(), m.q_qd);
+}
+
+// to [rows, columns] = left [rows, depth] · the meeting's part of right, which lies by blocks.
+template <int W>
+WEFT_INLINE void product(const Meeting& at, const float* left, const float* right_dk, std::int64_t depth, float* to) {
+  small_gemm<W>(at.rows, at.columns(), depth, {left, depth, 1}, right_dk + at.block * depth + at.begin, at.width,
+                to + at.begin, at.width, false);
+}
+
+WEFT_INLINE void hide(const Item& item, const Meeting& at, float* s_qk) {
+  for (std::int64_t row = 0; row < at.rows; ++row) {
+    float* s = s_qk + row * at.width;
+    const std::int64_t low = std::min(at.end, item.first_key(at.row + row) - at.block);
+    const std::int64_t high = std::max(at.begin, item.end_key(at.row + row) - at.block);
+    for (std::int64_t j = at.begin; j < low; ++j) s[j] = kHidden;
+    for (std::int64_t j = high; j < at.end; ++j) s[j] = kHidden;
+  }
 }
 
 template <int W>
-WEFT_INLINE void draw_block(const AttentionProblem& p, const Item& item, std::int64_t first_row, std::int64_t rows,
+WEFT_INLINE void draw_block(const AttentionProblem& p, const Item& item, std::int64_t head, const Meeting& at,
                             std::uint16_t* draws) {
-  const std::int64_t width = padded(item.keys);
-  const std::int64_t first = item.head * p.first_chunk.back() + p.first_chunk[static_cast<std::size_t>(item.sequence)] +
-                             first_row * width / kDrawsPerChunk;
-  draw_chunks<W>(p.dropout.key, static_cast<std::uint64_t>(first), chunks_per_row(rows * width), draws);
+  const std::int64_t before = item.queries * at.block + at.row * at.width;
+  const std::int64_t first =
+      head * p.first_chunk.back() + p.first_chunk[static_cast<std::size_t>(item.sequence)] + before / kDrawsPerChunk;
+  draw_chunks<W>(p.dropout.key, static_cast<std::uint64_t>(first), chunks_per_row(at.rows * at.width), draws);
 }
 
 struct ForwardKernel {
@@ -87,50 +170,56 @@ struct ForwardKernel {
     const AttentionProblem& p = *problem;
     Scratch& m = *scratch;
     const Item item = item_at(p, index);
-    const std::int64_t column = item.head * p.head_dim, depth = item.depth(), width = padded(item.keys);
-    load_rows(p.k + item.key_row * p.kv_stride + column, p.kv_stride, p.k_bias + column, 1, item.keys, p.head_dim,
-              depth, m.k_kd);
-    load_rows(p.v + item.key_row * p.kv_stride + column, p.kv_stride, p.v_bias + column, 1, item.keys, p.head_dim,
-              depth, m.v_kd);
-    transpose(m.k_kd, item.keys, depth, m.k_dk);
-    const float scale = 1.0F / std::sqrt(static_cast<float>(p.head_dim));
+    load_keys(p, item, m);
+    const std::int64_t group = p.heads / p.key_heads, depth = item.depth();
     const std::int64_t all_queries = p.one_query ? p.sequences() : p.shape->starts.back();
-    for (std::int64_t first = 0; first < item.queries; first += kBlockRows) {
-      const std::int64_t rows = std::min(kBlockRows, item.queries - first), row0 = item.query_row + first;
-      load_rows(p.q + row0 * p.q_stride + column, p.q_stride, p.q_bias + column, scale, rows, p.head_dim, depth,
-                m.q_qd);
-      small_gemm<W>(rows, width, depth, {m.q_qd, depth, 1}, m.k_dk, width, m.s_qk, width, false);
-      hide_padding(m.s_qk, rows, item.keys);
-      if (p.dropout.active()) draw_block<W>(p, item, first, rows, m.draws);
-      for (std::int64_t row = 0; row < rows; ++row)
-        log_sum_exp[item.head * all_queries + row0 + row] =
-            softmax_row<W>(m.s_qk + row * width, width, m.draws + row * width, p.dropout);
-      small_gemm<W>(rows, depth, item.keys, {m.s_qk, width, 1}, m.v_kd, depth, m.acc_qd, depth, false);
-      for (std::int64_t row = 0; row < rows; ++row)
-        for (std::int64_t i = 0; i < p.head_dim; ++i)
-          out[(row0 + row) * p.width() + column + i] = m.acc_qd[row * depth + i];
-    }
+    for (std::int64_t head = item.key_head * group; head < (item.key_head + 1) * group; ++head)
+      for (std::int64_t row = 0; row < item.queries; row += kQueryBlock) {
+        const std::int64_t rows = std::min(kQueryBlock, item.queries - row), row0 = item.query_row + row;
+        load_queries(p, item, head, row, rows, m);
+        for_each_meeting(
+            item, row, [&](const Meeting& at, bool first) __attribute__((always_inline)) {
+              product<W>(at, m.q_qd, m.k_dk, depth, m.s_qk);
+              hide(item, at, m.s_qk);
+              if (p.dropout.active()) draw_block<W>(p, item, head, at, m.draws);
+              for (std::int64_t i = 0; i < rows; ++i) softmax_row<W>(at, i, first, depth, m, p.dropout);
+              small_gemm<W>(rows, depth, at.real, {m.s_qk + at.begin, at.width, 1},
+                            m.v_kd + (at.block + at.begin) * depth, depth, m.acc_qd, depth, !first);
+            });
+        for (std::int64_t i = 0; i < rows; ++i) {
+          store_rows(m.acc_qd + i * depth, depth, 1, p.head_dim, 1.0F / m.sum_q[i],
+                     out + (row0 + i) * p.width() + head * p.head_dim, 0);
+          log_sum_exp[head * all_queries + row0 + i] = m.top_q[i] + std::log(m.sum_q[i]);
+        }
+      }
   }
 
-  // s becomes softmax(s) with dropout; returns log Σ e^s.
+  // Scores become e^(s − top) with dropout, for the largest score so far; what was summed up before follows it.
   template <int W>
-  static WEFT_INLINE float softmax_row(float* s, std::int64_t width, const std::uint16_t* draws,
-                                       const Dropout& dropout) {
+  static WEFT_INLINE void softmax_row(const Meeting& at, std::int64_t row, bool first, std::int64_t depth, Scratch& m,
+                                      const Dropout& dropout) {
     using S = Simd<W>;
-    typename S::Vec top = S::load(s), sum{};
-    for (std::int64_t j = W; j < width; j += W) top = S::max(top, S::load(s + j));
-    const float largest = S::largest(top);
-    for (std::int64_t j = 0; j < width; j += W) {
-      const typename S::Vec e = S::exp(S::load(s + j) - largest);
-      sum += e;
-      S::store(s + j, e);
-    }
-    const float total = S::sum(sum), inverse = 1.0F / total;
+    using Vec = typename S::Vec;
+    float* s = m.s_qk + row * at.width;
+    const std::uint16_t* draws = m.draws + row * at.width;
+    Vec tops = S::load(s + at.begin), sum{};
+    for (std::int64_t j = at.begin + W; j < at.end; j += W) tops = S::max(tops, S::load(s + j));
+    const float here = S::largest(tops), top = first ? here : std::max(m.top_q[row], here);
     const auto threshold = static_cast<std::int32_t>(dropout.threshold);
-    for (std::int64_t j = 0; j < width; j += W)
-      S::store(s + j, S::load(s + j) * (threshold == 0 ? S::all(inverse)
-                                                       : S::factors(draws + j, threshold, inverse * dropout.scale)));
-    return largest + std::log(total);
+    for (std::int64_t j = at.begin; j < at.end; j += W) {
+      const Vec e = S::exp(S::load(s + j) - top);
+      sum += e;
+      S::store(s + j, threshold == 0 ? e : e * S::factors(draws + j, threshold, dropout.scale));
+    }
+    if (first) {
+      m.sum_q[row] = S::sum(sum);
+    } else {
+      const float shrink = std::exp(m.top_q[row] - top);
+      m.sum_q[row] = m.sum_q[row] * shrink + S::sum(sum);
+      float* acc = m.acc_qd + row * depth;
+      for (std::int64_t i = 0; i < depth; i += W) S::store(acc + i, S::load(acc + i) * shrink);
+    }
+    m.top_q[row] = top;
   }
 };
 
@@ -142,67 +231,67 @@ struct BackwardKernel {
     const AttentionGradients& g = *gradients;
     Scratch& m = *scratch;
     const Item item = item_at(p, index);
-    const std::int64_t column = item.head * p.head_dim, depth = item.depth(), width = padded(item.keys);
-    const std::int64_t keys = item.key_row * p.kv_stride + column;
-    load_rows(p.k + keys, p.kv_stride, p.k_bias + column, 1, item.keys, p.head_dim, depth, m.k_kd);
-    load_rows(p.v + keys, p.kv_stride, p.v_bias + column, 1, item.keys, p.head_dim, depth, m.v_kd);
-    transpose(m.k_kd, item.keys, depth, m.k_dk);
+    const std::int64_t group = p.heads / p.key_heads, depth = item.depth();
+    load_keys(p, item, m);
     transpose(m.v_kd, item.keys, depth, m.v_dk);
-    const float scale = 1.0F / std::sqrt(static_cast<float>(p.head_dim));
-    for (std::int64_t first = 0; first < item.queries; first += kBlockRows) {
-      const std::int64_t rows = std::min(kBlockRows, item.queries - first), row0 = item.query_row + first;
-      load_rows(p.q + row0 * p.q_stride + column, p.q_stride, p.q_bias + column, scale, rows, p.head_dim, depth,
-                m.q_qd);
-      load_gradient(g.dout + row0 * p.width() + column, p.width(), rows, p.head_dim, depth, m.do_qd);
-      small_gemm<W>(rows, width, depth, {m.q_qd, depth, 1}, m.k_dk, width, m.s_qk, width, false);
-      small_gemm<W>(rows, width, depth, {m.do_qd, depth, 1}, m.v_dk, width, m.p_qk, width, false);
-      hide_padding(m.s_qk, rows, item.keys);
-      if (p.dropout.active()) draw_block<W>(p, item, first, rows, m.draws);
-      softmax_gradient<W>(p, g, item, row0, rows, m);
-      const bool more = first > 0;
-      small_gemm<W>(item.keys, depth, rows, {m.p_qk, 1, width}, m.do_qd, depth, m.dv_kd, depth, more);
-      small_gemm<W>(item.keys, depth, rows, {m.s_qk, 1, width}, m.q_qd, depth, m.dk_kd, depth, more);
-      small_gemm<W>(rows, depth, item.keys, {m.s_qk, width, 1}, m.k_kd, depth, m.acc_qd, depth, false);
-      store_rows(m.acc_qd, depth, rows, p.head_dim, scale, g.dq + row0 * p.q_stride + column, p.q_stride);
-    }
+    std::fill_n(m.dk_kd, item.keys * depth, 0.0F);
+    std::fill_n(m.dv_kd, item.keys * depth, 0.0F);
+    for (std::int64_t head = item.key_head * group; head < (item.key_head + 1) * group; ++head)
+      for (std::int64_t row = 0; row < item.queries; row += kQueryBlock) {
+        const std::int64_t rows = std::min(kQueryBlock, item.queries - row), row0 = item.query_row + row;
+        const std::int64_t column = head * p.head_dim;
+        load_queries(p, item, head, row, rows, m);
+        load_rows(g.dout + row0 * p.width() + column, p.width(), nullptr, 1, rows, p.head_dim, depth, m.do_qd);
+        row_facts(p, g, head, row0, rows, depth, m);
+        for_each_meeting(
+            item, row, [&](const Meeting& at, bool first) __attribute__((always_inline)) {
+              product<W>(at, m.q_qd, m.k_dk, depth, m.s_qk);
+              product<W>(at, m.do_qd, m.v_dk, depth, m.p_qk);
+              hide(item, at, m.s_qk);
+              if (p.dropout.active()) draw_block<W>(p, item, head, at, m.draws);
+              softmax_gradient<W>(at, m, p.dropout);
+              const std::int64_t key = (at.block + at.begin) * depth;
+              small_gemm<W>(at.real, depth, rows, {m.p_qk + at.begin, 1, at.width}, m.do_qd, depth, m.dv_kd + key,
+                            depth, true);
+              small_gemm<W>(at.real, depth, rows, {m.s_qk + at.begin, 1, at.width}, m.q_qd, depth, m.dk_kd + key, depth,
+                            true);
+              small_gemm<W>(rows, depth, at.real, {m.s_qk + at.begin, at.width, 1}, m.k_kd + key, depth, m.acc_qd,
+                            depth, !first);
+            });
+        store_rows(m.acc_qd, depth, rows, p.head_dim, 1.0F / std::sqrt(static_cast<float>(p.head_dim)),
+                   g.dq + row0 * p.q_stride + column, p.q_stride);
+      }
+    const std::int64_t keys = item.key_row * p.kv_stride + item.key_head * p.head_dim;
     store_rows(m.dk_kd, depth, item.keys, p.head_dim, 1, g.dk + keys, p.kv_stride);
     store_rows(m.dv_kd, depth, item.keys, p.head_dim, 1, g.dv + keys, p.kv_stride);
   }
 
-  static WEFT_INLINE void load_gradient(const float* from, std::int64_t stride, std::int64_t rows,
-                                        std::int64_t head_dim, std::int64_t depth, float* to) {
-    for (std::int64_t row = 0; row < rows; ++row) {
-      for (std::int64_t i = 0; i < head_dim; ++i) to[row * depth + i] = from[row * stride + i];
-      for (std::int64_t i = head_dim; i < depth; ++i) to[row * depth + i] = 0;
+  // top: log Σ e^s of each row; sum: δ = dO·O.
+  static WEFT_INLINE void row_facts(const AttentionProblem& p, const AttentionGradients& g, std::int64_t head,
+                                    std::int64_t row0, std::int64_t rows, std::int64_t depth, Scratch& m) {
+    const std::int64_t all_queries = p.one_query ? p.sequences() : p.shape->starts.back();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const float* out = g.out + (row0 + i) * p.width() + head * p.head_dim;
+      float delta = 0;
+      for (std::int64_t c = 0; c < p.head_dim; ++c) delta += m.do_qd[i * depth + c] * out[c];
+      m.top_q[i] = g.log_sum_exp[head * all_queries + row0 + i];
+      m.sum_q[i] = delta;
     }
   }
 
-  static WEFT_INLINE void store_rows(const float* from, std::int64_t depth, std::int64_t rows, std::int64_t head_dim,
-                                     float scale, float* to, std::int64_t stride) {
-    for (std::int64_t row = 0; row < rows; ++row)
-      for (std::int64_t i = 0; i < head_dim; ++i) to[row * stride + i] = from[row * depth + i] * scale;
-  }
-
-  // s: scores to their gradient P∘(f∘dP − δ); p: dP to the dropped probabilities P∘f. δ = dO·O of the row.
+  // s: scores to their gradient P∘(f∘dP − δ); p: dP to the dropped probabilities P∘f.
   template <int W>
-  static WEFT_INLINE void softmax_gradient(const AttentionProblem& p, const AttentionGradients& g, const Item& item,
-                                           std::int64_t row0, std::int64_t rows, Scratch& m) {
+  static WEFT_INLINE void softmax_gradient(const Meeting& at, Scratch& m, const Dropout& dropout) {
     using S = Simd<W>;
     using Vec = typename S::Vec;
-    const std::int64_t width = padded(item.keys), column = item.head * p.head_dim, depth = item.depth();
-    const std::int64_t all_queries = p.one_query ? p.sequences() : p.shape->starts.back();
-    const auto threshold = static_cast<std::int32_t>(p.dropout.threshold);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const float* out = g.out + (row0 + row) * p.width() + column;
-      float delta = 0;
-      for (std::int64_t i = 0; i < p.head_dim; ++i) delta += m.do_qd[row * depth + i] * out[i];
-      const float level = g.log_sum_exp[item.head * all_queries + row0 + row];
-      float *s = m.s_qk + row * width, *dp = m.p_qk + row * width;
-      for (std::int64_t j = 0; j < width; j += W) {
-        const Vec probability = S::exp(S::load(s + j) - level);
-        const Vec factor =
-            threshold == 0 ? S::all(1.0F) : S::factors(m.draws + row * width + j, threshold, p.dropout.scale);
-        S::store(s + j, probability * (factor * S::load(dp + j) - delta));
+    const auto threshold = static_cast<std::int32_t>(dropout.threshold);
+    for (std::int64_t row = 0; row < at.rows; ++row) {
+      float *s = m.s_qk + row * at.width, *dp = m.p_qk + row * at.width;
+      const std::uint16_t* draws = m.draws + row * at.width;
+      for (std::int64_t j = at.begin; j < at.end; j += W) {
+        const Vec probability = S::exp(S::load(s + j) - m.top_q[row]);
+        const Vec factor = threshold == 0 ? S::all(1.0F) : S::factors(draws + j, threshold, dropout.scale);
+        S::store(s + j, probability * (factor * S::load(dp + j) - m.sum_q[row]));
         S::store(dp + j, probability * factor);
       }
     }
@@ -216,15 +305,25 @@ std::int64_t longest(const AttentionProblem& p) {
   return length;
 }
 
-// Threads share the heads, so their parts are equal however unequal the sequences are; one sequence after the other, so
-// that its rows stay in the cache for all heads of a thread.
+// Items go sequence by sequence, so that a sequence's rows stay in the cache for all its heads. Threads get pieces of
+// equal work, however unequal the sequences are: piece i of kPieces begins where that share of all work is done.
 template <class Function>
 void for_each_item(const AttentionProblem& problem, Function&& function) {
-  const std::int64_t sequences = problem.sequences();
-  parallel_for(problem.heads, 1, [&](std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kPieces = 64;
+  const std::int64_t items = problem.sequences() * problem.key_heads;
+  std::vector<double> before{0};
+  for (std::int64_t index = 0; index < items; ++index) {
+    const Item item = item_at(problem, index);
+    before.push_back(before.back() + static_cast<double>(item.queries + 16) * static_cast<double>(item.keys + 64));
+  }
+  const auto first_of = [&](std::int64_t piece) {
+    const double share = before.back() * static_cast<double>(piece) / kPieces;
+    return std::lower_bound(before.begin(), before.end(), share) - before.begin();
+  };
+  parallel_for(kPieces, 1, [&](std::int64_t begin, std::int64_t end) {
     Scratch scratch(longest(problem), padded(problem.head_dim));
-    for (std::int64_t n = 0; n < sequences; ++n)
-      for (std::int64_t head = begin; head < end; ++head) function(scratch, head * sequences + n);
+    const std::int64_t last = end == kPieces ? items : first_of(end);
+    for (std::int64_t index = first_of(begin); index < last; ++index) function(scratch, index);
   });
 }
 

@@ -48,6 +48,12 @@ void record(const NodePointer& node, const at::Tensor& output, const Tensors&...
 // A gradient as the kernels want it: dense.
 inline at::Tensor dense(const at::Tensor& gradient) { return gradient.contiguous(); }
 
+// A gradient whose memory the kernel may write over: itself where nobody else can hold it, else a copy.
+inline at::Tensor owned(at::Tensor&& gradient) {
+  const bool ours = gradient.use_count() == 1 && gradient.storage().use_count() == 1 && gradient.is_contiguous();
+  return ours ? std::move(gradient) : gradient.clone(at::MemoryFormat::Contiguous);
+}
+
 // Whether the fused kernels take it: dense fp32 rows on the CPU of a length that fills vector registers. All else goes
 // through ATen's own operations, on whatever device it is.
 inline bool fusable(const at::Tensor& x) {

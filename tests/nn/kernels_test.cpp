@@ -6,51 +6,22 @@
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
-#include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "common/nn/attention.h"
 #include "common/nn/gelu.h"
 #include "common/nn/residual_norm.h"
+#include "tests/nn/nn_support.h"
 
 namespace weft::nn {
 namespace {
 
-constexpr double kTolerance = 2e-5;
 const std::vector<std::int64_t> kStarts{0, 1, 4, 20, 37, 68, 70, 203};
 
 Dropout dropout_of(double p) {
   RngStream rng = Rng(11).stream("kernels");
   return Dropout::draw(&rng, p);
-}
-
-double difference(const at::Tensor& a, const at::Tensor& b) { return a.sub(b).abs().max().item().toDouble(); }
-
-// Value, and gradients of sum(weights · value) in each input.
-struct Outcome {
-  at::Tensor value;
-  std::vector<at::Tensor> gradients;
-};
-
-template <class Function>
-Outcome differentiate(const std::vector<at::Tensor>& inputs, Function&& function) {
-  std::vector<at::Tensor> leaves;
-  for (const at::Tensor& input : inputs) leaves.push_back(input.clone().set_requires_grad(true));
-  std::vector<at::Tensor> passed;  // kernels may take their input over
-  for (const at::Tensor& leaf : leaves) passed.push_back(leaf.mul(1.0));
-  const at::Tensor value = function(passed);
-  Outcome outcome{.value = value.detach().clone(), .gradients = {}};
-  const at::Tensor weights = at::linspace(-1, 1, value.numel()).view(value.sizes()).sin();
-  value.mul(weights).sum().backward();
-  for (const at::Tensor& leaf : leaves) outcome.gradients.push_back(leaf.grad());
-  return outcome;
-}
-
-void expect_same(const Outcome& fused, const Outcome& plain) {
-  EXPECT_LT(difference(fused.value, plain.value), kTolerance);
-  for (std::size_t i = 0; i < plain.gradients.size(); ++i)
-    EXPECT_LT(difference(fused.gradients[i], plain.gradients[i]), kTolerance) << "gradient of input " << i;
 }
 
 class KernelTest : public testing::TestWithParam<double> {};
