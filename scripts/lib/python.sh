@@ -60,11 +60,23 @@ ensure_reference() {
   export WEFT_REFERENCE_PYTHON=$PWD/.deps/torch/bin/python
 }
 
+# ensure_assets [NAME..]: without names what the demo needs.
 ensure_assets() {
   local python
   python=$(base_python)
-  "$python" scripts/fetch_assets.py --check || step "fetch the base model and the data into .deps (86 MB)" \
-    "$python" scripts/fetch_assets.py
+  "$python" scripts/fetch_assets.py --check "$@" && return
+  if [[ $# -eq 0 ]]; then
+    step "fetch the base model and the data into .deps (86 MB)" "$python" scripts/fetch_assets.py
+    return
+  fi
+  # Debian's npm comes with some hundred packages: only for what needs it, and not where another one is.
+  [[ ! "$*" =~ speeches|spam|emoji|all ]] || command -v npm >/dev/null || ensure_packages npm
+  local reference=()
+  if "$python" scripts/fetch_assets.py --trains "$@"; then
+    ensure_reference
+    reference=(--reference-python "$WEFT_REFERENCE_PYTHON")
+  fi
+  step "fetch $* into .deps" "$python" scripts/fetch_assets.py "${reference[@]}" "$@"
 }
 
 command_setup() {
@@ -75,7 +87,8 @@ command_setup() {
 
 command_fetch() {
   ensure_packages build
-  ensure_assets
+  ensure_assets "$@"
+  [[ $# -eq 0 ]] || { echo "$* is in .deps/models and .deps/data"; return; }
   echo "the base model is in .deps/models/all-MiniLM-L6-v2, the data in .deps/data/sentiment"
 }
 
