@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::array<const char*, std::variant_size_v<Message>> kNames{
     "Hello",   "Welcome",  "Refused", "Ready",  "Work",    "Fetch",    "Chunk", "Ack",
-    "Metrics", "Progress", "Offer",   "Resume", "Settled", "Finished", "Ping"};
+    "Metrics", "Progress", "Offer",   "Resume", "Settled", "Finished", "Ping",  "Decline"};
 
 // M is T to be read into, or const T to be written.
 template <class M, class T>
@@ -109,6 +109,10 @@ void fields(Io& io, Of<Finished> auto& m) {
 }
 template <class Io>
 void fields(Io& /*io*/, Of<Ping> auto& /*m*/) {}
+template <class Io>
+void fields(Io& io, Of<Decline> auto& m) {
+  io.prose("reason", m.reason);
+}
 
 template <class T>
 Message read(FieldReader& reader) {

@@ -4,7 +4,7 @@
 //
 // One session, in order (W worker, C coordinator):
 //   W Hello            C Welcome | Refused
-//   W Ready            C Work ...
+//   W Ready | Decline  C Work ...
 //   W Fetch            C Chunk* (the adapter of a version, from an offset; at most kWindowBytes beyond the last Ack)
 //   W Metrics          (an evaluation that Work asked for)
 //   W Progress         (while it trains, for people; may be lost)
@@ -121,9 +121,14 @@ struct Finished {
 };
 // Both: still here (sent when nothing else was for a while). Reveals nothing.
 struct Ping {};
+// W: this site will not take part (any more), and leaves. Reveals which limit of its policy was met or that its model
+// or data cannot be used; what it has stays in its own log.
+struct Decline {
+  std::string reason;
+};
 
 using Message = std::variant<Hello, Welcome, Refused, Ready, Work, Fetch, Chunk, Ack, Metrics, Progress, Offer, Resume,
-                             Settled, Finished, Ping>;
+                             Settled, Finished, Ping, Decline>;
 
 Bytes encode(const Message& message);
 // Never throws on foreign bytes. An unknown version or type, a missing, extra, mistyped or over-long field, a

@@ -82,6 +82,7 @@ std::vector<Message> examples() {
       Settled{.round = 3, .digest = kB, .verdict = "refused", .reason = "norm 200, limit 100"},
       Finished{.version = 6, .reason = "all rounds are done"},
       Ping{},
+      Decline{.reason = "train.local_steps: 500, this site allows 200 (policy.max_local_steps)"},
   };
 }
 
@@ -117,8 +118,10 @@ Message random_message(std::size_t type, std::mt19937_64& random) {
                      s.text(4096, true)};
     case 13:
       return Finished{s.u32(), s.text(4096, true)};
-    default:
+    case 14:
       return Ping{};
+    default:
+      return Decline{s.text(4096, true)};
   }
 }
 
