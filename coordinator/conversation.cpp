@@ -52,12 +52,16 @@ void Coordinator::State::gone(const Session& session, const std::string& reason)
   if (session.stage == Session::Stage::welcomed && !result)
     log::info("site \"" + session.site.name + "\" left before it was ready (" + reason + "); its own log says why");
   log::debug("session of site \"" + session.site.name + "\" ended: " + reason);
-  if (session.stage != Session::Stage::ready || result) return;  // once the run has ended, all sites leave
-  observer.on(telemetry::SiteLeft{session.site.name, reason});
+  if (session.stage == Session::Stage::ready) leave(session.site, reason);
+}
+
+void Coordinator::State::leave(const SiteId& site, const std::string& reason) {
+  if (result) return;  // once the run has ended, all sites leave
+  observer.on(telemetry::SiteLeft{site.name, reason});
   const TimePoint now = clock.now();
-  send(uploads.away(session.site, now));
-  send(downloads.drop(session.site, now));
-  feed(machine.on(fl::SiteGone{session.site}, now));
+  send(uploads.away(site, now));
+  send(downloads.drop(site, now));
+  feed(machine.on(fl::SiteGone{site}, now));
 }
 
 void Coordinator::State::on(const net::Received& event) {
@@ -83,7 +87,8 @@ Status Coordinator::State::dispatch(Session& session, const wire::Message& messa
         if constexpr (requires { on(session, each); }) {
           const Stage needed = std::is_same_v<Kind, wire::Hello>   ? Stage::connected
                                : std::is_same_v<Kind, wire::Ready> ? Stage::welcomed
-                               : std::is_same_v<Kind, wire::Ping> || std::is_same_v<Kind, wire::Progress>
+                               : std::is_same_v<Kind, wire::Ping> || std::is_same_v<Kind, wire::Progress> ||
+                                       std::is_same_v<Kind, wire::Decline>
                                    ? session.stage
                                    : Stage::ready;
           if (session.stage != needed) return unexpected();
@@ -135,9 +140,27 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
     }
   session.stage = Session::Stage::ready;
   session.examples = ready.examples;
+  declined.erase(session.site);
   observer.on(telemetry::SiteJoined{session.site.name, ready.examples});
   if (!result) feed(machine.on(fl::SiteReady{session.site}, clock.now()));
   return Ok{};
+}
+
+Status Coordinator::State::on(Session& session, const wire::Decline& decline) {
+  if (session.stage == Session::Stage::connected) return no("Decline was not expected now");
+  const Session last = session;
+  const std::string reason = "declined: " + decline.reason;
+  record(last.site, machine.round(), reason);
+  sessions.disconnect(last.id);
+  untold.erase(last.site);
+  leave(last.site, reason);
+  out(last.site, reason);
+  return Ok{};
+}
+
+void Coordinator::State::out(const SiteId& site, const std::string& reason) {
+  declined[site] = reason;
+  if (!result) feed(machine.on(fl::SiteDeclined{site}, clock.now()));
 }
 
 Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
@@ -230,8 +253,8 @@ void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
 }
 
 void Coordinator::State::refuse_update(const SiteId& site, const wire::Offer& offer, const std::string& reason) {
-  log::warn("update of site \"" + site.name + "\" for round " + std::to_string(offer.round) + " is refused: " + reason);
   record(site, offer.round, reason);
+  refused[site] = reason;
   observer.on(telemetry::UpdateRefused{offer.round, site.name, reason});
   sessions.send(site,
                 wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "refused", .reason = reason});
@@ -249,11 +272,12 @@ void Coordinator::State::settle_late(const SiteId& site, const wire::Offer& offe
 }
 
 void Coordinator::State::refuse_site(Session& session, const std::string& reason) {
-  log::warn("site \"" + session.site.name + "\" is refused: " + reason);
-  record(session.site, 0, reason);
-  observer.on(telemetry::SiteLeft{session.site.name, "refused: " + reason});
+  const SiteId site = session.site;
+  record(site, 0, reason);
+  observer.on(telemetry::SiteLeft{site.name, "refused: " + reason});
   sessions.send(session, wire::Refused{.reason = reason, .permanent = true});
   sessions.disconnect(session.id);
+  out(site, "refused: " + reason);
 }
 
 void Coordinator::State::record(const SiteId& site, std::uint32_t round, const std::string& reason) {

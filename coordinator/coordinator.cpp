@@ -105,6 +105,7 @@ void Coordinator::State::feed(std::vector<fl::RoundAction> actions) {
 
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
   cohort = begin.cohort;
+  refused.clear();
   round_began = clock.now();
   // Whoever is still at work on an older version is asked anew, or not at all: its file may be gone.
   for (auto& [id, session] : sessions.all()) {
@@ -172,6 +173,15 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FinishRun& fi
   store.end(finish);
   conclude();
   return {};
+}
+
+std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FailRun& failed) {
+  std::string text = "round " + std::to_string(failed.round) + " cannot reach its quorum of " +
+                     std::to_string(failed.quorum) + " admitted updates (rounds.quorum)";
+  for (const SiteId& site : failed.refused)
+    text += "; the update of site \"" + site.name + "\" was refused: " + refused[site];
+  for (const SiteId& site : failed.declined) text += "; site \"" + site.name + "\" takes no part: " + declined[site];
+  throw Failure(text + "; mend these sites and go on with --resume, or begin a run with a lower rounds.quorum");
 }
 
 // The run's end is durable: writes what people want of it, and tells whoever is there.

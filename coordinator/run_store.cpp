@@ -24,15 +24,24 @@ std::string new_run_id() {
   return to_hex(bytes);
 }
 
+void refuse_other_run(const std::filesystem::path& folder, const std::optional<RunFacts>& there, bool resume) {
+  if (there && !resume)
+    throw ConfigError(folder.string() + " already holds run \"" + there->run + "\" (" + there->run_id +
+                      "); go on with it by --resume, or choose another folder");
+}
+
+void refuse_without_ledger(const std::filesystem::path& folder, bool resume) {
+  if (resume) throw ConfigError(folder.string() + " holds no run to resume; leave --resume out to begin one");
+  for (const char* name : {"adapter", "summary.json"})
+    if (std::filesystem::exists(folder / name))
+      throw ConfigError(folder.string() + " has " + name +
+                        " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
+}
+
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
-  if (options.resume && !std::filesystem::exists(file))
-    throw ConfigError(options.folder.string() + " holds no run to resume; leave --resume out to begin one");
-  for (const char* name : {"adapter", "summary.json"})
-    if (!std::filesystem::exists(file) && std::filesystem::exists(options.folder / name))
-      throw ConfigError(options.folder.string() + " has " + name +
-                        " but no ledger.sqlite: it is not a run's folder of " + "this weft; choose another folder");
+  if (!std::filesystem::exists(file)) refuse_without_ledger(options.folder, options.resume);
   make_folder(options.folder / "versions");
   return file;
 }
@@ -50,6 +59,14 @@ double mean_loss(const std::vector<UpdateRow>& updates) {
 
 }  // namespace
 
+void check_run_folder(const std::filesystem::path& folder, bool resume) {
+  const std::filesystem::path file = RunFolder(folder).ledger();
+  if (std::filesystem::exists(file))
+    refuse_other_run(folder, Ledger(file).run(), resume);
+  else
+    refuse_without_ledger(folder, resume);
+}
+
 RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
     : options_(options),
       clock_(clock),
@@ -64,25 +81,27 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
              .initial_digest = options.initial.digest()},
       adapter_(std::move(options.initial)) {
   const std::optional<RunFacts> there = ledger_.run();
-  if (there && !options.resume)
-    throw ConfigError(options.folder.string() + " already holds run \"" + there->run + "\" (" + there->run_id +
-                      "); go on with it by --resume, or choose another folder");
+  refuse_other_run(options.folder, there, options.resume);
   there ? resume() : begin();
   mean_ = fl::make_aggregator(options.aggregation, options.sites.size(), adapter_.manifest->total());
 }
 
 void RunStore::begin() {
   folder_.write_version(0, adapter_);
+  stored_ = {0};
   ledger_.begin(facts_);
 }
 
 void RunStore::resume() {
   ledger_.check_same_run(facts_);
   facts_ = ledger_.run().value();
-  version_ = ledger_.history().committed;
+  const fl::History history = ledger_.history();
+  version_ = history.committed;
+  compete(history.scores);
   StateDict committed = load(version_);
   committed.manifest = adapter_.manifest;  // equal by their digests; sites' manifests are compared with this one
   adapter_ = std::move(committed);
+  for (std::uint32_t version = 0; version <= version_; ++version) stored_.insert(version);  // as far as they are there
 }
 
 StateDict RunStore::load(std::uint32_t version) const {
@@ -135,18 +154,32 @@ RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores
   added_.clear();
   payload_digests_.clear();
   payload_.reset();
+  stored_.insert(row.round);
+  compete(scores);
   remove_old_versions();
   return row;
 }
 
-// What no decision can need again: all but the best version so far and the newest, whose scores are still to come.
-void RunStore::remove_old_versions() const {
-  const std::optional<std::uint32_t> best = fl::best_version(ledger_.history().scores);
-  for (std::uint32_t version = 0; version < version_; ++version)
-    if (version != best) folder_.remove_version(version);
+// The best of these and of the best so far.
+void RunStore::compete(const std::vector<fl::SiteScore>& scores) {
+  best_scores_.insert(best_scores_.end(), scores.begin(), scores.end());
+  best_ = fl::best_version(best_scores_);
+  std::erase_if(best_scores_, [this](const fl::SiteScore& score) { return score.version != best_; });
 }
 
-void RunStore::end(const fl::FinishRun& finish) { ledger_.finish({finish.best_version, finish.reason}, finish.scores); }
+// What no decision can need again: all but the best version so far and the newest, whose scores are still to come.
+void RunStore::remove_old_versions() {
+  std::erase_if(stored_, [this](std::uint32_t version) {
+    if (version == version_ || version == best_) return false;
+    folder_.remove_version(version);
+    return true;
+  });
+}
+
+void RunStore::end(const fl::FinishRun& finish) {
+  ledger_.finish({finish.best_version, finish.reason}, finish.scores);
+  compete(finish.scores);
+}
 
 std::string RunStore::write_result() {
   const EndRow end = ledger_.end().value();

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,10 @@
 #include "coordinator/run_folder.h"
 
 namespace weft::coordinator {
+
+// Throws what opening the store would say of the folder: ConfigError when it holds a run and `resume` is not set, or
+// none and it is; Failure when another process holds it. For callers that load much before they open it.
+void check_run_folder(const std::filesystem::path& folder, bool resume);
 
 class RunStore {
  public:
@@ -52,7 +57,8 @@ class RunStore {
   void resume();
   void step(const char* name) const;
   StateDict load(std::uint32_t version) const;
-  void remove_old_versions() const;
+  void compete(const std::vector<fl::SiteScore>& scores);
+  void remove_old_versions();
 
   CoordinatorOptions& options_;
   const Clock& clock_;
@@ -60,7 +66,10 @@ class RunStore {
   Ledger ledger_;
   RunFacts facts_;
   std::uint32_t version_ = 0;
-  StateDict adapter_;  // of version_
+  StateDict adapter_;                       // of version_
+  std::optional<std::uint32_t> best_;       // of the versions that have scores
+  std::vector<fl::SiteScore> best_scores_;  // of best_ alone, so that a round costs the same however many were before
+  std::set<std::uint32_t> stored_;          // versions with a file
   std::unique_ptr<fl::Aggregator> mean_;
   std::map<SiteId, UpdateRow> added_;
   std::map<std::uint32_t, std::string> payload_digests_;

@@ -33,6 +33,7 @@ struct Coordinator::State {
   std::vector<fl::RoundAction> perform(const fl::Ask& ask);
   std::vector<fl::RoundAction> perform(const fl::CommitRound& commit);
   std::vector<fl::RoundAction> perform(const fl::FinishRun& finish);
+  [[noreturn]] std::vector<fl::RoundAction> perform(const fl::FailRun& failed);
   RoundRow open_round_row(std::uint32_t round);
   void settle_rest(std::uint32_t round);
   void conclude();
@@ -44,6 +45,7 @@ struct Coordinator::State {
   void on(const net::Disconnected& event);
   Status on(Session& session, const wire::Hello& hello);
   Status on(Session& session, const wire::Ready& ready);
+  Status on(Session& session, const wire::Decline& decline);
   Status on(Session& session, const wire::Fetch& fetch);
   Status on(Session& session, const wire::Chunk& chunk);
   Status on(Session& session, const wire::Ack& ack);
@@ -56,7 +58,9 @@ struct Coordinator::State {
   void refuse_update(const SiteId& site, const wire::Offer& offer, const std::string& reason);
   void settle_late(const SiteId& site, const wire::Offer& offer);
   void refuse_site(Session& session, const std::string& reason);
+  void out(const SiteId& site, const std::string& reason);  // it takes no part until it is ready again
   void gone(const Session& session, const std::string& reason);
+  void leave(const SiteId& site, const std::string& reason);
   void record(const SiteId& site, std::uint32_t round, const std::string& reason);
   void send(const std::vector<Outgoing>& messages);
 
@@ -77,6 +81,8 @@ struct Coordinator::State {
   std::optional<CoordinatorResult> result;
   TimePoint told_by = TimePoint::max();    // when to stop waiting for sites to hear the end
   std::map<SiteId, std::size_t> recorded;  // refusals
+  std::map<SiteId, std::string> refused;   // whose update of the open round, and why
+  std::map<SiteId, std::string> declined;  // who takes no part, and why
   std::set<SiteId> untold;                 // who should hear it
 };
 

@@ -11,7 +11,7 @@ namespace weft::fl {
 struct RoundsConfig {
   std::uint32_t count = 10;          // rounds of the run
   double fraction = 1;               // part of the listed sites asked in a round, (0, 1]; at least one site
-  double quorum = 1;                 // part of those asked whose updates a round needs, (0, 1]; refused sites lower it
+  double quorum = 1;                 // part of those asked whose updates must be admitted, (0, 1]; at least one
   Milliseconds deadline{1'800'000};  // from the moment when a quorum of the cohort is at work
   std::uint32_t patience = 0;        // rounds without a better validation accuracy before the run stops; 0: never
 

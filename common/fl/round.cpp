@@ -54,10 +54,16 @@ std::vector<RoundAction> RoundMachine::on(const RoundEvent& event, TimePoint now
 
 void RoundMachine::handle(const SiteReady& event, Actions& actions) {
   ready_.insert(event.site);
+  declined_.erase(event.site);
   ask(event.site, actions);
 }
 
 void RoundMachine::handle(const SiteGone& event, Actions&) { ready_.erase(event.site); }
+
+void RoundMachine::handle(const SiteDeclined& event, Actions&) {
+  ready_.erase(event.site);
+  declined_.insert(event.site);
+}
 
 void RoundMachine::handle(const Scored& event, Actions&) {
   if (stage_) stage_->take(event.score);
@@ -80,7 +86,8 @@ void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
 
 void RoundMachine::settle(TimePoint now, Actions& actions) {
   while (stage_) {
-    stage_->observe(ready_, now);
+    stage_->observe(ready_, declined_, now);
+    if (stage_->hopeless()) return fail(actions);
     if (!stage_->done()) return;
     close(actions);
   }
@@ -117,7 +124,8 @@ void RoundMachine::close(Actions& actions) {
   if (phase_ == Phase::round) {
     phase_ = Phase::committing;
     pending_ = stage.scores();
-    actions.emplace_back(CommitRound{.round = stage.task().round, .counted = stage.admitted(), .scores = pending_});
+    actions.emplace_back(
+        CommitRound{.round = stage.task().round, .counted = stage.with(Stage::Update::admitted), .scores = pending_});
   } else if (phase_ == Phase::last) {
     pending_ = stage.scores();
     std::vector<SiteScore> all = history_.scores;
@@ -129,6 +137,17 @@ void RoundMachine::close(Actions& actions) {
     append(pending_, stage.scores());
     actions.emplace_back(FinishRun{.best_version = stage.task().version, .reason = stop_reason(), .scores = pending_});
   }
+}
+
+void RoundMachine::fail(Actions& actions) {
+  FailRun failed{.round = stage_->task().round,
+                 .quorum = stage_->task().quorum,
+                 .refused = stage_->with(Stage::Update::refused),
+                 .declined = stage_->with(Stage::Update::none)};
+  std::erase_if(failed.declined, [this](const SiteId& site) { return !declined_.contains(site); });
+  actions.emplace_back(std::move(failed));
+  phase_ = Phase::finished;
+  stage_.reset();
 }
 
 void RoundMachine::ask(const SiteId& site, Actions& actions) const {

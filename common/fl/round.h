@@ -9,11 +9,11 @@
 // The best version is the one with the highest validation accuracy, weighted by examples; the earliest of equals, and
 // the last one when no site has validation examples.
 // A deadline's clock starts when a quorum of those asked stands (is ready, or was heard of in this stage) and then runs
-// on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is there. A site whose
-// update was refused is not waited for: the quorum is then at most the number of those that were not refused. A round
-// in which all updates were refused commits with none counted: the adapter stays as it was. Every decision follows from
-// the history (committed rounds and their scores), so a machine made from the ledger after a crash goes on exactly as
-// the unbroken one.
+// on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is there. The quorum counts
+// admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the
+// others can make the quorum. When they cannot, the run fails: at once if it is for refused updates, and at the
+// deadline if sites that declined might still come back. Every decision follows from the history (committed rounds and
+// their scores), so a machine made from the ledger after a crash goes on exactly as the unbroken one.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -45,6 +45,9 @@ struct SiteReady {  // it stands and may be asked; also after it came back
 struct SiteGone {
   SiteId site;
 };
+struct SiteDeclined {  // it takes no part; SiteReady takes that back
+  SiteId site;
+};
 struct Scored {
   SiteScore score;
 };
@@ -60,7 +63,8 @@ struct RoundDurable {  // the commit asked for has survived
   std::uint32_t round = 0;
 };
 struct Tick {};  // the clock reached wake_at()
-using RoundEvent = std::variant<SiteReady, SiteGone, Scored, UpdateAdmitted, UpdateRefused, RoundDurable, Tick>;
+using RoundEvent =
+    std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable, Tick>;
 
 // Actions.
 struct BeginRound {
@@ -84,7 +88,12 @@ struct FinishRun {  // the last action
   std::string reason;             // "all rounds are done", "no better validation accuracy for 3 rounds"
   std::vector<SiteScore> scores;  // of the last version on validation and the best on test
 };
-using RoundAction = std::variant<BeginRound, Ask, CommitRound, FinishRun>;
+struct FailRun {  // instead of that: the round cannot reach its quorum. What was committed stands
+  std::uint32_t round = 0;
+  std::size_t quorum = 0;                 // admitted updates that it needs
+  std::vector<SiteId> refused, declined;  // of its cohort, ascending
+};
+using RoundAction = std::variant<BeginRound, Ask, CommitRound, FinishRun, FailRun>;
 
 // For whom the run waits, and until when.
 struct WaitingFor {
@@ -114,6 +123,7 @@ class RoundMachine {
 
   void handle(const SiteReady& event, Actions& actions);
   void handle(const SiteGone& event, Actions& actions);
+  void handle(const SiteDeclined& event, Actions& actions);
   void handle(const Scored& event, Actions& actions);
   void handle(const UpdateAdmitted& event, Actions& actions);
   void handle(const UpdateRefused& event, Actions& actions);
@@ -124,6 +134,7 @@ class RoundMachine {
   void begin_round(Actions& actions);
   void begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions);
   void close(Actions& actions);
+  void fail(Actions& actions);
   void ask(const SiteId& site, Actions& actions) const;
   std::string stop_reason() const;
 
@@ -133,7 +144,7 @@ class RoundMachine {
   History history_;
   Phase phase_ = Phase::idle;
   std::optional<Stage> stage_;  // in the phases round, last and best
-  std::set<SiteId> ready_;
+  std::set<SiteId> ready_, declined_;
   std::vector<SiteScore> pending_;  // of the round that is being committed, then of the last version
 };
 

@@ -28,11 +28,12 @@ void Stage::settle(const SiteId& site, std::uint32_t round, Update update) {
   if (round == task_.round && lacks_update(site)) members_[site].update = update;
 }
 
-void Stage::observe(const std::set<SiteId>& ready, TimePoint now) {
+void Stage::observe(const std::set<SiteId>& ready, const std::set<SiteId>& declined, TimePoint now) {
+  declined_ = declined;
   if (!until_) {
     const auto standing = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
       const auto& [site, member] = entry;
-      return ready.contains(site) || member.score || member.update != Update::none;
+      return ready.contains(site) || declined.contains(site) || member.score || member.update != Update::none;
     });
     if (static_cast<std::size_t>(standing) >= task_.quorum) until_ = now + task_.deadline;
   }
@@ -40,24 +41,30 @@ void Stage::observe(const std::set<SiteId>& ready, TimePoint now) {
 }
 
 bool Stage::done() const {
-  const bool all =
-      std::all_of(members_.begin(), members_.end(), [&](const auto& entry) { return through(entry.second); });
-  return all || (late_ && enough());
+  const bool all = std::all_of(members_.begin(), members_.end(),
+                               [&](const auto& entry) { return through(entry.second) || given_up(entry.first); });
+  return trains() ? enough() && (all || late_) : all || (late_ && enough());
+}
+
+bool Stage::hopeless() const {
+  if (!trains()) return false;
+  return members_.size() - with(Update::refused).size() < task_.quorum || (late_ && possible() < task_.quorum);
 }
 
 TimePoint Stage::wake_at() const { return until_ && !late_ ? *until_ : TimePoint::max(); }
 
-std::vector<SiteId> Stage::admitted() const {
+std::vector<SiteId> Stage::with(Update update) const {
   std::vector<SiteId> sites;
   for (const auto& [site, member] : members_)
-    if (member.update == Update::admitted) sites.push_back(site);
+    if (member.update == update) sites.push_back(site);
   return sites;
 }
 
 std::vector<SiteId> Stage::missing() const {
+  const bool needs_all = trains() && possible() < task_.quorum;
   std::vector<SiteId> sites;
   for (const auto& [site, member] : members_)
-    if (!through(member)) sites.push_back(site);
+    if (!through(member) && (needs_all || !given_up(site))) sites.push_back(site);
   return sites;
 }
 
@@ -70,15 +77,15 @@ std::vector<SiteScore> Stage::scores() const {
 
 bool Stage::through(const Member& member) const { return member.score && (!trains() || member.update != Update::none); }
 
-std::size_t Stage::count(Update update) const {
-  return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(),
-                                                [&](const auto& entry) { return entry.second.update == update; }));
+bool Stage::given_up(const SiteId& site) const { return declined_.contains(site); }
+
+std::size_t Stage::possible() const {
+  return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
+    const auto& [site, member] = entry;
+    return member.update == Update::admitted || (member.update == Update::none && !given_up(site));
+  }));
 }
 
-bool Stage::enough() const {
-  if (!trains()) return scores().size() >= task_.quorum;
-  // Nobody waits for what was refused: without this a round with quorum 1 would hang on one diverged site.
-  return count(Update::admitted) >= std::min(task_.quorum, members_.size() - count(Update::refused));
-}
+bool Stage::enough() const { return (trains() ? with(Update::admitted).size() : scores().size()) >= task_.quorum; }
 
 }  // namespace weft::fl

@@ -35,16 +35,19 @@ class Stage {
   // What was not asked for, or is already there, changes nothing.
   void take(const SiteScore& score);
   void settle(const SiteId& site, std::uint32_t round, Update update);
-  // Starts the deadline's clock when a quorum stands: is ready now or was heard of. It never stops again.
-  void observe(const std::set<SiteId>& ready, TimePoint now);
+  // Starts the deadline's clock when a quorum stands: is ready now or was heard of. It never stops again. A site that
+  // has declined is not waited for while the others can make a quorum, and else until the deadline: it may be mended.
+  void observe(const std::set<SiteId>& ready, const std::set<SiteId>& declined, TimePoint now);
 
-  // All members are through, or the deadline has passed and the quorum is there.
+  // All members are through, or the deadline has passed; and a round has its quorum.
   bool done() const;
+  // A round's quorum cannot be reached any more: too many were refused, or declined and did not come back in time.
+  bool hopeless() const;
   bool clock_runs() const { return until_.has_value(); }
-  TimePoint wake_at() const;              // the deadline, unless it has passed or its clock stands
-  std::vector<SiteId> admitted() const;   // ascending
-  std::vector<SiteId> missing() const;    // not through; ascending
-  std::vector<SiteScore> scores() const;  // by site
+  TimePoint wake_at() const;                      // the deadline, unless it has passed or its clock stands
+  std::vector<SiteId> with(Update update) const;  // ascending
+  std::vector<SiteId> missing() const;            // who is waited for; ascending
+  std::vector<SiteScore> scores() const;          // by site
 
  private:
   struct Member {
@@ -53,11 +56,13 @@ class Stage {
   };
   bool trains() const { return task_.round != 0; }
   bool through(const Member& member) const;
-  std::size_t count(Update update) const;
+  bool given_up(const SiteId& site) const;  // it has declined
+  std::size_t possible() const;             // updates that are admitted or may be without those that declined
   bool enough() const;
 
   StageTask task_;
   std::map<SiteId, Member> members_;
+  std::set<SiteId> declined_;
   std::optional<TimePoint> until_;
   bool late_ = false;
 };

@@ -51,6 +51,7 @@ class SimSite {
   void down();  // the session is lost
   void receive(const wire::Message& message);
   void say(const wire::Message& message);  // now, out of turn
+  void forget_updates() { spool_.clear(); }
 
   // Behaviour; free to change.
   std::string base_digest = kBaseDigest, manifest_digest;

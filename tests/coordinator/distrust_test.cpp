@@ -31,6 +31,7 @@ std::string digest_without(const std::string& site) {
 
 TEST(DistrustTest, AnUpdateThatIsNotANumberIsRefusedAndTheRoundGoesOn) {
   Job job;
+  job.rounds.quorum = 0.75;
   job.site("film").spoil = [](StateDict update) {
     update.values[3] = std::nanf("");
     return update;
@@ -47,8 +48,84 @@ TEST(DistrustTest, AnUpdateThatIsNotANumberIsRefusedAndTheRoundGoesOn) {
   EXPECT_EQ(refusals_of(job)[2].round, 3U);
 }
 
+TEST(DistrustTest, WithoutAQuorumOfAdmittedUpdatesTheRunEndsAndGoesOnOnceItsSitesAreMended) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  for (const char* name : {"film", "tweets"})
+    job.site(name).spoil = [](StateDict update) {
+      update.values[3] = std::nanf("");
+      return update;
+    };
+  try {
+    job.run();
+    ADD_FAILURE() << "it ended as if nothing had happened";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), AllOf(HasSubstr("round 1"), HasSubstr("quorum of 3"), HasSubstr("\"film\" was refused"),
+                                      HasSubstr("\"tweets\" was refused"), HasSubstr("NaN"), HasSubstr("--resume")));
+  }
+  EXPECT_THAT(job.seen.all<telemetry::RoundCommitted>(), SizeIs(0));
+  job.transport.lose_sessions();
+  for (const char* name : {"film", "tweets"}) {
+    job.site(name).spoil = {};
+    job.site(name).forget_updates();  // had it not heard that it was refused
+  }
+  const CoordinatorResult mended = job.run(true);
+  EXPECT_TRUE(mended.finished);
+  Job well;
+  well.rounds.quorum = 0.75;
+  EXPECT_EQ(mended.adapter_digest, well.run().adapter_digest);
+}
+
+// Says Decline instead of Ready, and leaves; `times` times.
+void decline(Job& job, const std::string& name, int times) {
+  SimSite& site = job.site(name);
+  site.tamper = [&site, times](wire::Message& message) mutable {
+    if (!std::holds_alternative<wire::Ready>(message) || times-- <= 0) return;
+    message = wire::Decline{"train.local_steps: 500, this site allows 200 (policy.max_local_steps)"};
+    site.wants_session = times > 0;
+  };
+}
+
+TEST(DistrustTest, ASiteThatDeclinesIsShownRecordedAndNotWaitedFor) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  decline(job, "film", 1);
+  const TimePoint began = job.clock.now();
+  EXPECT_EQ(job.run().adapter_digest, digest_without("film"));
+  EXPECT_LT(job.clock.now() - began, job.rounds.deadline);
+  ASSERT_THAT(refusals_of(job), SizeIs(1));
+  EXPECT_THAT(refusals_of(job)[0].reason, AllOf(HasSubstr("declined"), HasSubstr("policy.max_local_steps")));
+  const auto left = job.seen.all<telemetry::SiteLeft>();
+  ASSERT_THAT(left, SizeIs(1));
+  EXPECT_THAT(left[0].reason, HasSubstr("policy.max_local_steps"));
+}
+
+TEST(DistrustTest, ASiteThatDeclinedAndComesBackTakesPart) {
+  Job job;
+  SimSite& film = job.site("film");
+  film.tamper = [said = false](wire::Message& message) mutable {
+    if (std::holds_alternative<wire::Ready>(message) && !std::exchange(said, true)) message = wire::Decline{"not yet"};
+  };
+  Job reference;
+  EXPECT_EQ(job.run().adapter_digest, reference.run().adapter_digest);
+}
+
+TEST(DistrustTest, ADeclineThatNobodyMendsEndsTheRunAtTheDeadline) {
+  Job job;
+  decline(job, "film", 1);
+  const TimePoint began = job.clock.now();
+  try {
+    job.run();
+    ADD_FAILURE() << "a quorum of all was reached without one";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), AllOf(HasSubstr("\"film\""), HasSubstr("policy.max_local_steps")));
+  }
+  EXPECT_GE(job.clock.now() - began, job.rounds.deadline);
+}
+
 TEST(DistrustTest, AClaimOfTooManyExamplesIsRefusedBeforeItIsSent) {
   Job job;
+  job.rounds.quorum = 0.75;
   int chunks = 0;
   job.site("film").tamper = [&](wire::Message& message) {
     if (auto* offer = std::get_if<wire::Offer>(&message)) offer->examples = 1'000'000;

@@ -35,6 +35,11 @@ std::string line(const FinishRun& finish) {
          scorers(finish.scores);
 }
 
+std::string line(const FailRun& failed) {
+  return "fail " + std::to_string(failed.round) + ": needs " + std::to_string(failed.quorum) + "; refused " +
+         names(failed.refused) + "; declined " + names(failed.declined);
+}
+
 }  // namespace
 
 std::string text(const RoundAction& action) {

@@ -8,7 +8,7 @@
 namespace weft::fl {
 
 // "begin 1: a b", "ask a: train 1 from 0, score validation", "commit 1: a b; scores a b",
-// "finish: best 1, all rounds are done; scores a b a b".
+// "finish: best 1, all rounds are done; scores a b a b", "fail 1: needs 2; refused b; declined c".
 std::string text(const RoundAction& action);
 std::string names(const std::vector<SiteId>& sites);
 std::vector<SiteId> sites_named(const std::string& letters);  // "abc": a, b and c
@@ -25,6 +25,7 @@ class Script {
   Lines start() { return take(machine.start(now)); }
   Lines ready(const std::string& site) { return on(SiteReady{{site}}); }
   Lines gone(const std::string& site) { return on(SiteGone{{site}}); }
+  Lines decline(const std::string& site) { return on(SiteDeclined{{site}}); }
   Lines score(const std::string& site, std::uint32_t version, double accuracy = 0.5,
               const std::string& split = "validation", std::uint64_t examples = 10) {
     return on(Scored{score_of(site, version, accuracy, split, examples)});

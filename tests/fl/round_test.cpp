@@ -63,7 +63,7 @@ TEST(RoundMachineTest, ScoresTravelWithTheirValues) {
 }
 
 TEST(RoundMachineTest, AReturningSiteIsAskedForWhatIsMissing) {
-  Script run(config(1), "ab");
+  Script run(config(1, 0.5), "ab");
   run.start();
   run.ready("a");
   run.gone("a");
@@ -177,7 +177,7 @@ TEST(RoundMachineTest, TheClockRunsThoughSitesComeOneAfterTheOther) {
 }
 
 TEST(RoundMachineTest, ARefusedSiteIsNotWaitedFor) {
-  Script run(config(1, 1), "abc");
+  Script run(config(1, 0.6), "abc");
   run.start();
   for (const char* site : {"a", "b", "c"}) run.ready(site);
   for (const char* site : {"a", "b", "c"}) run.score(site, 0);
@@ -188,27 +188,66 @@ TEST(RoundMachineTest, ARefusedSiteIsNotWaitedFor) {
   EXPECT_THAT(run.admit("c", 1), ElementsAre("commit 1: a c; scores a b c"));
 }
 
-TEST(RoundMachineTest, RefusalsLowerAQuorumThatCannotBeReached) {
-  Script run(config(1, 0.75), "abcd");
+TEST(RoundMachineTest, TheRunFailsWhenAdmittedUpdatesCanNoLongerReachTheQuorum) {
+  Script run(config(1, 0.5), "abcd");
   run.start();
   for (const char* site : {"a", "b", "c", "d"}) run.ready(site);
   run.admit("a", 1);
   run.refuse("b", 1);
-  run.refuse("c", 1);
-  EXPECT_THAT(run.tick(kDeadline), IsEmpty()) << "two of two are needed now";
-  EXPECT_THAT(run.refuse("d", 1), ElementsAre("commit 1: a; scores "));
+  EXPECT_THAT(run.refuse("c", 1), IsEmpty()) << "d may still come";
+  EXPECT_THAT(run.refuse("d", 1), ElementsAre("fail 1: needs 2; refused b c d; declined "));
+  EXPECT_EQ(run.waiting(), "nothing");
+  EXPECT_THAT(run.ready("b"), IsEmpty());
+  EXPECT_THAT(run.admit("b", 1), IsEmpty());
 }
 
-TEST(RoundMachineTest, ARoundWithoutAnyUpdateLeavesTheAdapterAndGoesOn) {
-  Script run(config(2), "ab");
+TEST(RoundMachineTest, ASiteThatDeclinedIsNotWaitedForWhileTheOthersMakeTheQuorum) {
+  Script run(config(1, 0.5), "abc");
+  run.start();
+  EXPECT_THAT(run.decline("c"), IsEmpty());
+  EXPECT_EQ(run.waiting(), "sites to join from a b");
+  run.ready("a");
+  run.ready("b");
+  EXPECT_EQ(run.waiting(), "an update from a b until 1000");
+  run.through("a", 1);
+  EXPECT_THAT(run.through("b", 1), ElementsAre("commit 1: a b; scores a b"));
+  EXPECT_THAT(run.durable(1), ElementsAre("ask a: with 1, score validation", "ask b: with 1, score validation"));
+  run.score("a", 1);
+  EXPECT_THAT(run.score("b", 1), ElementsAre("ask a: with 0, score test", "ask b: with 0, score test"));
+  run.decline("a");
+  EXPECT_THAT(run.score("b", 0, 0.5, "test"), ElementsAre("finish: best 0, all rounds are done; scores a b b"));
+}
+
+TEST(RoundMachineTest, SitesThatDeclinedMayComeBackUntilTheDeadline) {
+  for (const bool comes_back : {true, false}) {
+    Script run(config(1), "abc");
+    run.start();
+    run.ready("a");
+    run.decline("b");
+    EXPECT_EQ(run.waiting(), "sites to join from b c");
+    run.ready("c");
+    EXPECT_EQ(run.waiting(), "an update from a b c until 1000") << "of three, all are heard of";
+    run.through("a", 1);
+    EXPECT_THAT(run.through("c", 1), IsEmpty());
+    EXPECT_EQ(run.waiting(), "an update from b until 1000");
+    if (comes_back) {
+      EXPECT_THAT(run.ready("b"), ElementsAre("ask b: train 1 from 0, score validation"));
+      EXPECT_THAT(run.tick(kDeadline), IsEmpty()) << "it is at work";
+      EXPECT_THAT(run.through("b", 1), ElementsAre("commit 1: a b c; scores a b c"));
+    } else {
+      EXPECT_THAT(run.tick(kDeadline), ElementsAre("fail 1: needs 3; refused ; declined b"));
+    }
+  }
+}
+
+TEST(RoundMachineTest, AnUpdateCountsThoughItsSiteDeclinedLater) {
+  Script run(config(1), "ab");
   run.start();
   run.ready("a");
   run.ready("b");
-  run.refuse("a", 1);
-  run.refuse("b", 1);
-  run.score("a", 0);
-  EXPECT_THAT(run.score("b", 0), ElementsAre("commit 1: ; scores a b"));
-  EXPECT_EQ(run.durable(1).front(), "begin 2: a b");
+  run.through("a", 1);
+  run.decline("a");
+  EXPECT_THAT(run.through("b", 1), ElementsAre("commit 1: a b; scores a b"));
 }
 
 TEST(RoundMachineTest, TheLastStagesAskAllSitesAndGoOnAtTheDeadline) {
