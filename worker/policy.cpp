@@ -16,26 +16,41 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::optional<std::string> above(const std::string& what, std::int64_t got, std::int64_t limit, const char* key) {
+// What a run file may leave out is judged as the training would take it: see train_config.h and run_file.h.
+constexpr std::int64_t kUsualBatchSize = 32, kUsualTokens = 128;
+
+std::optional<Refusal> above(const std::string& what, std::int64_t got, std::int64_t limit, const char* key) {
   if (got <= limit) return std::nullopt;
-  return what + ": " + std::to_string(got) + ", this site allows " + std::to_string(limit) + " (policy." + key + ")";
+  const std::string reason =
+      what + ": " + std::to_string(got) + ", this site allows " + std::to_string(limit) + " (policy." + key + ")";
+  return Refusal{reason, reason};
 }
 
-std::optional<std::string> outside(const std::string& what, const std::string& got,
-                                   const std::vector<std::string>& allowed, const char* key) {
+Refusal not_listed(const std::string& what, const std::vector<std::string>& allowed, const char* key) {
+  const std::string no = what + " is not allowed here";
+  return {no + "; policy." + key + " has: " + listed(allowed), no + " (policy." + key + ")"};
+}
+
+std::optional<Refusal> outside(const std::string& what, const std::string& got, const std::vector<std::string>& allowed,
+                               const char* key) {
   if (contains(allowed, got)) return std::nullopt;
-  return what + " \"" + got + "\" is not allowed here; policy." + key + " has: " + listed(allowed);
+  return not_listed(what + " \"" + got + "\"", allowed, key);
 }
 
-std::optional<std::string> check_settings(const Policy& policy, const YamlView& settings) {
-  if (auto no = outside("task", settings.child("task").text("kind"), policy.tasks, "tasks")) return no;
+std::optional<Refusal> check_settings(const Policy& policy, const YamlView& settings) {
+  const YamlView task = settings.child("task"), train = settings.child("train");
+  if (auto no = outside("task", task.text("kind"), policy.tasks, "tasks")) return no;
   if (auto no = outside("adapter method", settings.child("adapter").text("method"), policy.adapter_methods,
                         "adapter_methods"))
     return no;
   if (auto no = above("rounds.count", settings.child("rounds").integer("count"), policy.max_rounds, "max_rounds"))
     return no;
-  return above("train.local_steps", settings.child("train").integer("local_steps"), policy.max_local_steps,
-               "max_local_steps");
+  if (auto no = above("train.local_steps", train.integer("local_steps"), policy.max_local_steps, "max_local_steps"))
+    return no;
+  if (auto no = above("train.batch_size", train.integer("batch_size", kUsualBatchSize), policy.max_batch_size,
+                      "max_batch_size"))
+    return no;
+  return above("task.max_tokens", task.integer("max_tokens", kUsualTokens), policy.max_tokens, "max_tokens");
 }
 
 }  // namespace
@@ -68,6 +83,10 @@ Policy Policy::parse(const YamlView& policy) {
   result.adapter_methods = policy.texts("adapter_methods", result.adapter_methods);
   result.max_rounds = policy.integer("max_rounds", result.max_rounds, {.min = 1});
   result.max_local_steps = policy.integer("max_local_steps", result.max_local_steps, {.min = 1});
+  result.max_batch_size = policy.integer("max_batch_size", result.max_batch_size, {.min = 1});
+  result.max_tokens = policy.integer("max_tokens", result.max_tokens, {.min = 1});
+  result.max_trainings = policy.integer("max_trainings", result.max_trainings, {.min = 1});
+  result.max_scorings = policy.integer("max_scorings", result.max_scorings, {.min = 1});
   result.max_parameters = policy.integer("max_parameters", result.max_parameters, {.min = 1});
   result.min_examples = policy.integer("min_examples", result.min_examples, {.min = 1});
   for (const std::string& digest : result.base_digests)
@@ -76,28 +95,38 @@ Policy Policy::parse(const YamlView& policy) {
   return result;
 }
 
-std::optional<std::string> Policy::refusal(const wire::Welcome& welcome) const {
+std::optional<Refusal> Policy::refusal(const wire::Welcome& welcome) const {
   if (std::none_of(runs.begin(), runs.end(), [&](const std::string& glob) { return glob_matches(glob, welcome.run); }))
-    return "run \"" + welcome.run + "\" is not allowed here; policy.runs has: " + listed(runs);
+    return not_listed("run \"" + welcome.run + "\"", runs, "runs");
   if (!base_digests.empty() && !contains(base_digests, welcome.base_digest))
-    return "base model " + welcome.base_digest +
-           " is not allowed here; policy.base_digests has: " + listed(base_digests);
+    return not_listed("base model " + welcome.base_digest, base_digests, "base_digests");
   try {
     return check_settings(*this, YamlView::parse(welcome.settings, "settings from the coordinator"));
   } catch (const ConfigError& error) {
-    return std::string("the run's settings cannot be judged: ") + error.what();
+    const std::string reason = std::string("the run's settings cannot be judged: ") + error.what();
+    return Refusal{reason, reason};
   }
 }
 
-std::optional<std::string> Policy::refusal(const fl::SiteFacts& facts) const {
+std::optional<Refusal> Policy::refusal(const fl::SiteFacts& facts) const {
   if (auto no = above("trained parameters", static_cast<std::int64_t>(facts.manifest->total()), max_parameters,
                       "max_parameters"))
     return no;
   const auto train = facts.examples.find("train");
   const std::uint64_t examples = train == facts.examples.end() ? 0 : train->second;
   if (examples >= static_cast<std::uint64_t>(min_examples)) return std::nullopt;
-  return "training examples: " + std::to_string(examples) + ", this site trains with no fewer than " +
-         std::to_string(min_examples) + " (policy.min_examples)";
+  return Refusal{"training examples: " + std::to_string(examples) + ", this site trains with no fewer than " +
+                     std::to_string(min_examples) + " (policy.min_examples)",
+                 "it has too few training examples (policy.min_examples)"};
+}
+
+std::optional<Refusal> Policy::training_refusal(std::uint32_t round, const RunCounts& so_far) const {
+  if (auto no = above("round", round, max_rounds, "max_rounds")) return no;
+  return above("trainings in this run", so_far.trainings + 1, max_trainings, "max_trainings");
+}
+
+std::optional<Refusal> Policy::scoring_refusal(const RunCounts& so_far) const {
+  return above("scorings in this run", so_far.scorings + 1, max_scorings, "max_scorings");
 }
 
 }  // namespace weft::worker

@@ -57,6 +57,15 @@ void Session::finish(Outcome outcome, std::string reason, std::uint32_t version)
   stage_ = Stage::finished;
 }
 
+void Session::decline(Outcome outcome, const std::string& reason, const std::string& told) {
+  if (stage_ == Stage::welcomed || stage_ == Stage::ready) send(wire::Decline{told});
+  finish(outcome, reason);
+}
+
+void Session::decline(const Refusal& refusal) {
+  decline(Outcome::misconfigured, "this site's policy refuses the run: " + refusal.reason, refusal.told);
+}
+
 void Session::lose(const std::string& reason) {
   stage_ = Stage::lost;
   outbox_.link_lost();
@@ -152,8 +161,7 @@ void Session::begin_run(const wire::Welcome& welcome) {
   outbox_ = {};
   work_.reset();
   leave_adapter();
-  if (const auto no = options_.policy.refusal(welcome))
-    return finish(Outcome::misconfigured, "this site's policy refuses the run: " + *no);
+  if (const auto no = options_.policy.refusal(welcome)) return decline(*no);
   say("run \"" + welcome.run + "\" (" + welcome.run_id + "): loading model and data");
   report("loading", 0, 0, 0);
   const TaskId task = begin({.kind = Task::Kind::load});
@@ -163,17 +171,18 @@ void Session::begin_run(const wire::Welcome& welcome) {
 void Session::handle(TrainerLoaded event) {
   if (!is_current(event.task)) return;
   task_.reset();
-  if (const auto no = options_.policy.refusal(event.facts))
-    return finish(Outcome::misconfigured, "this site's policy refuses the run: " + *no);
-  if (event.facts.base_digest != run_->base_digest)
-    return finish(Outcome::misconfigured, "base model digest: got " + event.facts.base_digest +
-                                              ", the coordinator has " + run_->base_digest +
-                                              "; give this site the run's base model");
+  if (const auto no = options_.policy.refusal(event.facts)) return decline(*no);
+  if (event.facts.base_digest != run_->base_digest) {
+    const std::string reason = "base model digest: got " + event.facts.base_digest + ", the coordinator has " +
+                               run_->base_digest + "; give this site the run's base model";
+    return decline(Outcome::misconfigured, reason, reason);
+  }
   facts_ = std::move(event.facts);
   act(ReadSpool{run_->run_id});
 }
 
 void Session::handle(SpoolRead event) {
+  counts_ = event.counts;
   for (FinishedUpdate& update : event.updates) outbox_.add(std::move(update));
   if (stage_ == Stage::welcomed) say_ready();
 }

@@ -62,17 +62,18 @@ struct TaskProgress {
 };
 struct SpoolRead {  // the answer to ReadSpool
   std::vector<FinishedUpdate> updates;
+  RunCounts counts;
 };
 struct Kept {  // the answer to Keep: it is on disk
   FinishedUpdate update;
 };
-struct KeepFailed {
+struct DiskFailed {  // ReadSpool, Keep or Count
   std::string reason;
 };
 struct Tick {};       // the clock reached wake_at()
 struct StopAsked {};  // by the site's administrator
 using SessionEvent = std::variant<net::Up, net::Down, wire::Message, Garbled, TrainerLoaded, Scored, Trained,
-                                  TaskFailed, TaskProgress, SpoolRead, Kept, KeepFailed, Tick, StopAsked>;
+                                  TaskFailed, TaskProgress, SpoolRead, Kept, DiskFailed, Tick, StopAsked>;
 
 // Actions.
 struct Connect {};
@@ -103,6 +104,10 @@ struct ReadSpool {
 struct Keep {
   FinishedUpdate update;
 };
+struct Count {  // make it durable, before the training or scoring that it counts begins
+  std::string run_id;
+  RunCounts counts;
+};
 struct Forget {
   std::string run_id;
   std::uint32_t round = 0;
@@ -115,7 +120,7 @@ struct Finish {  // the last action
   WorkerResult result;
 };
 using SessionAction =
-    std::variant<Connect, Disconnect, Send, Load, Score, Train, Cancel, ReadSpool, Keep, Forget, Say, Finish>;
+    std::variant<Connect, Disconnect, Send, Load, Score, Train, Cancel, ReadSpool, Keep, Count, Forget, Say, Finish>;
 
 struct SessionOptions {
   SiteId site;
@@ -150,7 +155,7 @@ class Session {
   void handle(const TaskProgress& event);
   void handle(SpoolRead event);
   void handle(Kept event);
-  void handle(const KeepFailed& event);
+  void handle(const DiskFailed& event);
   void handle(const Tick& event);
   void handle(const StopAsked& event);
 
@@ -182,6 +187,10 @@ class Session {
   void lose(const std::string& reason);       // the session has ended; another one follows
   void break_off(const std::string& reason);  // ends it
   void finish(Outcome outcome, std::string reason, std::uint32_t version = 0);
+  // Ends the worker, and says so to the coordinator if it is there. `told`: see wire::Decline.
+  void decline(Outcome outcome, const std::string& reason, const std::string& told);
+  void decline(const Refusal& refusal);
+  bool count(std::int64_t RunCounts::*what, const std::optional<Refusal>& refusal);  // false: declined
 
   SessionOptions options_;
   RngStream jitter_;
@@ -201,6 +210,7 @@ class Session {
   std::optional<Task> task_;
   TaskId last_task_ = 0;
   Outbox outbox_;
+  RunCounts counts_;
 
   // The newest Work.
   std::optional<wire::Work> work_;

@@ -27,8 +27,7 @@ void Session::receive(const wire::Work& work) {
     return break_off("the coordinator broke the protocol: an adapter of " + std::to_string(work.adapter_bytes) +
                      " bytes, expected " + std::to_string(expected));
   if (work.train && work.round > options_.policy.max_rounds)
-    return finish(Outcome::misconfigured, "the coordinator asks for " + round_text(work.round) + ", this site allows " +
-                                              std::to_string(options_.policy.max_rounds) + " (policy.max_rounds)");
+    return decline(*options_.policy.training_refusal(work.round, counts_));
   const bool same_adapter = work_ && work_->adapter_digest == work.adapter_digest;
   const bool wanted = task_ && same_adapter && [&] {
     if (task_->kind == Task::Kind::train) return work.train && work.round == task_->round;
@@ -75,12 +74,24 @@ void Session::go_on() {
       continue;
     }
     if (!have_adapter()) return;
+    if (!count(&RunCounts::scorings, options_.policy.scoring_refusal(counts_))) return;
     const TaskId task = begin({.kind = Task::Kind::score, .split = split});
     return act(Score{task, adapter_, split});
   }
   if (!training_due_ || !have_adapter()) return;
+  if (!count(&RunCounts::trainings, options_.policy.training_refusal(work_->round, counts_))) return;
   const TaskId task = begin({.kind = Task::Kind::train, .round = work_->round});
   act(Train{task, run_->run_id, work_->round, work_->version, work_->adapter_digest, adapter_});
+}
+
+bool Session::count(std::int64_t RunCounts::*what, const std::optional<Refusal>& refusal) {
+  if (refusal) {
+    decline(*refusal);
+    return false;
+  }
+  ++(counts_.*what);
+  act(Count{run_->run_id, counts_});
+  return true;
 }
 
 bool Session::have_adapter() {
@@ -138,12 +149,14 @@ void Session::handle(Kept event) {
   if (stage_ == Stage::ready) send_all(outbox_.offer_all());
 }
 
-void Session::handle(const KeepFailed& event) {
-  finish(Outcome::failed, "the finished update cannot be kept: " + event.reason);
-}
+void Session::handle(const DiskFailed& event) { finish(Outcome::failed, event.reason); }
 
 void Session::handle(const TaskFailed& event) {
-  if (is_current(event.task)) finish(event.misconfigured ? Outcome::misconfigured : Outcome::failed, event.reason);
+  if (!is_current(event.task)) return;
+  const Outcome outcome = event.misconfigured ? Outcome::misconfigured : Outcome::failed;
+  if (task_->kind != Task::Kind::load) return finish(outcome, event.reason);
+  // The reason may show a line of the site's data.
+  decline(outcome, event.reason, "it cannot load its model or data; its own log says why");
 }
 
 void Session::handle(const TaskProgress& event) {

@@ -54,6 +54,14 @@ std::vector<FinishedUpdate> Spool::of_run(const std::string& run_id) {
   return updates;
 }
 
+std::size_t Spool::count_of_others(const std::string& run_id) const {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_))
+    count +=
+        entry.path().extension() == ".update" && !entry.path().filename().string().starts_with(run_id + "-") ? 1 : 0;
+  return count;
+}
+
 void Spool::forget(const std::string& run_id, std::uint32_t round) {
   std::error_code error;
   std::filesystem::remove(file_of(run_id, round), error);

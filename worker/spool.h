@@ -45,6 +45,7 @@ class Spool {
   // All of a run, oldest round first. Bad files are renamed to *.bad with a warning in the log.
   std::vector<FinishedUpdate> of_run(const std::string& run_id);
   void forget(const std::string& run_id, std::uint32_t round);
+  std::size_t count_of_others(const std::string& run_id) const;  // updates of other runs
 
  private:
   std::filesystem::path file_of(const std::string& run_id, std::uint32_t round) const;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/base/log.h"
+#include "worker/run_counts.h"
 #include "worker/session.h"
 #include "worker/spool.h"
 #include "worker/training_thread.h"
@@ -47,6 +48,8 @@ SessionEvent event_of(net::ClientEvent event) {
 
 }  // namespace
 
+void say_to_log(bool warning, const std::string& text) { warning ? log::warn(text) : log::info(text); }
+
 struct Worker::State {
   State(WorkerOptions given, net::ClientTransport& link, const Clock& time, const Rng& rng)
       : options(std::move(given)),
@@ -68,10 +71,11 @@ struct Worker::State {
   void act(const Score& action) { trainer->start(action); }
   void act(const Train& action) { trainer->start(action); }
   void act(const Cancel& /*action*/) { trainer->cancel(); }
-  void act(const ReadSpool& action) { feed(SpoolRead{spool.of_run(action.run_id)}); }
+  void act(const ReadSpool& action);
   void act(const Keep& action);
+  void act(const Count& action);
   void act(const Forget& action) { spool.forget(action.run_id, action.round); }
-  void act(const Say& action) { action.warning ? log::warn(action.text) : log::info(action.text); }
+  void act(const Say& action) { options.say(action.warning, action.text); }
   void act(const Finish& action) { result = action.result; }
 
   WorkerOptions options;
@@ -98,12 +102,26 @@ void Worker::State::perform(std::vector<SessionAction> actions) {
   performing = false;
 }
 
+void Worker::State::act(const ReadSpool& action) {
+  const Result<RunCounts> counts = read_counts(options.folder, action.run_id);
+  if (!counts) return feed(DiskFailed{counts.error().message});
+  if (const std::size_t others = spool.count_of_others(action.run_id); others > 0)
+    options.say(false, std::to_string(others) + " finished updates of other runs are kept in " +
+                           options.folder.string() + "; once those runs have ended, remove them (RUN_ID-ROUND.update)");
+  feed(SpoolRead{spool.of_run(action.run_id), counts.value()});
+}
+
+void Worker::State::act(const Count& action) {
+  const Status written = write_counts(options.folder, action.run_id, action.counts);
+  if (!written) feed(DiskFailed{"what the run asks cannot be counted: " + written.error().message});
+}
+
 void Worker::State::act(const Keep& action) {
   const Status kept = spool.put(action.update);
   if (kept)
     feed(Kept{action.update});
   else
-    feed(KeepFailed{kept.error().message});
+    feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
 }
 
 Worker::Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng)

@@ -19,12 +19,16 @@
 
 namespace weft::worker {
 
+void say_to_log(bool warning, const std::string& text);
+
 struct WorkerOptions {
   SiteId site;
   std::filesystem::path folder;  // finished updates live here until the coordinator has committed them
   Policy policy;
   std::string coordinator;   // endpoint, for messages to people
   std::string weft_version;  // told to the coordinator
+  // What the site's operator is told, on the thread of run(); by default the log.
+  std::function<void(bool warning, const std::string& text)> say = say_to_log;
   // Called on the training thread once the policy has accepted the run, with Welcome's settings. May throw ConfigError
   // or Failure. The trainer is used and destroyed on that thread.
   std::function<std::unique_ptr<fl::LocalTrainer>(const YamlView& settings)> make_trainer;

@@ -7,7 +7,9 @@
 namespace weft::worker {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 wire::Welcome welcome(const std::string& extra_steps = "20") {
   return {.run = "sentiment",
@@ -21,7 +23,9 @@ wire::Welcome welcome(const std::string& extra_steps = "20") {
 
 Policy parse(const std::string& yaml) { return Policy::parse(YamlView::parse(yaml, "site.yaml")); }
 
-std::string reason(const Policy& policy, const wire::Welcome& offer) { return policy.refusal(offer).value_or(""); }
+std::string reason(const Policy& policy, const wire::Welcome& offer) {
+  return policy.refusal(offer).value_or(Refusal{}).reason;
+}
 
 TEST(GlobTest, StarAndQuestionMark) {
   EXPECT_TRUE(glob_matches("*", ""));
@@ -52,6 +56,43 @@ TEST(PolicyTest, RefusesEachLimitByItsKey) {
   EXPECT_EQ(reason(parse("max_local_steps: 20"), welcome()), "");
 }
 
+TEST(PolicyTest, LimitsWhatABatchCanHold) {
+  const auto with = [](const std::string& task, const std::string& train) {
+    wire::Welcome offer = welcome();
+    offer.settings = "task: {kind: sequence_classification" + task +
+                     "}\nadapter: {method: lora}\nrounds: {count: 1}\n" + "train: {local_steps: 1" + train + "}\n";
+    return offer;
+  };
+  EXPECT_EQ(reason(parse("{max_batch_size: 64, max_tokens: 512}"), with(", max_tokens: 512", ", batch_size: 64")), "");
+  EXPECT_THAT(reason(parse("max_batch_size: 64"), with("", ", batch_size: 65")),
+              AllOf(HasSubstr("train.batch_size: 65"), HasSubstr("policy.max_batch_size")));
+  EXPECT_THAT(reason(parse("max_tokens: 512"), with(", max_tokens: 513", "")),
+              AllOf(HasSubstr("task.max_tokens: 513"), HasSubstr("policy.max_tokens")));
+  EXPECT_THAT(reason(parse("max_batch_size: 31"), with("", "")), HasSubstr("32"))
+      << "what is trained when it is not said";
+  EXPECT_THAT(reason(parse("max_tokens: 127"), with("", "")), HasSubstr("128"));
+  EXPECT_THAT(reason(parse("{}"), with("", ", batch_size: 1000000000")), HasSubstr("policy.max_batch_size"));
+}
+
+TEST(PolicyTest, LimitsHowOftenARunTrainsAndScores) {
+  const Policy policy = parse("{max_rounds: 5, max_trainings: 3, max_scorings: 4}");
+  EXPECT_FALSE(policy.training_refusal(5, {.trainings = 2, .scorings = 100}).has_value());
+  EXPECT_THAT(policy.training_refusal(1, {.trainings = 3}).value_or(Refusal{}).reason,
+              AllOf(HasSubstr("4"), HasSubstr("allows 3"), HasSubstr("policy.max_trainings")));
+  EXPECT_THAT(policy.training_refusal(6, {}).value_or(Refusal{}).reason, HasSubstr("policy.max_rounds"));
+  EXPECT_FALSE(policy.scoring_refusal({.trainings = 100, .scorings = 3}).has_value());
+  EXPECT_THAT(policy.scoring_refusal({.scorings = 4}).value_or(Refusal{}).reason, HasSubstr("policy.max_scorings"));
+}
+
+TEST(PolicyTest, TellsTheCoordinatorNoMoreThanItMust) {
+  const Refusal by_name = parse("runs: [\"heart-*\"]").refusal(welcome()).value_or(Refusal{});
+  EXPECT_THAT(by_name.told, AllOf(HasSubstr("sentiment"), HasSubstr("policy.runs"), Not(HasSubstr("heart"))));
+  const fl::SiteFacts facts{.manifest = std::make_shared<const Manifest>(Manifest::build({{"a", {1}}}).value()),
+                            .examples = {{"train", 17}}};
+  EXPECT_THAT(parse("min_examples: 20").refusal(facts).value_or(Refusal{}).told,
+              AllOf(HasSubstr("policy.min_examples"), Not(HasSubstr("17"))));
+}
+
 TEST(PolicyTest, RefusesSettingsThatCannotBeJudged) {
   wire::Welcome odd = welcome();
   odd.settings = "{[";
@@ -65,8 +106,8 @@ TEST(PolicyTest, LimitsWhatIsTrainedAndOnHowMuch) {
   fl::SiteFacts facts{.manifest = std::make_shared<const Manifest>(Manifest::build({{"a", {10}}}).value()),
                       .examples = {{"train", 5}, {"test", 100}}};
   EXPECT_FALSE(parse("{max_parameters: 10, min_examples: 5}").refusal(facts).has_value());
-  EXPECT_THAT(parse("max_parameters: 9").refusal(facts).value_or(""), HasSubstr("policy.max_parameters"));
-  EXPECT_THAT(parse("min_examples: 6").refusal(facts).value_or(""), HasSubstr("no fewer than 6"));
+  EXPECT_THAT(parse("max_parameters: 9").refusal(facts).value_or(Refusal{}).reason, HasSubstr("policy.max_parameters"));
+  EXPECT_THAT(parse("min_examples: 6").refusal(facts).value_or(Refusal{}).reason, HasSubstr("no fewer than 6"));
   facts.examples.clear();
   EXPECT_TRUE(parse("{}").refusal(facts).has_value());
 }

@@ -52,12 +52,16 @@ class SessionTest : public testing::Test {
     feed(net::Up{});
     ASSERT_THAT(sent<wire::Hello>(), testing::SizeIs(1));
   }
-  void load(std::vector<FinishedUpdate> spooled = {}) {
+  void limit(const Policy& policy) {  // begins anew as a worker that was started again
+    session_ = Session({.site = {"alpha"}, .policy = policy}, Rng(1).stream("reconnect"));
+    started_ = false;
+  }
+  void load(std::vector<FinishedUpdate> spooled = {}, RunCounts counts = {}) {
     feed(wire::Message(welcome_));
     ASSERT_THAT(actions<Load>(), testing::SizeIs(1));
     feed(TrainerLoaded{actions<Load>()[0].task, facts_});
     ASSERT_THAT(actions<ReadSpool>(), testing::SizeIs(1));
-    feed(SpoolRead{std::move(spooled)});
+    feed(SpoolRead{std::move(spooled), counts});
     ASSERT_THAT(sent<wire::Ready>(), testing::SizeIs(1));
   }
   void make_ready(std::vector<FinishedUpdate> spooled = {}) {

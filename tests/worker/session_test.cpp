@@ -8,6 +8,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 TEST_F(SessionTest, PolicyRefusesTheRunBeforeAnythingIsLoaded) {
@@ -19,6 +20,8 @@ TEST_F(SessionTest, PolicyRefusesTheRunBeforeAnythingIsLoaded) {
   EXPECT_EQ(result()->exit_code(), 2);
   EXPECT_THAT(result()->reason, AllOf(HasSubstr("policy"), HasSubstr("regression")));
   EXPECT_THAT(actions<Load>(), IsEmpty());
+  ASSERT_THAT(sent<wire::Decline>(), SizeIs(1));
+  EXPECT_THAT(sent<wire::Decline>()[0].reason, HasSubstr("policy.tasks"));
 }
 
 TEST_F(SessionTest, PolicyRefusesByWhatIsLoaded) {
@@ -40,6 +43,8 @@ TEST_F(SessionTest, AnotherBaseModelIsNamedWithBothDigests) {
   ASSERT_TRUE(result());
   EXPECT_EQ(result()->outcome, Outcome::misconfigured);
   EXPECT_THAT(result()->reason, AllOf(HasSubstr(kBaseDigest), HasSubstr(std::string(64, 'e'))));
+  ASSERT_THAT(sent<wire::Decline>(), SizeIs(1));
+  EXPECT_THAT(sent<wire::Decline>()[0].reason, HasSubstr(kBaseDigest));
 }
 
 TEST_F(SessionTest, PermanentRefusalsEndTheWorkerOthersDoNot) {
@@ -186,6 +191,9 @@ TEST_F(SessionTest, FailuresOfTheTrainerAndOfTheDiskEndTheWorker) {
   feed(wire::Message(welcome_));
   feed(TaskFailed{actions<Load>().at(0).task, true, "data.csv:3: no label"});
   EXPECT_EQ(result().value_or(WorkerResult{}).outcome, Outcome::misconfigured);
+  ASSERT_THAT(sent<wire::Decline>(), SizeIs(1));
+  EXPECT_THAT(sent<wire::Decline>()[0].reason, Not(HasSubstr("data.csv")))
+      << "the coordinator learns nothing of the data";
 
   session_ = Session({.site = {"alpha"}}, Rng(1).stream("reconnect"));
   started_ = false;
@@ -193,7 +201,7 @@ TEST_F(SessionTest, FailuresOfTheTrainerAndOfTheDiskEndTheWorker) {
   feed(wire::Message(work(1)));
   deliver_adapter();
   feed(Trained{actions<Train>().at(0).task, update(1)});
-  feed(KeepFailed{"cannot write x: No space left on device"});
+  feed(DiskFailed{"cannot write x: No space left on device"});
   ASSERT_TRUE(result());
   EXPECT_EQ(result()->outcome, Outcome::failed);
   EXPECT_EQ(result()->exit_code(), 1);
