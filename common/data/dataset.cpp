@@ -33,10 +33,31 @@ namespace {
 
 using TextRow = std::vector<std::string>;
 
-// Of "train", say: how often each label occurs.
-void add_counts(TextRow& row, const std::vector<Example>& examples, std::size_t labels) {
-  std::vector<std::size_t> counts(labels);
-  for (const auto& example : examples) ++counts.at(static_cast<std::size_t>(example.label));
+// The columns that one split has: of each label, or one for all examples.
+struct Columns {
+  const char* split;
+  std::vector<Example> Splits::*examples;
+};
+constexpr Columns kSplits[] = {{"train", &Splits::train}, {"validation", &Splits::validation}, {"test", &Splits::test}};
+
+void add_header(TextRow& row, const char* split, const TaskConfig& task) {
+  if (task.labels.empty()) row.emplace_back(split);
+  for (const auto& label : task.labels) row.push_back(std::string(split) + " " + label);
+}
+
+std::vector<std::int32_t> labels_of(const Example& example, const TaskConfig& task) {
+  if (task.kind == TaskKind::token_classification) return example.tags;
+  return task.problem == Problem::multi_label ? example.labels : std::vector<std::int32_t>{example.label};
+}
+
+void add_counts(TextRow& row, const std::vector<Example>& examples, const TaskConfig& task) {
+  if (task.labels.empty()) {
+    row.push_back(std::to_string(examples.size()));
+    return;
+  }
+  std::vector<std::size_t> counts(task.labels.size());
+  for (const auto& example : examples)
+    for (const std::int32_t label : labels_of(example, task)) ++counts.at(static_cast<std::size_t>(label));
   for (std::size_t count : counts) row.push_back(std::to_string(count));
 }
 
@@ -64,22 +85,27 @@ std::string render(const std::vector<TextRow>& rows) {
 
 }  // namespace
 
-std::string label_table(const std::vector<SiteData>& sites, const std::vector<std::string>& labels) {
+std::string label_table(const std::vector<SiteData>& sites, const TaskConfig& task) {
   TextRow header{"site"};
-  for (const char* split : {"train", "validation", "test"}) {
-    for (const auto& label : labels) header.push_back(std::string(split) + " " + label);
-  }
+  for (const Columns& columns : kSplits) add_header(header, columns.split, task);
   header.emplace_back("total");
   std::vector<TextRow> rows{header};
   for (const auto& site : sites) {
     TextRow row{site.name};
-    add_counts(row, site.splits.train, labels.size());
-    add_counts(row, site.splits.validation, labels.size());
-    add_counts(row, site.splits.test, labels.size());
-    row.push_back(std::to_string(site.splits.train.size() + site.splits.validation.size() + site.splits.test.size()));
+    std::size_t total = 0;
+    for (const Columns& columns : kSplits) {
+      const std::vector<Example>& examples = site.splits.*columns.examples;
+      add_counts(row, examples, task);
+      total += examples.size();
+    }
+    row.push_back(std::to_string(total));
     rows.push_back(std::move(row));
   }
   return render(rows);
+}
+
+std::string label_table(const std::vector<SiteData>& sites, const std::vector<std::string>& labels) {
+  return label_table(sites, TaskConfig{.labels = labels});
 }
 
 }  // namespace weft::data

@@ -1,4 +1,5 @@
 // JSON objects, one a line.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/data/rows.h"
@@ -14,6 +15,7 @@ std::string cell_of(const nlohmann::json& object, const std::string& name, const
   if (at->is_null()) return "";
   if (at->is_string()) return at->get<std::string>();
   if (at->is_number() || at->is_boolean()) return at->dump();
+  if (std::find(source.json.begin(), source.json.end(), name) != source.json.end()) return at->dump();
   row_error(source.origin, line, "\"" + name + "\" is of type " + at->type_name() + ", expected a string or number");
 }
 
@@ -23,9 +25,7 @@ void read_jsonl(const RowSource& source, const RowSink& sink) {
   Row row;
   std::string_view rest = source.content;
   for (row.line = 1; !rest.empty(); ++row.line) {
-    const std::size_t end = rest.find('\n');
-    const std::string_view text = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+    const std::string_view text = next_line(rest);
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const auto object = nlohmann::json::parse(text, nullptr, false);
     if (object.is_discarded()) row_error(source.origin, row.line, "not JSON; each line must be one whole object");

@@ -1,5 +1,9 @@
-// A site's examples as JSON lines {"text": ..., "text_pair": ..., "label": "positive"}, so that a simulated site can
-// run as a process of its own. Reading them back gives the same splits in the same order.
+// A site's examples as JSON lines, so that a simulated site can run as a process of its own. Reading them back gives
+// the same splits in the same order. By task:
+//   sequence_classification  {"text": ..., "text_pair": ..., "label": "positive"}, or ["several", "labels"], or a
+//   number token_classification     {"words": [...], "tags": [...]} causal_lm                {"text": ...} or
+//   {"messages": [{"role": ..., "content": ...}]} image_classification     {"image": "/path" or {"width": ...,
+//   "height": ..., "grey": ...}, "label": ...} image_text               {"image": ..., "text": ...}
 #pragma once
 #include <filesystem>
 #include <string>
@@ -11,6 +15,8 @@
 namespace weft::data {
 
 // Throws Failure when the disk refuses.
+void write_jsonl(const std::filesystem::path& path, const Splits& splits, const TaskConfig& task);
+// The same for sequence classification with one of `labels`.
 void write_jsonl(const std::filesystem::path& path, const Splits& splits, const std::vector<std::string>& labels);
 
 // The `data:` block of a site file that reads such a file with the splits of `config`, as YAML lines below "data:".

@@ -7,9 +7,13 @@
 //       by: column      # file(s), column: domain, names: {value: site} (several values may share a site),
 //                       # others: drop|error for values that name no site
 //       by: iid         # file(s)
-//       by: dirichlet   # file(s), alpha: 0.5; the smaller, the more unequal the sites' labels
-//       by: shards      # file(s), shards_per_site: 2; sorted by label, cut in equal shards, dealt at random
+//       by: dirichlet   # file(s), alpha: 0.5; the smaller, the more unequal the sites' classes
+//       by: shards      # file(s), shards_per_site: 2; sorted by class, cut in equal shards, dealt at random
 //       by: sizes       # file(s), sizes: [5, 3, 1]; IID in these proportions
+//
+// For a division by class an example's class is its label; the first of several; of words the first tag other than "O";
+// of regression the tenth that its target is in. Other tasks have one class for all, so that dirichlet makes the sites'
+// sizes unequal.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -44,6 +48,9 @@ SitesConfig parse_sites_config(const YamlView& data, const std::vector<std::stri
 // The sites in the order of `sites`, each cleaned and split. ConfigError naming a site that is left empty.
 std::vector<SiteData> load_sites(const DataConfig& config, const SitesConfig& division,
                                  const std::vector<std::string>& sites, const Rng& rng);
+
+// The class of each example, as said above; -1 where several labels are possible and there is none.
+std::vector<std::int32_t> division_classes(const std::vector<Example>& examples, const TaskConfig& task);
 
 // The divisions themselves: for each site the indices of its examples, ascending. Together they hold 0..n-1 once.
 using Partition = std::vector<std::vector<std::size_t>>;

@@ -35,6 +35,14 @@ void row_error(const std::string& origin, std::size_t line, const std::string& p
   throw ConfigError(origin + ":" + std::to_string(line) + ": " + problem);
 }
 
+std::string_view next_line(std::string_view& rest) {
+  const std::size_t end = rest.find('\n');
+  std::string_view line = rest.substr(0, end);
+  rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
+  while (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
 ColumnPicker::ColumnPicker(const RowSource& source) : source_(source) {
   if (!source.columns.empty()) set_columns(source.columns, 1);
 }
@@ -80,6 +88,12 @@ void read_rows(Format format, const RowSource& given, const RowSink& sink) {
       return read_csv(source, sink);
     case Format::jsonl:
       return read_jsonl(source, sink);
+    case Format::conll:
+      return read_conll(source, sink);
+    case Format::text:
+      return read_plain_text(source, sink);
+    default:
+      WEFT_CHECK(false, "a format whose rows are pictures");
   }
 }
 

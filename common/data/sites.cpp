@@ -100,8 +100,7 @@ std::vector<SiteData> load_divided(const DataConfig& config, const SitesConfig& 
   Cleaner cleaner(config);
   for (const auto& file : division.files) cleaner.add_file(file);
   std::vector<Example> pool = examples_of(cleaner.take());
-  std::vector<std::int32_t> labels;
-  for (const auto& example : pool) labels.push_back(example.label);
+  const std::vector<std::int32_t> labels = division_classes(pool, config.task);
   const Partition partition = divide(division, labels, sites.size(), rng);
   std::vector<SiteData> out;
   for (std::size_t i = 0; i < sites.size(); ++i) {

@@ -8,10 +8,7 @@ void read_tsv(const RowSource& source, const RowSink& sink) {
   std::vector<std::string> cells;
   std::string_view rest = source.content;
   for (std::size_t line = 1; !rest.empty(); ++line) {
-    const std::size_t end = rest.find('\n');
-    std::string_view text = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-    while (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+    std::string_view text = next_line(rest);
     if (text.empty()) continue;
     cells.clear();
     for (std::size_t tab = 0; tab != std::string_view::npos;) {

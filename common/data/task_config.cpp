@@ -1,0 +1,75 @@
+// Reading the `task:` block.
+#include "common/data/task_config.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weft::data {
+namespace {
+
+struct KindFacts {
+  TaskKind kind;
+  std::string name;
+  bool has_labels;
+  std::int64_t max_tokens;  // by default; 0: it has no texts
+};
+
+const std::array<KindFacts, 5>& kinds() {
+  static const std::array<KindFacts, 5> kAll{{{TaskKind::sequence_classification, "sequence_classification", true, 128},
+                                              {TaskKind::token_classification, "token_classification", true, 128},
+                                              {TaskKind::causal_lm, "causal_lm", false, 512},
+                                              {TaskKind::image_classification, "image_classification", true, 0},
+                                              {TaskKind::image_text, "image_text", false, 77}}};
+  return kAll;
+}
+
+const KindFacts& parse_kind(const YamlView& task) {
+  std::vector<std::string> names;
+  for (const KindFacts& facts : kinds()) names.push_back(facts.name);
+  const std::string name = task.choice("kind", names);
+  return *std::find_if(kinds().begin(), kinds().end(), [&](const KindFacts& facts) { return facts.name == name; });
+}
+
+Problem parse_problem(const YamlView& task) {
+  const std::string problem = task.choice("problem", {"single_label", "multi_label", "regression"}, "single_label");
+  if (problem == "multi_label") return Problem::multi_label;
+  return problem == "regression" ? Problem::regression : Problem::single_label;
+}
+
+std::vector<std::string> parse_labels(const YamlView& task, Problem problem) {
+  std::vector<std::string> labels = task.texts("labels");
+  std::vector<std::string> sorted = labels;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice != sorted.end()) task.fail("labels", "\"" + *twice + "\" is listed twice");
+  if (labels.empty()) task.fail("labels", "is empty, expected the names of the labels");
+  if (labels.size() < 2 && problem == Problem::single_label) task.fail("labels", "names fewer than two classes");
+  return labels;
+}
+
+}  // namespace
+
+bool TaskConfig::has_one_label() const {
+  return kind == TaskKind::image_classification ||
+         (kind == TaskKind::sequence_classification && problem == Problem::single_label);
+}
+
+const std::string& name_of(TaskKind kind) {
+  return std::find_if(kinds().begin(), kinds().end(), [&](const KindFacts& facts) { return facts.kind == kind; })->name;
+}
+
+TaskConfig parse_task_config(const YamlView& task) {
+  const KindFacts& facts = parse_kind(task);
+  TaskConfig config{.kind = facts.kind};
+  if (config.kind == TaskKind::sequence_classification) config.problem = parse_problem(task);
+  if (facts.has_labels && config.problem != Problem::regression) config.labels = parse_labels(task, config.problem);
+  if (facts.max_tokens > 0)
+    config.max_tokens =
+        static_cast<std::size_t>(task.integer("max_tokens", facts.max_tokens, {.min = 3, .max = 100'000}));
+  if (config.kind == TaskKind::causal_lm) config.chat_template = task.text("template", "");
+  if (config.has_conversations() && task.choice("loss", {"answers", "all"}, "answers") == "all")
+    config.loss_on = LossOn::all;
+  return config;
+}
+
+}  // namespace weft::data
