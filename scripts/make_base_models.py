@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the small base models of the digits and emoji jobs, for which no package has one, and saves Hugging Face folders.
+"""Trains small base models for the digits and emoji jobs, as no package has any, and saves Hugging Face folders.
 
-    python scripts/make_base_models.py vit .deps/data/fashion-mnist FOLDER    a ViT of 0.3 M parameters, clothes in 10 classes
-    python scripts/make_base_models.py clip .deps/data/emoji FOLDER           a CLIP of 1.2 M, emoji and their names
+    python scripts/make_base_models.py vit .deps/data/fashion-mnist FOLDER    a ViT of 0.3 M parameters, on clothes
+    python scripts/make_base_models.py clip .deps/data/emoji FOLDER           a CLIP of 1.1 M, on emoji and their names
 
 Needs torch, transformers, tokenizers, pillow (./run fetch digits emoji brings all and runs this). Seeded; the number of
 threads and the machine still show in the last digits, so FOLDER/TRAINING.json says what a folder's own model reached.
@@ -43,7 +43,8 @@ def fit(model, loss_of, steps, rate, warmup=0.1, weight_decay=0.05):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if (step + 1) % (steps // 10) == 0:
-            print(f"    step {step + 1} of {steps}: loss {loss.item():.3f}, {time.monotonic() - start:.0f} s", flush=True)
+            seconds = time.monotonic() - start
+            print(f"    step {step + 1} of {steps}: loss {loss.item():.3f}, {seconds:.0f} s", flush=True)
     model.eval()
     return time.monotonic() - start
 
@@ -89,7 +90,7 @@ def fashion(folder, part):
     return grey, idx(folder / f"{part}-labels-idx1-ubyte.gz").long()
 
 
-def make_vit(data, folder, steps=1300, batch=128):
+def make_vit(data, folder, steps=1000, batch=128):
     names = dict(enumerate(CLOTHES))
     config = transformers.ViTConfig(
         image_size=28, patch_size=7, num_channels=3, hidden_size=96, num_hidden_layers=4, num_attention_heads=3,
@@ -105,7 +106,8 @@ def make_vit(data, folder, steps=1300, batch=128):
     seconds = fit(model, loss_of, steps, rate=2e-3)
     images, labels = fashion(data, "t10k")
     with torch.no_grad():
-        guesses = torch.cat([model(pixel_values=part.expand(-1, 3, -1, -1)).logits.argmax(-1) for part in images.split(1000)])
+        logits = [model(pixel_values=part.expand(-1, 3, -1, -1)).logits for part in images.split(1000)]
+        guesses = torch.cat(logits).argmax(-1)
     accuracy = (guesses == labels).double().mean().item()
     save(model, VIT_PROCESSOR, folder, {"data": "Fashion-MNIST, 60,000 images", "steps": steps, "batch": batch,
                                         "seconds": round(seconds, 1), "test_accuracy": round(accuracy, 4)})
@@ -114,8 +116,9 @@ def make_vit(data, folder, steps=1300, batch=128):
 # --- CLIP on one half of the emoji -----------------------------------------------------------------------------------
 
 CLIP_PROCESSOR = {
-    "image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True, "do_resize": True, "size": {"shortest_edge": 32},
-    "resample": 3, "do_center_crop": True, "crop_size": {"height": 32, "width": 32}, "do_rescale": True,
+    "image_processor_type": "CLIPImageProcessor", "do_convert_rgb": True, "do_resize": True,
+    "size": {"shortest_edge": 32}, "resample": 3, "do_center_crop": True,
+    "crop_size": {"height": 32, "width": 32}, "do_rescale": True,
     "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711],
 }
@@ -124,7 +127,7 @@ CONTEXT = 48
 
 
 def clip_tokenizer(texts, merges):
-    """CLIP's kind of tokenizer (lower case, byte-level BPE with </w> at the end of a word), its merges learnt from texts.
+    """CLIP's kind of tokenizer: lower case, byte-level BPE with </w> at the end of a word; its merges are learnt here.
 
     The vocabulary is ordered as CLIP's is: bytes, bytes that end a word, merges, the two special tokens.
     """
@@ -140,13 +143,14 @@ def clip_tokenizer(texts, merges):
     learner = pipeline(models.BPE(end_of_word_suffix="</w>"))
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     learner.train_from_iterator(texts, trainers.BpeTrainer(
-        vocab_size=2 * len(alphabet) + merges, end_of_word_suffix="</w>", initial_alphabet=alphabet, show_progress=False,
-        min_frequency=2))
+        vocab_size=2 * len(alphabet) + merges, end_of_word_suffix="</w>", initial_alphabet=alphabet, min_frequency=2,
+        show_progress=False))
     pairs = [tuple(pair) for pair in json.loads(learner.to_str())["model"]["merges"]][:merges]
     words = alphabet + [symbol + "</w>" for symbol in alphabet] + ["".join(pair) for pair in pairs] + [START, END]
     vocabulary = {word: i for i, word in enumerate(dict.fromkeys(words))}
     tokenizer = pipeline(models.BPE(vocabulary, pairs, end_of_word_suffix="</w>", unk_token=END))
-    tokenizer.add_special_tokens([tokenizers.AddedToken(token, special=True, normalized=False) for token in (START, END)])
+    tokenizer.add_special_tokens([tokenizers.AddedToken(token, special=True, normalized=False)
+                                  for token in (START, END)])
     start, end = ((token, vocabulary[token]) for token in (START, END))
     tokenizer.post_processor = processors.RobertaProcessing(end, start, False, False)
     return tokenizer
@@ -154,7 +158,8 @@ def clip_tokenizer(texts, merges):
 
 def emoji_pairs(folder, part):
     """The pixels and captions of both vendors' files of a part."""
-    processor = transformers.CLIPImageProcessorPil(**{k: v for k, v in CLIP_PROCESSOR.items() if k != "image_processor_type"})
+    settings = {key: value for key, value in CLIP_PROCESSOR.items() if key != "image_processor_type"}
+    processor = transformers.CLIPImageProcessorPil(**settings)
     rows = [json.loads(line) for vendor in ("google", "twitter")
             for line in (folder / f"{part}-{vendor}.jsonl").read_text(encoding="utf-8").splitlines()]
     images = [Image.open(folder / row["image"]) for row in rows]
@@ -166,7 +171,8 @@ def clip_config(tokenizer):
              "attention_dropout": 0.0}
     ends = {"bos_token_id": tokenizer.token_to_id(START), "eos_token_id": tokenizer.token_to_id(END),
             "pad_token_id": tokenizer.token_to_id(END)}
-    text = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": CONTEXT, "num_hidden_layers": 3, **width, **ends}
+    text = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": CONTEXT, "num_hidden_layers": 3,
+            **width, **ends}
     return transformers.CLIPConfig(text_config=text, projection_dim=64, vision_config={
         "image_size": 32, "patch_size": 8, "num_hidden_layers": 4, **width})
 
@@ -185,8 +191,8 @@ def recall(model, pixels, tokens, captions, k):
 def make_clip(data, folder, steps=500, batch=128):
     pixels, captions = emoji_pairs(data, "base")
     base = clip_tokenizer(captions, merges=700)
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=base, bos_token=START, eos_token=END, unk_token=END,
-                                                     pad_token=END, model_max_length=CONTEXT)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=base, bos_token=START, eos_token=END, unk_token=END, pad_token=END, model_max_length=CONTEXT)
 
     def tokens_of(texts):
         return tokenizer(texts, padding=True, truncation=True, max_length=CONTEXT, return_tensors="pt",
@@ -208,8 +214,8 @@ def make_clip(data, folder, steps=500, batch=128):
     pixels, captions = emoji_pairs(data, "sites")
     unseen = recall(model, pixels, tokens_of(captions), captions, 10)
     save(model, CLIP_PROCESSOR, folder, {
-        "data": "half of the emoji, two styles (base-*.jsonl)", "steps": steps, "batch": batch, "seconds": round(seconds, 1),
-        "recall_at_10_seen": round(seen, 4), "recall_at_10_unseen": round(unseen, 4)})
+        "data": "half of the emoji, two styles (base-*.jsonl)", "steps": steps, "batch": batch,
+        "seconds": round(seconds, 1), "recall_at_10_seen": round(seen, 4), "recall_at_10_unseen": round(unseen, 4)})
     base.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({
         "tokenizer_class": "CLIPTokenizer", "model_max_length": CONTEXT, "bos_token": START, "eos_token": END,

