@@ -52,7 +52,7 @@ TEST(MessagesTest, NamesFollowTheVariant) {
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].index(), i);
   EXPECT_STREQ(name_of(all.front()), "Hello");
   EXPECT_STREQ(name_of(Offer{}), "Offer");
-  EXPECT_STREQ(name_of(all.back()), "Ping");
+  EXPECT_STREQ(name_of(all.back()), "Decline");
 }
 
 // Equal bytes of a message decoded and encoded again, and equal fields by what is compared in the next test.

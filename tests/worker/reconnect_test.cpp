@@ -41,6 +41,7 @@ class World {
   ScriptedCoordinator coordinator_{manifest_of(kValues), kRounds};
   std::optional<WorkerResult> result_;
   std::map<std::uint32_t, FinishedUpdate> spool_;
+  RunCounts counts_;  // on disk
   std::shared_ptr<StubTrainer::Hooks> hooks_ = std::make_shared<StubTrainer::Hooks>();
   int delivered_ = 0, connects_ = 0;
   bool faulted_ = false;
@@ -109,12 +110,13 @@ class World {
   void act(const ReadSpool& /*action*/) {
     std::vector<FinishedUpdate> all;
     for (const auto& [round, update] : spool_) all.push_back(update);
-    perform(session_->on(SpoolRead{std::move(all)}, now_));
+    perform(session_->on(SpoolRead{std::move(all), counts_}, now_));
   }
   void act(const Keep& action) {
     spool_.insert_or_assign(action.update.round, action.update);
     perform(session_->on(Kept{action.update}, now_));
   }
+  void act(const Count& action) { counts_ = action.counts; }
   void act(const Forget& action) { spool_.erase(action.round); }
   void act(const Say& /*action*/) {}
   void act(const Finish& action) { result_ = action.result; }
@@ -176,6 +178,7 @@ TEST_F(ReconnectTest, KillBeforeAnyMessageChangesNothing) {
     world.run();
     expect_same_end(world, unbroken_, at);
     EXPECT_EQ(world.hooks_->trained, kRounds) << at;  // here training ends as it begins, and then it is kept
+    EXPECT_EQ(world.counts_, (RunCounts{world.hooks_->trained, world.hooks_->scored})) << at;
   }
 }
 
