@@ -64,7 +64,10 @@ ensure_reference() {
 ensure_assets() {
   local python
   python=$(base_python)
-  "$python" scripts/fetch_assets.py --check "$@" && return
+  local status=0
+  "$python" scripts/fetch_assets.py --check "$@" || status=$?
+  [[ $status -ne 0 ]] || return 0
+  [[ $status -eq 1 ]] || exit "$status" # there is no such name
   if [[ $# -eq 0 ]]; then
     step "fetch the base model and the data into .deps (86 MB)" "$python" scripts/fetch_assets.py
     return
