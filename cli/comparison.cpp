@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "common/metrics/registry.h"
 #include "common/train/evaluator.h"
 #include "common/train/plain_training.h"
 
@@ -71,6 +72,7 @@ train::EncodedSplits pool(const std::vector<ComparedSite>& sites) {
 struct Entry {
   std::string name;
   StateDict adapter;
+  std::vector<metrics::Tally> tallies = {};  // of each site's test split
 };
 
 class Comparer {
@@ -78,6 +80,7 @@ class Comparer {
   Comparer(const ComparisonJob& job, const Say& say)
       : job_(job), say_(say), task_(job.settings->labels.size()), pooled_(pool(job.sites)) {
     const auto sites = job.sites.size();
+    result_.metric = scheme_of(*job.settings).primary;
     result_.steps_alone = job.settings->rounds.count * job.settings->train.local_steps;
     result_.steps_pooled = result_.steps_alone * sites;
     for (const ComparedSite& site : job.sites) {
@@ -153,21 +156,21 @@ class Comparer {
                                                             progress, stop);
     say(name + ": " + std::to_string(effort.steps) + " steps in " + telemetry::fixed(trained.seconds, 1) + " s, " +
         (data.validation.size() == 0 ? "no validation examples"
-                                     : "best validation accuracy " + telemetry::percent(trained.best_accuracy) +
-                                           " after step " + std::to_string(trained.adapter_step)));
+                                     : "best validation " + metrics::title(result_.metric) + " " +
+                                           metrics::shown(result_.metric, trained.best_value) + " after step " +
+                                           std::to_string(trained.adapter_step)));
     return {name, trained.adapter};
   }
 
   void score_all(std::stop_token stop) {
     std::vector<Task> tasks;
-    result_.rows.resize(entries_.size());
     for (std::size_t row = 0; row < entries_.size(); ++row) {
-      result_.rows[row] = {entries_[row].name, std::vector<double>(job_.sites.size(), std::nan("")), std::nan("")};
+      entries_[row].tallies.resize(job_.sites.size());
       for (std::size_t site = 0; site < job_.sites.size(); ++site)
         tasks.push_back([this, row, site](std::stop_token token) { score(row, site, token); });
     }
     run_all(tasks, static_cast<std::size_t>(std::max(1, job_.cores / std::max(1, job_.place.threads))), stop);
-    for (ComparisonRow& row : result_.rows) weigh(row);
+    for (const Entry& entry : entries_) result_.rows.push_back(row_of(entry));
   }
 
   void score(std::size_t row, std::size_t site, std::stop_token stop) {
@@ -176,17 +179,21 @@ class Comparer {
     const train::Score score =
         train::evaluate(*job_.base->classifier, task_, entries_[row].adapter, test,
                         {.device = job_.place.device, .threads = job_.place.threads}, {}, std::move(stop));
-    result_.rows[row].accuracy[site] = score.confusion.accuracy();
+    entries_[row].tallies[site] = score.tally;
   }
 
-  void weigh(ComparisonRow& row) const {
-    double sum = 0, examples = 0;
-    for (std::size_t site = 0; site < row.accuracy.size(); ++site) {
-      if (result_.test_examples[site] == 0) continue;
-      sum += row.accuracy[site] * static_cast<double>(result_.test_examples[site]);
-      examples += static_cast<double>(result_.test_examples[site]);
+  ComparisonRow row_of(const Entry& entry) const {
+    const auto value = [&](const metrics::Tally& tally) {
+      return metrics::value(tally, result_.metric).value_or(std::nan(""));
+    };
+    ComparisonRow row{.name = entry.name};
+    metrics::Tally all;
+    for (const metrics::Tally& tally : entry.tallies) {
+      row.values.push_back(value(tally));
+      all.merge(tally);
     }
-    if (examples > 0) row.overall = sum / examples;
+    row.overall = value(all);
+    return row;
   }
 
   std::uint64_t rounds() const { return job_.settings->rounds.count; }

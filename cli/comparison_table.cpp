@@ -4,6 +4,7 @@
 
 #include "cli/comparison.h"
 #include "common/base/file.h"
+#include "common/metrics/registry.h"
 
 namespace weft::cli {
 namespace {
@@ -17,12 +18,13 @@ Json to_json(const Comparison& comparison) {
   for (std::size_t site = 0; site < comparison.sites.size(); ++site)
     examples[comparison.sites[site]] = comparison.test_examples[site];
   for (const ComparisonRow& row : comparison.rows) {
-    Json accuracy = Json::object();
+    Json values = Json::object();
     for (std::size_t site = 0; site < comparison.sites.size(); ++site)
-      accuracy[comparison.sites[site]] = number(row.accuracy[site]);
-    rows.push_back({{"name", row.name}, {"accuracy", accuracy}, {"overall", number(row.overall)}});
+      values[comparison.sites[site]] = number(row.values[site]);
+    rows.push_back({{"name", row.name}, {comparison.metric, values}, {"overall", number(row.overall)}});
   }
-  return {{"steps_alone", comparison.steps_alone},
+  return {{"metric", comparison.metric},
+          {"steps_alone", comparison.steps_alone},
           {"steps_pooled", comparison.steps_pooled},
           {"seconds", comparison.seconds},
           {"test_examples", examples},
@@ -31,13 +33,13 @@ Json to_json(const Comparison& comparison) {
 
 // Column 0 is the first site's, the last one the overall.
 double value_of(const ComparisonRow& row, std::size_t column) {
-  return column < row.accuracy.size() ? row.accuracy[column] : row.overall;
+  return column < row.values.size() ? row.values[column] : row.overall;
 }
 
 }  // namespace
 
 telemetry::Table comparison_table(const Comparison& comparison) {
-  std::vector<std::string> header{"test accuracy"};
+  std::vector<std::string> header{"test " + metrics::title(comparison.metric)};
   header.insert(header.end(), comparison.sites.begin(), comparison.sites.end());
   header.emplace_back("overall");
   telemetry::Table table(header);
@@ -46,13 +48,16 @@ telemetry::Table comparison_table(const Comparison& comparison) {
     std::vector<std::string> cells{row.name};
     for (std::size_t column = 0; column < columns; ++column) {
       const double value = value_of(row, column);
-      cells.push_back(std::isnan(value) ? "-" : telemetry::percent(value));
+      cells.push_back(std::isnan(value) ? "-" : metrics::shown(comparison.metric, value));
     }
     table.add_row(cells);
   }
   for (std::size_t column = 0; column < columns; ++column) {
-    double best = -1;
-    for (const ComparisonRow& row : comparison.rows) best = std::max(best, value_of(row, column));
+    double best = std::nan("");
+    for (const ComparisonRow& row : comparison.rows)
+      if (const double value = value_of(row, column);
+          std::isnan(best) || metrics::is_better(comparison.metric, value, best))
+        best = value;
     for (std::size_t row = 0; row < comparison.rows.size(); ++row)
       if (value_of(comparison.rows[row], column) == best) table.highlight(row, column + 1);
   }

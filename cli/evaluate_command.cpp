@@ -12,6 +12,8 @@
 #include "cli/commands.h"
 #include "cli/local_job.h"
 #include "common/base/log.h"
+#include "common/metrics/confusion.h"
+#include "common/metrics/registry.h"
 #include "common/telemetry/table.h"
 #include "common/train/evaluator.h"
 
@@ -133,22 +135,25 @@ void check_fits(const Evaluation& job, const models::SequenceClassifier& classif
                     first_missing(expected, got) + "; name the right base model with --model DIR");
 }
 
-std::string confusion_table(const train::ConfusionMatrix& confusion, const std::vector<std::string>& labels) {
+std::optional<metrics::ConfusionMatrix> confusion_of(const metrics::Tally& tally) {
+  const metrics::CountsView counts = tally.find("confusion");
+  return counts.empty() ? std::nullopt : std::optional(metrics::ConfusionMatrix(counts));
+}
+
+std::string confusion_table(const metrics::ConfusionMatrix& confusion, const std::vector<std::string>& labels) {
   std::vector<std::string> header{"label \\ predicted"};
   for (const std::string& label : labels) header.push_back(label);
   header.insert(header.end(), {"all", "recall"});
   telemetry::Table table(header);
   for (std::size_t label = 0; label < labels.size(); ++label) {
     std::vector<std::string> row{labels[label]};
-    std::uint64_t all = 0;
+    double all = 0;
     for (std::size_t guess = 0; guess < labels.size(); ++guess) {
       all += confusion.count(label, guess);
-      row.push_back(std::to_string(confusion.count(label, guess)));
+      row.push_back(telemetry::fixed(confusion.count(label, guess), 0));
     }
-    row.push_back(std::to_string(all));
-    row.push_back(
-        all == 0 ? "-"
-                 : telemetry::percent(static_cast<double>(confusion.count(label, label)) / static_cast<double>(all)));
+    row.push_back(telemetry::fixed(all, 0));
+    row.push_back(all == 0 ? "-" : telemetry::percent(confusion.count(label, label) / all));
     table.add_row(row);
     table.highlight(label, label + 1);
   }
@@ -157,32 +162,31 @@ std::string confusion_table(const train::ConfusionMatrix& confusion, const std::
 
 void print_json(const Evaluation& job, const train::Score& score, const Flags& flags, const std::string& digest,
                 const std::string& base_digest) {
-  const train::ConfusionMatrix& confusion = score.confusion;
-  nlohmann::ordered_json counts = nlohmann::ordered_json::array();
-  for (std::size_t label = 0; label < confusion.classes(); ++label) {
-    counts.push_back(nlohmann::ordered_json::array());
-    for (std::size_t guess = 0; guess < confusion.classes(); ++guess)
-      counts.back().push_back(confusion.count(label, guess));
+  nlohmann::ordered_json json{{"adapter_sha256", digest},      {"base_digest", base_digest}, {"data", flags.data},
+                              {"split", flags.split},          {"examples", score.examples}, {"tokens", score.tokens},
+                              {"labels", job.settings.labels}, {"seconds", score.seconds}};
+  for (const auto& [name, value] : metrics::values(score.tally)) json[name] = value;
+  if (const auto confusion = confusion_of(score.tally)) {
+    nlohmann::ordered_json counts = nlohmann::ordered_json::array();
+    for (std::size_t label = 0; label < confusion->classes(); ++label) {
+      counts.push_back(nlohmann::ordered_json::array());
+      for (std::size_t guess = 0; guess < confusion->classes(); ++guess)
+        counts.back().push_back(static_cast<std::uint64_t>(confusion->count(label, guess)));
+    }
+    json["confusion"] = counts;
   }
-  const nlohmann::ordered_json json{
-      {"adapter_sha256", digest}, {"base_digest", base_digest},       {"data", flags.data},
-      {"split", flags.split},     {"examples", score.examples},       {"tokens", score.tokens},
-      {"loss", score.loss},       {"accuracy", confusion.accuracy()}, {"macro_f1", confusion.macro_f1()},
-      {"mcc", confusion.mcc()},   {"labels", job.settings.labels},    {"confusion", counts},
-      {"seconds", score.seconds}};
   std::printf("%s\n", json.dump().c_str());
 }
 
 void print_text(const Evaluation& job, const train::Score& score, const Flags& flags,
                 const data::CleaningReport& report, std::uint64_t truncated) {
-  const train::ConfusionMatrix& confusion = score.confusion;
   std::printf("%s\n%s: %s\nscored %llu examples (split: %s; %llu cut at %zu tokens) in %.1f s\n\n", job.name.c_str(),
               flags.data.c_str(), report.summary().c_str(), static_cast<unsigned long long>(score.examples),
               flags.split.c_str(), static_cast<unsigned long long>(truncated), job.settings.max_tokens, score.seconds);
-  std::printf("accuracy  %s\nmacro F1  %s\nMCC       %s\nloss      %s\n\n%s",
-              telemetry::percent(confusion.accuracy(), 2).c_str(), telemetry::fixed(confusion.macro_f1(), 4).c_str(),
-              telemetry::fixed(confusion.mcc(), 4).c_str(), telemetry::fixed(score.loss, 4).c_str(),
-              confusion_table(confusion, job.settings.labels).c_str());
+  for (const auto& [name, value] : metrics::values(score.tally))
+    std::printf("%-10s  %s\n", metrics::title(name).c_str(), metrics::shown(name, value).c_str());
+  if (const auto confusion = confusion_of(score.tally))
+    std::printf("\n%s", confusion_table(*confusion, job.settings.labels).c_str());
 }
 
 int evaluate(const Flags& flags) {

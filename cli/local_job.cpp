@@ -74,6 +74,8 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
   return base;
 }
 
+metrics::Scheme scheme_of(const Settings& settings) { return metrics::classification_scheme(settings.labels.size()); }
+
 train::EncodedSplits encode(const Base& base, const data::Splits& splits, std::size_t max_tokens) {
   return {.train = data::encode(*base.tokenizer, splits.train, max_tokens),
           .validation = data::encode(*base.tokenizer, splits.validation, max_tokens),

@@ -11,6 +11,7 @@
 #include "common/data/dataset.h"
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
+#include "common/metrics/scheme.h"
 #include "common/models/classifier.h"
 #include "common/text/tokenizer.h"
 #include "common/train/site_trainer.h"
@@ -26,6 +27,9 @@ struct Base {
   std::shared_ptr<const text::Tokenizer> tokenizer;
 };
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device);
+
+// What evaluations of the task count, and which value decides.
+metrics::Scheme scheme_of(const Settings& settings);
 
 train::EncodedSplits encode(const Base& base, const data::Splits& splits, std::size_t max_tokens);
 

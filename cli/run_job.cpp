@@ -11,6 +11,7 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/metrics/registry.h"
 #include "common/telemetry/fan_out.h"
 #include "common/telemetry/json_view.h"
 #include "common/telemetry/table.h"
@@ -55,6 +56,7 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
           .aggregation = run.aggregation,
           .base_digest = base.classifier->base_digest(),
           .initial = base.classifier->initial_state(Rng(run.settings.seed)),
+          .scheme = scheme_of(run.settings),
           .peft = peft_config(run),
           .facts = {.run = run.settings.run,
                     .labels = run.settings.labels,
@@ -80,7 +82,7 @@ coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& b
   const coordinator::CoordinatorResult result = coordinator.run(std::move(stop));
   if (result.finished && result.best_version == 0)
     log::warn(
-        "no round had a better validation accuracy than the initial adapter, which is the result: it is untrained. "
+        "no round had a better validation score than the initial adapter, which is the result: it is untrained. "
         "Give the run more steps or more validation examples; the last round's adapter is in " +
         (place.folder / "versions").string());
   return result;
@@ -91,11 +93,11 @@ std::string result_text(const std::filesystem::path& folder) {
   const Result<std::string> text = read_text(files.summary());
   if (!text) throw Failure(text.error().message);
   const nlohmann::json summary = nlohmann::json::parse(text.value());
-  telemetry::Table table({"test accuracy", "examples", "%"});
-  const auto add = [&table](const std::string& name, const nlohmann::json& score) {
-    const bool scored = score.contains("accuracy");
+  const std::string metric = summary.at("metric").at("name");
+  telemetry::Table table({"test", "examples", metrics::title(metric)});
+  const auto add = [&](const std::string& name, const nlohmann::json& score) {
     table.add_row({name, std::to_string(score.at("examples").get<std::uint64_t>()),
-                   scored ? telemetry::fixed(100 * score.at("accuracy").get<double>(), 1) : "-"});
+                   score.contains(metric) ? metrics::shown(metric, score.at(metric).get<double>()) : "-"});
   };
   if (const auto& scores = summary.at("final"); !scores.is_null()) {
     for (const auto& [site, score] : scores.at("sites").items()) add(site, score);

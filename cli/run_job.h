@@ -28,7 +28,7 @@ coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& b
                                                net::ServerTransport& transport, std::stop_token stop,
                                                const std::function<void()>& opened = {});
 
-// Test accuracy per site and overall, and where the results are, from the folder's summary.json; for people.
+// Test scores per site and overall, and where the results are, from the folder's summary.json; for people.
 std::string result_text(const std::filesystem::path& folder);
 
 }  // namespace weft::cli

@@ -14,16 +14,14 @@ constexpr std::size_t kMaxRecorded = 100;  // refusals of one site
 Error no(const std::string& what) { return {what}; }
 
 // Nullopt: these scores can be of that site.
-std::optional<std::string> implausible(const wire::Metrics& metrics, const Session& session) {
+std::optional<std::string> implausible(const wire::Metrics& metrics, const Session& session,
+                                       const metrics::Scheme& scheme) {
   const auto examples = session.examples.find(metrics.split);
   const std::uint64_t expected = examples == session.examples.end() ? 0 : examples->second;
   if (metrics.examples != expected)
     return "scores of " + std::to_string(metrics.examples) + " " + metrics.split + " examples, expected " +
            std::to_string(expected) + " (as the site said when it joined)";
-  const auto accuracy = metrics.values.find("accuracy");
-  if (accuracy != metrics.values.end() && !(accuracy->second >= 0 && accuracy->second <= 1))
-    return "accuracy: got " + std::to_string(accuracy->second) + ", expected 0 to 1";
-  return std::nullopt;
+  return metrics::fault_of(metrics.tally, scheme, metrics.examples);
 }
 
 }  // namespace
@@ -181,15 +179,19 @@ Status Coordinator::State::on(Session& session, const wire::Ack& ack) {
 }
 
 Status Coordinator::State::on(Session& session, const wire::Metrics& metrics) {
-  if (const auto reason = implausible(metrics, session)) return no(*reason);
+  if (const auto reason = implausible(metrics, session, options.scheme)) return no(*reason);
   auto& asked = session.work.evaluate;
   const auto split = std::find(asked.begin(), asked.end(), metrics.split);
   if (metrics.version != session.work.version || split == asked.end())
     return Ok{};  // answered, or asked otherwise since
   asked.erase(split);
-  observer.on(
-      telemetry::SiteScored{session.site.name, metrics.split, metrics.version, metrics.examples, metrics.values});
-  feed(machine.on(fl::Scored{{session.site, metrics.version, metrics.split, metrics.examples, metrics.values}},
+  observer.on(telemetry::SiteScored{.site = session.site.name,
+                                    .split = metrics.split,
+                                    .version = metrics.version,
+                                    .examples = metrics.examples,
+                                    .tally = metrics.tally,
+                                    .primary = options.scheme.primary});
+  feed(machine.on(fl::Scored{{session.site, metrics.version, metrics.split, metrics.examples, metrics.tally}},
                   clock.now()));
   return Ok{};
 }

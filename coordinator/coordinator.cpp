@@ -41,7 +41,7 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       clock(time),
       observer(watcher),
       store(options, time),
-      machine(options.rounds, options.sites, Rng(options.seed), store.ledger().history()),
+      machine(options.rounds, options.scheme.primary, options.sites, Rng(options.seed), store.ledger().history()),
       sessions(server, time),
       uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout),
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
@@ -159,6 +159,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::CommitRound& 
   settle_rest(row.round);
   if (options.at_step) options.at_step("settled");
   observer.on(committed);
+  show_overall(commit.scores);
   return machine.on(fl::RoundDurable{row.round}, clock.now());
 }
 
@@ -171,6 +172,7 @@ void Coordinator::State::settle_rest(std::uint32_t round) {
 
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FinishRun& finish) {
   store.end(finish);
+  show_overall(finish.scores);
   conclude();
   return {};
 }
@@ -182,6 +184,19 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FailRun& fail
     text += "; the update of site \"" + site.name + "\" was refused: " + refused[site];
   for (const SiteId& site : failed.declined) text += "; site \"" + site.name + "\" takes no part: " + declined[site];
   throw Failure(text + "; mend these sites and go on with --resume, or begin a run with a lower rounds.quorum");
+}
+
+// What all sites together say of each version and split among these.
+void Coordinator::State::show_overall(const std::vector<fl::SiteScore>& scores) {
+  std::set<std::pair<std::uint32_t, std::string>> scored;
+  for (const fl::SiteScore& score : scores)
+    if (scored.emplace(score.version, score.split).second)
+      if (const auto all = fl::overall(scores, score.version, score.split))
+        observer.on(telemetry::VersionScored{.split = score.split,
+                                             .version = score.version,
+                                             .examples = all->examples,
+                                             .tally = all->tally,
+                                             .primary = options.scheme.primary});
 }
 
 // The run's end is durable: writes what people want of it, and tells whoever is there.

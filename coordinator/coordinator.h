@@ -21,6 +21,7 @@
 #include "common/checkpoint/peft_folder.h"
 #include "common/fl/config.h"
 #include "common/fl/round.h"
+#include "common/metrics/scheme.h"
 #include "common/net/transport.h"
 #include "common/telemetry/run_observer.h"
 #include "common/tensor/state_dict.h"
@@ -39,6 +40,7 @@ struct CoordinatorOptions {
   fl::AggregationConfig aggregation;
   std::string base_digest;
   StateDict initial;                            // version 0
+  metrics::Scheme scheme;                       // what scores count, and what decides
   checkpoint::PeftConfig peft;                  // how adapter/ is written
   checkpoint::AdapterFacts facts;               // run, labels, max_tokens, base_digest; the rest is filled in
   std::map<std::string, std::string> versions;  // "weft", "libtorch", ...: for summary.json

@@ -9,7 +9,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kApplication = 0x57454654;  // "WEFT"
-constexpr std::int64_t kSchema = 1;
+constexpr std::int64_t kSchema = 2;
 constexpr const char* kTables = R"(
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE rounds (round INTEGER PRIMARY KEY, cohort TEXT NOT NULL, loss REAL, seconds REAL NOT NULL,
@@ -18,7 +18,7 @@ constexpr const char* kTables = R"(
   CREATE TABLE updates (round INTEGER NOT NULL, site TEXT NOT NULL, digest TEXT NOT NULL, examples INTEGER NOT NULL,
                         metrics TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (round, site)) WITHOUT ROWID;
   CREATE TABLE scores (version INTEGER NOT NULL, site TEXT NOT NULL, split TEXT NOT NULL, examples INTEGER NOT NULL,
-                       metrics TEXT NOT NULL, PRIMARY KEY (version, split, site)) WITHOUT ROWID;
+                       tally TEXT NOT NULL, PRIMARY KEY (version, split, site)) WITHOUT ROWID;
   CREATE TABLE refusals (time TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL, reason TEXT NOT NULL,
                          UNIQUE (round, site, reason));
 )";
@@ -118,7 +118,7 @@ void Ledger::check_same_run(const RunFacts& facts) const {
 void Ledger::add_scores(const std::vector<fl::SiteScore>& scores) const {
   Statement statement = database_.prepare("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)");
   for (const fl::SiteScore& score : scores)
-    statement.with(score.version, score.site.name, score.split, score.examples, json(score.values).dump()).run();
+    statement.with(score.version, score.site.name, score.split, score.examples, json(score.tally.parts).dump()).run();
 }
 
 void Ledger::commit(const RoundRow& row, const std::vector<fl::SiteScore>& scores) {
@@ -153,13 +153,13 @@ void Ledger::refuse(const RefusalRow& refusal) {
 fl::History Ledger::history() const {
   fl::History history;
   history.committed = static_cast<std::uint32_t>(database_.integer("SELECT count(*) FROM rounds"));
-  Statement statement = database_.prepare("SELECT version, site, split, examples, metrics FROM scores");
+  Statement statement = database_.prepare("SELECT version, site, split, examples, tally FROM scores");
   while (statement.step())
     history.scores.push_back({{statement.text(1)},
                               static_cast<std::uint32_t>(statement.integer(0)),
                               statement.text(2),
                               static_cast<std::uint64_t>(statement.integer(3)),
-                              json::parse(statement.text(4)).get<Values>()});
+                              {json::parse(statement.text(4)).get<std::map<std::string, metrics::Counts>>()}});
   return history;
 }
 

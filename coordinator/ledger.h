@@ -3,8 +3,9 @@
 // others may read it meanwhile.
 //
 // Tables: meta (key, value) · rounds (round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time) ·
-// updates (round, site, digest, examples, metrics, verdict) · scores (version, site, split, examples, metrics) ·
-// refusals (time, round, site, reason). Cohorts are JSON arrays, metrics JSON objects, times UTC as ISO 8601.
+// updates (round, site, digest, examples, metrics, verdict) · scores (version, site, split, examples, tally) ·
+// refusals (time, round, site, reason). Cohorts are JSON arrays, metrics and tallies JSON objects (a tally of arrays,
+// by the kind of what was counted), times UTC as ISO 8601.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -163,7 +163,8 @@ RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores
 // The best of these and of the best so far.
 void RunStore::compete(const std::vector<fl::SiteScore>& scores) {
   best_scores_.insert(best_scores_.end(), scores.begin(), scores.end());
-  best_ = fl::best_version(best_scores_);
+  const std::string& metric = options_.scheme.primary;
+  best_ = fl::best_version(fl::validation_values(best_scores_, metric), metric);
   std::erase_if(best_scores_, [this](const fl::SiteScore& score) { return score.version != best_; });
 }
 
@@ -199,6 +200,7 @@ std::string RunStore::write_result() {
                                             .scores = ledger_.history().scores,
                                             .refusals = ledger_.refusals(),
                                             .end = end,
+                                            .metric = options_.scheme.primary,
                                             .adapter_sha256 = digest,
                                             .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()});
   if (const Status written = write_atomic(folder_.summary(), as_bytes(summary)); !written)

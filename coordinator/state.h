@@ -36,6 +36,7 @@ struct Coordinator::State {
   [[noreturn]] std::vector<fl::RoundAction> perform(const fl::FailRun& failed);
   RoundRow open_round_row(std::uint32_t round);
   void settle_rest(std::uint32_t round);
+  void show_overall(const std::vector<fl::SiteScore>& scores);
   void conclude();
   void tell_end(Session& session);
 

@@ -3,31 +3,17 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/metrics/registry.h"
+
 namespace weft::coordinator {
 namespace {
 
 using json = nlohmann::ordered_json;
 
-json values_of(std::uint64_t examples, const std::map<std::string, double>& values) {
+json values_of(std::uint64_t examples, const metrics::Tally& tally) {
   json entry{{"examples", examples}};
-  for (const auto& [name, value] : values) entry[name] = value;
+  for (const auto& [name, value] : metrics::values(tally)) entry[name] = value;
   return entry;
-}
-
-// Every value's mean over the sites that have it, weighted by examples.
-json overall(const std::vector<const fl::SiteScore*>& scores) {
-  std::uint64_t examples = 0;
-  std::map<std::string, double> sums, weights, means;
-  for (const fl::SiteScore* score : scores) {
-    examples += score->examples;
-    for (const auto& [name, value] : score->values) {
-      sums[name] += value * static_cast<double>(score->examples);
-      weights[name] += static_cast<double>(score->examples);
-    }
-  }
-  for (const auto& [name, sum] : sums)
-    if (weights[name] > 0) means[name] = sum / weights[name];
-  return values_of(examples, means);
 }
 
 json scores_json(const std::vector<fl::SiteScore>& all, std::uint32_t version, const std::string& split) {
@@ -36,8 +22,9 @@ json scores_json(const std::vector<fl::SiteScore>& all, std::uint32_t version, c
     if (score.version == version && score.split == split) scores.push_back(&score);
   if (scores.empty()) return nullptr;
   json sites = json::object();
-  for (const fl::SiteScore* score : scores) sites[score->site.name] = values_of(score->examples, score->values);
-  return {{"overall", overall(scores)}, {"sites", sites}};
+  for (const fl::SiteScore* score : scores) sites[score->site.name] = values_of(score->examples, score->tally);
+  const fl::OverallScore all_sites = fl::overall(all, version, split).value_or(fl::OverallScore{});
+  return {{"overall", values_of(all_sites.examples, all_sites.tally)}, {"sites", sites}};
 }
 
 json refusals_json(const std::vector<RefusalRow>& all, std::uint32_t round) {
@@ -91,6 +78,7 @@ std::string summary_json(const SummaryFacts& facts) {
        {{"adapter_digest", facts.run.initial_digest}, {"validation", scores_json(facts.scores, 0, "validation")}}},
       {"rounds", rounds},
       {"refusals", refusals_json(facts.refusals, 0)},
+      {"metric", {{"name", facts.metric}, {"better", metrics::is_better(facts.metric, 1, 0) ? "higher" : "lower"}}},
       {"best_version", facts.end.best_version},
       {"reason", facts.end.reason},
       {"final", scores_json(facts.scores, facts.end.best_version, "test")},

@@ -4,10 +4,12 @@
 //   initial         {adapter_digest, validation}
 //   rounds[]        {round, time, cohort, counted, loss, validation, bytes_up, bytes_down, seconds, refusals,
 //                    adapter_digest}
+//   metric          {name, better}: what decided which version is the best
 //   best_version, reason, final (scores of the best version on the test split), adapter_sha256
 //   peak_rss_bytes  {coordinator, SITE...}
-// Scores are {overall: {examples, accuracy, loss}, sites: {SITE: {examples, accuracy, loss}}}, or null where no site
-// scored that version. A round's validation is that of the version it made.
+// Scores are {overall: {examples, VALUE...}, sites: {SITE: {examples, VALUE...}}} with every value that follows from
+// what was counted (accuracy, macro_f1, loss, ...), or null where no site scored that version. Overall values are those
+// of all sites' examples together. A round's validation is that of the version it made.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -25,6 +27,7 @@ struct SummaryFacts {
   std::vector<fl::SiteScore> scores;
   std::vector<RefusalRow> refusals;
   EndRow end;
+  std::string metric;          // what decided
   std::string adapter_sha256;  // StateDict::digest() of the best version
   std::uint64_t coordinator_peak_rss_bytes = 0;
 };

@@ -1,25 +1,23 @@
 #!/usr/bin/env python3
-"""Writes what tests/train compares Weft's training with: torch.optim, transformers' schedules, scikit-learn's scores, and
-a few whole training steps of the tiny BERT under PEFT.
+"""Writes what tests/train compares Weft's training with: torch.optim, transformers' schedules, and a few
+whole training steps of the tiny BERT under PEFT.
 
     python scripts/make_train_fixtures.py
 
-Needs torch, transformers, peft, safetensors, scikit-learn. Everything is seeded; the versions go into the files.
+Needs torch, transformers, peft, safetensors. Everything is seeded; the versions go into the files.
 """
 import json
 import math
 
 import safetensors.torch
-import sklearn
 import torch
 from peft import get_peft_model_state_dict
-from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from transformers import get_scheduler
 
 import make_model_fixtures as models
 
 FIXTURES = models.FIXTURES.parent / "train"
-VERSIONS = models.VERSIONS | {"scikit-learn": sklearn.__version__}
+VERSIONS = models.VERSIONS
 
 
 def scheduler_of(optimizer, kind, ratio, total):
@@ -78,19 +76,6 @@ def clippings():
     return out
 
 
-def scores():
-    matrices = {"binary": [[50, 7], [3, 40]], "three": [[5, 2, 0], [1, 9, 3], [4, 0, 6]], "one class predicted": [[4, 0], [6, 0]],
-                "a class that is absent": [[3, 1, 0], [2, 8, 0], [0, 0, 0]]}
-    out = []
-    for name, counts in matrices.items():
-        labels = [l for l, row in enumerate(counts) for p, n in enumerate(row) for _ in range(n)]
-        predictions = [p for l, row in enumerate(counts) for p, n in enumerate(row) for _ in range(n)]
-        out.append({"name": name, "counts": counts, "accuracy": float(accuracy_score(labels, predictions)),
-                    "macro_f1": float(f1_score(labels, predictions, average="macro", labels=range(len(counts)), zero_division=0)),
-                    "mcc": float(matthews_corrcoef(labels, predictions))})
-    return out
-
-
 def trained_bert():
     """Steps over one batch: AdamW with decay on all but biases, clipping, linear schedule with warm-up."""
     folder = models.FIXTURES / "bert_tiny"
@@ -122,8 +107,7 @@ def trained_bert():
 def main():
     torch.set_num_threads(1)
     FIXTURES.mkdir(parents=True, exist_ok=True)
-    golden = {"versions": VERSIONS, "schedules": schedules(), "optimizers": optimizers(), "clippings": clippings(),
-              "scores": scores()}
+    golden = {"versions": VERSIONS, "schedules": schedules(), "optimizers": optimizers(), "clippings": clippings()}
     (FIXTURES / "golden.json").write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
     trained_bert()
 

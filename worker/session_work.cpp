@@ -13,6 +13,13 @@ std::map<std::string, double> finite(std::map<std::string, double> values) {
   return values;
 }
 
+metrics::Tally finite(metrics::Tally tally) {
+  std::erase_if(tally.parts, [](const auto& entry) {
+    return !std::all_of(entry.second.begin(), entry.second.end(), [](double number) { return std::isfinite(number); });
+  });
+  return tally;
+}
+
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -118,7 +125,7 @@ void Session::receive(const wire::Chunk& chunk) {
 
 void Session::handle(const Scored& event) {
   if (!is_current(event.task)) return;
-  scores_[task_->split] = {event.evaluation.examples, finite(event.evaluation.values)};
+  scores_[task_->split] = {event.evaluation.examples, finite(event.evaluation.tally)};
   task_.reset();
   report_scores();
   go_on();
@@ -130,7 +137,7 @@ void Session::report_scores() {
     const auto score = scores_.find(split);
     if (score == scores_.end() || !reported_.insert(split).second) continue;
     send(wire::Metrics{
-        .version = work_->version, .split = split, .examples = score->second.examples, .values = score->second.values});
+        .version = work_->version, .split = split, .examples = score->second.examples, .tally = score->second.tally});
   }
 }
 

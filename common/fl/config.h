@@ -13,7 +13,7 @@ struct RoundsConfig {
   double fraction = 1;               // part of the listed sites asked in a round, (0, 1]; at least one site
   double quorum = 1;                 // part of those asked whose updates must be admitted, (0, 1]; at least one
   Milliseconds deadline{1'800'000};  // from the moment when a quorum of the cohort is at work
-  std::uint32_t patience = 0;        // rounds without a better validation accuracy before the run stops; 0: never
+  std::uint32_t patience = 0;        // rounds without a better validation score before the run stops; 0: never
 
   // ConfigError for a value out of range. The caller calls finish() on the root.
   static RoundsConfig parse(const YamlView& rounds);

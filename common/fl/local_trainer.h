@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/result.h"
+#include "common/metrics/tally.h"
 #include "common/tensor/state_dict.h"
 
 namespace weft::fl {
@@ -31,7 +32,7 @@ struct TrainResult {
 
 struct Evaluation {
   std::uint64_t examples = 0;
-  std::map<std::string, double> values;  // "loss", "accuracy"
+  metrics::Tally tally;  // what the task's scheme counts
 };
 
 struct TrainProgress {

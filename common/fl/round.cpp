@@ -5,6 +5,7 @@
 
 #include "common/base/result.h"
 #include "common/fl/sampling.h"
+#include "common/metrics/registry.h"
 
 namespace weft::fl {
 namespace {
@@ -18,23 +19,25 @@ std::vector<SiteId> in_order(std::vector<SiteId> sites) {
   return sites;
 }
 
-void append(std::vector<SiteScore>& to, const std::vector<SiteScore>& scores) {
-  to.insert(to.end(), scores.begin(), scores.end());
-}
-
-// What the rounds decide by. A version's other scores come after its last round and are asked for again.
-History of_rounds(History history) {
-  std::erase_if(history.scores, [&](const SiteScore& score) {
-    return score.version >= history.committed || score.split != kValidation;
-  });
-  return history;
+// A version's scores beyond this come after its last round and are asked for again.
+VersionValues of_rounds(const History& history, const std::string& metric) {
+  VersionValues values = validation_values(history.scores, metric);
+  values.erase(values.lower_bound(history.committed), values.end());
+  return values;
 }
 
 }  // namespace
 
-RoundMachine::RoundMachine(const RoundsConfig& config, std::vector<SiteId> sites, const Rng& rng, History history)
-    : config_(config), sites_(in_order(std::move(sites))), rng_(rng), history_(of_rounds(std::move(history))) {
+RoundMachine::RoundMachine(const RoundsConfig& config, std::string metric, std::vector<SiteId> sites, const Rng& rng,
+                           const History& history)
+    : config_(config),
+      metric_(std::move(metric)),
+      sites_(in_order(std::move(sites))),
+      rng_(rng),
+      committed_(history.committed),
+      validation_(of_rounds(history, metric_)) {
   WEFT_CHECK(!sites_.empty(), "a run of no sites");
+  WEFT_CHECK(metrics::find_metric(metric_) != nullptr, "no such metric: \"" + metric_ + "\"");
 }
 
 std::vector<RoundAction> RoundMachine::start(TimePoint now) {
@@ -78,9 +81,9 @@ void RoundMachine::handle(const UpdateRefused& event, Actions&) {
 }
 
 void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
-  if (phase_ != Phase::committing || event.round != history_.committed + 1) return;
-  history_.committed = event.round;
-  append(history_.scores, pending_);
+  if (phase_ != Phase::committing || event.round != committed_ + 1) return;
+  committed_ = event.round;
+  validation_.merge(validation_values(pending_, metric_));
   go_on(actions);
 }
 
@@ -128,13 +131,14 @@ void RoundMachine::close(Actions& actions) {
         CommitRound{.round = stage.task().round, .counted = stage.with(Stage::Update::admitted), .scores = pending_});
   } else if (phase_ == Phase::last) {
     pending_ = stage.scores();
-    std::vector<SiteScore> all = history_.scores;
-    append(all, pending_);
-    const std::uint32_t best = best_version(all).value_or(version());
+    VersionValues all = validation_values(pending_, metric_);
+    all.insert(validation_.begin(), validation_.end());
+    const std::uint32_t best = best_version(all, metric_).value_or(version());
     begin(Phase::best, {.version = best, .split = kTest, .deadline = config_.deadline}, sites_, actions);
   } else {
     phase_ = Phase::finished;
-    append(pending_, stage.scores());
+    const std::vector<SiteScore> best = stage.scores();
+    pending_.insert(pending_.end(), best.begin(), best.end());
     actions.emplace_back(FinishRun{.best_version = stage.task().version, .reason = stop_reason(), .scores = pending_});
   }
 }
@@ -164,8 +168,8 @@ void RoundMachine::ask(const SiteId& site, Actions& actions) const {
 
 std::string RoundMachine::stop_reason() const {
   if (version() >= config_.count) return "all rounds are done";
-  if (config_.patience == 0 || versions_since_best(history_.scores) < config_.patience) return "";
-  return "no better validation accuracy for " + std::to_string(config_.patience) +
+  if (config_.patience == 0 || versions_since_best(validation_, metric_) < config_.patience) return "";
+  return "no better validation " + metrics::title(metric_) + " for " + std::to_string(config_.patience) +
          (config_.patience == 1 ? " round" : " rounds");
 }
 

@@ -6,8 +6,8 @@
 // update was admitted or refused. When early stopping says so or the count is reached: all sites score the last version
 // on "validation", then the best one on "test", each until all have answered or the deadline passed with one answer;
 // then the run is finished.
-// The best version is the one with the highest validation accuracy, weighted by examples; the earliest of equals, and
-// the last one when no site has validation examples.
+// The best version is the one with the best validation value of the task's primary metric, over all sites; the earliest
+// of equals, and the last one when no site has validation examples.
 // A deadline's clock starts when a quorum of those asked stands (is ready, or was heard of in this stage) and then runs
 // on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is there. The quorum counts
 // admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the
@@ -104,8 +104,9 @@ struct WaitingFor {
 
 class RoundMachine {
  public:
-  // `sites`: all that may join; not empty.
-  RoundMachine(const RoundsConfig& config, std::vector<SiteId> sites, const Rng& rng, History history = {});
+  // `metric`: what decides (a name in the tables of metrics). `sites`: all that may join; not empty.
+  RoundMachine(const RoundsConfig& config, std::string metric, std::vector<SiteId> sites, const Rng& rng,
+               const History& history = {});
   std::vector<RoundAction> start(TimePoint now);  // once
   // An event about an unknown site, another round or a version not asked for changes nothing.
   std::vector<RoundAction> on(const RoundEvent& event, TimePoint now);
@@ -113,7 +114,7 @@ class RoundMachine {
   std::optional<WaitingFor> waiting() const;
 
   std::uint32_t round() const;  // the one that takes updates; 0 when none does
-  std::uint32_t version() const { return history_.committed; }
+  std::uint32_t version() const { return committed_; }
   // Whether an update of `site` for `round` would be taken now.
   bool wants_update(const SiteId& site, std::uint32_t round) const;
 
@@ -139,9 +140,11 @@ class RoundMachine {
   std::string stop_reason() const;
 
   RoundsConfig config_;
+  std::string metric_;
   std::vector<SiteId> sites_;  // ascending
   Rng rng_;
-  History history_;
+  std::uint32_t committed_ = 0;
+  VersionValues validation_;  // of the versions before that; all that the decisions need of the history
   Phase phase_ = Phase::idle;
   std::optional<Stage> stage_;  // in the phases round, last and best
   std::set<SiteId> ready_, declined_;

@@ -1,54 +1,55 @@
-// Means over sites, and the best of them.
+// Sums over sites, and the best of them.
 #include "common/fl/score.h"
 
-#include <algorithm>
-#include <set>
+#include <map>
+
+#include "common/metrics/registry.h"
 
 namespace weft::fl {
 namespace {
 
 constexpr const char* kValidation = "validation";
+using BySite = std::map<SiteId, const SiteScore*>;
 
-std::map<std::uint32_t, double> validation_means(const std::vector<SiteScore>& scores) {
-  std::set<std::uint32_t> versions;
-  for (const SiteScore& score : scores) versions.insert(score.version);
-  std::map<std::uint32_t, double> means;
-  for (const std::uint32_t version : versions)
-    if (const auto mean = mean_accuracy(scores, version, kValidation)) means[version] = *mean;
-  return means;
+OverallScore sum_of(const BySite& scores) {
+  OverallScore sum;
+  for (const auto& [site, score] : scores) {
+    sum.examples += score->examples;
+    sum.tally.merge(score->tally);
+  }
+  return sum;
 }
 
 }  // namespace
 
-std::optional<double> mean_accuracy(const std::vector<SiteScore>& scores, std::uint32_t version,
+std::optional<OverallScore> overall(const std::vector<SiteScore>& scores, std::uint32_t version,
                                     const std::string& split) {
-  std::map<SiteId, std::pair<double, double>> by_site;  // accuracy, weight; a map fixes the order of the sum
-  for (const SiteScore& score : scores) {
-    const auto accuracy = score.values.find("accuracy");
-    if (score.version == version && score.split == split && score.examples > 0 && accuracy != score.values.end())
-      by_site[score.site] = {accuracy->second, static_cast<double>(score.examples)};
-  }
-  double sum = 0, weights = 0;
-  for (const auto& [site, entry] : by_site) {
-    sum += entry.first * entry.second;
-    weights += entry.second;
-  }
-  return weights > 0 ? std::optional(sum / weights) : std::nullopt;
+  BySite by_site;
+  for (const SiteScore& score : scores)
+    if (score.version == version && score.split == split && score.examples > 0) by_site[score.site] = &score;
+  return by_site.empty() ? std::nullopt : std::optional(sum_of(by_site));
 }
 
-std::optional<std::uint32_t> best_version(const std::vector<SiteScore>& scores) {
-  const auto means = validation_means(scores);
-  if (means.empty()) return std::nullopt;
-  // The first of the largest: means ascend by version.
-  return std::max_element(means.begin(), means.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
-      ->first;
+VersionValues validation_values(const std::vector<SiteScore>& scores, const std::string& metric) {
+  std::map<std::uint32_t, BySite> by_version;
+  for (const SiteScore& score : scores)
+    if (score.split == kValidation && score.examples > 0) by_version[score.version][score.site] = &score;
+  VersionValues values;
+  for (const auto& [version, by_site] : by_version)
+    if (const auto value = metrics::value(sum_of(by_site).tally, metric)) values[version] = *value;
+  return values;
 }
 
-std::uint32_t versions_since_best(const std::vector<SiteScore>& scores) {
-  const auto best = best_version(scores);
-  if (!best) return 0;
-  const auto means = validation_means(scores);
-  return static_cast<std::uint32_t>(std::distance(means.upper_bound(*best), means.end()));
+std::optional<std::uint32_t> best_version(const VersionValues& values, const std::string& metric) {
+  std::optional<std::pair<std::uint32_t, double>> best;
+  for (const auto& entry : values)
+    if (!best || metrics::is_better(metric, entry.second, best->second)) best = entry;
+  return best ? std::optional(best->first) : std::nullopt;
+}
+
+std::uint32_t versions_since_best(const VersionValues& values, const std::string& metric) {
+  const auto best = best_version(values, metric);
+  return best ? static_cast<std::uint32_t>(std::distance(values.upper_bound(*best), values.end())) : 0;
 }
 
 }  // namespace weft::fl

@@ -7,25 +7,35 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/metrics/tally.h"
 
 namespace weft::fl {
 
-// One site's evaluation of one version. A site without examples in the split answers with 0 examples and no values.
+// One site's evaluation of one version. A site without examples in the split answers with 0 examples and no counts.
 struct SiteScore {
   SiteId site;
   std::uint32_t version = 0;
   std::string split;
   std::uint64_t examples = 0;
-  std::map<std::string, double> values;  // "loss", "accuracy"
+  metrics::Tally tally;
 };
 
-// Accuracy over all sites of a version on a split, weighted by examples; nullopt without scores. Same bits for any
-// order of the scores.
-std::optional<double> mean_accuracy(const std::vector<SiteScore>& scores, std::uint32_t version,
+// A version on a split over all sites that have examples. Their counts are added in the order of their names: the same
+// bits for any order of the scores.
+struct OverallScore {
+  std::uint64_t examples = 0;
+  metrics::Tally tally;
+};
+// nullopt without scores of sites that have examples.
+std::optional<OverallScore> overall(const std::vector<SiteScore>& scores, std::uint32_t version,
                                     const std::string& split);
-// The version with the highest validation accuracy, the earliest of equals; nullopt when none has one.
-std::optional<std::uint32_t> best_version(const std::vector<SiteScore>& scores);
-// How many versions after the best one have a validation accuracy: rounds that made nothing better.
-std::uint32_t versions_since_best(const std::vector<SiteScore>& scores);
+
+// A metric's validation value of every version that has one, over all sites.
+using VersionValues = std::map<std::uint32_t, double>;
+VersionValues validation_values(const std::vector<SiteScore>& scores, const std::string& metric);
+// The version with the best of these values, the earliest of equals; nullopt when there are none.
+std::optional<std::uint32_t> best_version(const VersionValues& values, const std::string& metric);
+// How many versions after the best one have a value: rounds that made nothing better.
+std::uint32_t versions_since_best(const VersionValues& values, const std::string& metric);
 
 }  // namespace weft::fl

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/base/bytes.h"
+#include "common/metrics/registry.h"
 #include "common/telemetry/printable.h"
 #include "common/telemetry/run_board.h"
 #include "common/telemetry/table.h"
@@ -16,11 +17,14 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-std::string scores(const std::map<std::string, double>& values) {
-  std::string text;
+// "accuracy 82.5 %, loss 0.5000, macro F1 0.8213": the primary value first, the others by name.
+std::string scores(const metrics::Tally& tally, const std::string& primary) {
+  const auto values = metrics::values(tally);
+  std::string first, others;
   for (const auto& [name, value] : values)
-    text += (text.empty() ? "" : ", ") + name + " " + (name == "accuracy" ? percent(value) : fixed(value, 4));
-  return text;
+    (name == primary ? first : others) += ", " + metrics::title(name) + " " + metrics::shown(name, value);
+  const std::string text = first + others;
+  return text.empty() ? "nothing counted" : text.substr(2);
 }
 
 std::string of(std::uint32_t round, std::uint32_t all) {
@@ -43,7 +47,11 @@ struct Line {
   std::string operator()(const SiteProgress&) const { return ""; }
   std::string operator()(const SiteScored& e) const {
     return e.site + " scored version " + std::to_string(e.version) + " on " + std::to_string(e.examples) + " " +
-           e.split + " examples: " + scores(e.values);
+           e.split + " examples: " + scores(e.tally, e.primary);
+  }
+  std::string operator()(const VersionScored& e) const {
+    return "version " + std::to_string(e.version) + " on all " + std::to_string(e.examples) + " " + e.split +
+           " examples: " + scores(e.tally, e.primary);
   }
   std::string operator()(const UpdateAccepted& e) const {
     return of(e.round, 0) + ": update of " + e.site + " is in (" + std::to_string(e.examples) + " examples)";

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "common/metrics/registry.h"
+
 namespace weft::telemetry {
 namespace {
 
@@ -25,7 +27,14 @@ struct ToJson {
   }
   Json operator()(const SiteScored& e) const {
     return {{"event", "site_scored"}, {"site", e.site},         {"split", e.split},
-            {"version", e.version},   {"examples", e.examples}, {"values", e.values}};
+            {"version", e.version},   {"examples", e.examples}, {"values", metrics::values(e.tally)}};
+  }
+  Json operator()(const VersionScored& e) const {
+    return {{"event", "version_scored"},
+            {"split", e.split},
+            {"version", e.version},
+            {"examples", e.examples},
+            {"values", metrics::values(e.tally)}};
   }
   Json operator()(const UpdateAccepted& e) const {
     return {{"event", "update_accepted"},

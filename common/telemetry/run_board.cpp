@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/metrics/registry.h"
 #include "common/telemetry/printable.h"
 #include "common/telemetry/table.h"
 
@@ -69,11 +70,11 @@ std::string RunBoard::apply(const RunEvent& event) {
   }
   if (const auto* scored = std::get_if<SiteScored>(&event)) {
     sites_[scored->site] = {.state = "scored"};
-    const auto accuracy = scored->values.find("accuracy");
-    if (scored->split != "validation" || accuracy == scored->values.end()) return "";
-    if (scored->version != scored_version_) accuracy_.clear();
+    if (scored->split != "validation") return "";
+    if (scored->version != scored_version_) scores_.clear();
     scored_version_ = scored->version;
-    accuracy_[scored->site] = {accuracy->second, static_cast<double>(scored->examples)};
+    primary_ = scored->primary;
+    scores_[scored->site] = scored->tally;
     return "";
   }
   if (const auto* committed = std::get_if<RoundCommitted>(&event)) {
@@ -90,13 +91,10 @@ std::string RunBoard::header() const {
   std::string text = round_ == 0 ? "before the first round"
                                  : "round " + std::to_string(round_) + (of_ == 0 ? "" : "/" + std::to_string(of_));
   if (loss_) text += "   loss " + fixed(*loss_, 4);
-  double right = 0, examples = 0;
-  for (const auto& [site, score] : accuracy_) {
-    right += score.first * score.second;
-    examples += score.second;
-  }
-  if (examples > 0) {
-    text += "   validation accuracy " + percent(right / examples);
+  metrics::Tally all;
+  for (const auto& [site, tally] : scores_) all.merge(tally);
+  if (const auto value = metrics::value(all, primary_)) {
+    text += "   validation " + metrics::title(primary_) + " " + metrics::shown(primary_, *value);
     text += " (version " + std::to_string(scored_version_) + ")";
   }
   return text;

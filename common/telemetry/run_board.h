@@ -30,9 +30,10 @@ class RunBoard {
   std::map<std::string, Site> sites_;
   std::uint32_t round_ = 0, of_ = 0;
   std::optional<double> loss_;
-  // Validation scores of the newest version, by site: accuracy and examples.
+  // Validation scores of the newest version, by site, and which value of them is shown.
   std::uint32_t scored_version_ = 0;
-  std::map<std::string, std::pair<double, double>> accuracy_;
+  std::map<std::string, metrics::Tally> scores_;
+  std::string primary_;
   std::optional<Waiting> waiting_;
 };
 

@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "common/metrics/tally.h"
+
 namespace weft::telemetry {
 
 struct SiteJoined {
@@ -30,7 +32,15 @@ struct SiteScored {  // an evaluation of an adapter version by one site
   std::string site, split;
   std::uint32_t version = 0;
   std::uint64_t examples = 0;
-  std::map<std::string, double> values;
+  metrics::Tally tally;
+  std::string primary;  // the value to show first
+};
+struct VersionScored {  // the same of all sites together, once it is final
+  std::string split;
+  std::uint32_t version = 0;
+  std::uint64_t examples = 0;
+  metrics::Tally tally;
+  std::string primary;
 };
 struct UpdateAccepted {
   std::uint32_t round = 0;
@@ -61,8 +71,8 @@ struct RunFinished {
   std::string reason, adapter_digest;
 };
 
-using RunEvent = std::variant<SiteJoined, SiteLeft, RoundStarted, SiteProgress, SiteScored, UpdateAccepted,
-                              UpdateRefused, Waiting, RoundCommitted, RunFinished>;
+using RunEvent = std::variant<SiteJoined, SiteLeft, RoundStarted, SiteProgress, SiteScored, VersionScored,
+                              UpdateAccepted, UpdateRefused, Waiting, RoundCommitted, RunFinished>;
 
 class RunObserver {
  public:

@@ -3,6 +3,7 @@
 
 #include "common/base/file.h"
 #include "common/base/result.h"
+#include "common/metrics/registry.h"
 
 namespace weft::telemetry {
 
@@ -28,10 +29,16 @@ void TensorBoard::scalar(std::int64_t step, const std::string& tag, double value
   write(scalar_record(wall(), step, tag, static_cast<float>(value)));
 }
 
+void TensorBoard::scalars(std::uint32_t version, const std::string& split, const std::string& who,
+                          const metrics::Tally& tally) {
+  for (const auto& [name, value] : metrics::values(tally)) scalar(version, split + "/" + name + "/" + who, value);
+}
+
 void TensorBoard::on(const RunEvent& event) {
   if (const auto* scored = std::get_if<SiteScored>(&event)) {
-    for (const auto& [name, value] : scored->values)
-      scalar(scored->version, scored->split + "/" + name + "/" + scored->site, value);
+    scalars(scored->version, scored->split, scored->site, scored->tally);
+  } else if (const auto* all = std::get_if<VersionScored>(&event)) {
+    scalars(all->version, all->split, "all sites", all->tally);
   } else if (const auto* done = std::get_if<RoundCommitted>(&event)) {
     scalar(done->round, "train/loss", done->loss);
     scalar(done->round, "bytes/up", static_cast<double>(done->bytes_up));

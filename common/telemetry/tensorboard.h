@@ -21,7 +21,8 @@ Bytes file_version_record(double wall);
 Bytes scalar_record(double wall, std::int64_t step, const std::string& tag, float value);
 
 // Writes FOLDER/events.out.tfevents.SECONDS.weft; steps are rounds, or adapter versions for scores. Tags: train/loss,
-// <split>/accuracy/<site>, <split>/loss/<site>, bytes/up, bytes/down, seconds/round.
+// <split>/<value>/<site> and <split>/<value>/all sites for every value of metrics (accuracy, macro_f1, loss, ...),
+// bytes/up, bytes/down, seconds/round.
 class TensorBoard final : public RunObserver {
  public:
   // Makes the folder; throws Failure. `clock` outlives this.
@@ -31,6 +32,7 @@ class TensorBoard final : public RunObserver {
  private:
   void write(const Bytes& record);
   void scalar(std::int64_t step, const std::string& tag, double value);
+  void scalars(std::uint32_t version, const std::string& split, const std::string& who, const metrics::Tally& tally);
   double wall() const;
   const Clock& clock_;
   std::filesystem::path path_;

@@ -1,4 +1,4 @@
-// What a person sees of a run. On a terminal a live block: the round with its last loss and validation accuracy, one
+// What a person sees of a run. On a terminal a live block: the round with its last loss and validation score, one
 // line per site with stage, bar and rate, and who is waited for until when. Elsewhere one plain line an event.
 #pragma once
 #include <cstdio>

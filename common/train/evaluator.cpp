@@ -8,6 +8,8 @@
 #include <numeric>
 #include <vector>
 
+#include "common/metrics/confusion.h"
+#include "common/metrics/loss.h"
 #include "common/train/batch_plan.h"
 #include "common/train/packing.h"
 #include "common/train/threads.h"
@@ -38,7 +40,8 @@ Score evaluate(const models::SequenceClassifier& model, const SequenceClassifica
   const at::NoGradGuard no_grad;
   const SteadyClock::time_point start = SteadyClock::now();
   const nn::Trainable params(adapter, options.device, /*gradients=*/false);
-  Score score{.confusion = ConfusionMatrix(task.classes())};
+  Score score;
+  metrics::ConfusionMatrix confusion(task.classes());
   const Indices order = by_length(data);
   const auto batches = micro_batches(data, order, 1, options.batch_tokens);
   std::vector<double> losses(data.size());
@@ -51,7 +54,7 @@ Score evaluate(const models::SequenceClassifier& model, const SequenceClassifica
     const std::vector<std::size_t> predictions = task.predictions(logits_NC);
     for (std::size_t i = 0; i < examples.size(); ++i) {
       losses[examples[i]] = batch_losses[i];
-      score.confusion.add(static_cast<std::size_t>(data.labels[examples[i]]), predictions[i]);
+      confusion.add(static_cast<std::size_t>(data.labels[examples[i]]), predictions[i]);
     }
     score.tokens += static_cast<std::uint64_t>(batch.tokens.starts.back());
     score.seconds = seconds_since(start);
@@ -61,8 +64,9 @@ Score evaluate(const models::SequenceClassifier& model, const SequenceClassifica
                 .tokens_per_second = static_cast<double>(score.tokens) / std::max(score.seconds, 1e-9)});
   }
   score.examples = data.size();
-  if (score.examples > 0)
-    score.loss = std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(score.examples);
+  metrics::add_loss(score.tally, std::accumulate(losses.begin(), losses.end(), 0.0),
+                    static_cast<double>(score.examples));
+  metrics::add_confusion(score.tally, confusion);
   return score;
 }
 

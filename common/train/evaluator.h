@@ -7,15 +7,14 @@
 
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
+#include "common/metrics/tally.h"
 #include "common/models/classifier.h"
-#include "common/train/confusion_matrix.h"
 #include "common/train/sequence_classification.h"
 
 namespace weft::train {
 
 struct Score {
-  double loss = 0;  // mean over the examples
-  ConfusionMatrix confusion;
+  metrics::Tally tally;
   std::uint64_t examples = 0, tokens = 0;
   double seconds = 0;
 };

@@ -2,8 +2,11 @@
 #include "common/train/plain_training.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "common/base/result.h"
+#include "common/metrics/registry.h"
+#include "common/metrics/scheme.h"
 #include "common/train/evaluator.h"
 #include "common/train/step_loop.h"
 #include "common/train/threads.h"
@@ -37,6 +40,7 @@ PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, s
                  .total_steps = job.steps,
                  .device = job.device},
                 params);
+  const std::string metric = metrics::classification_scheme(job.classes).primary;
   const bool validates = job.validation != nullptr && job.validation->size() > 0 && job.validate_every > 0;
   const std::uint64_t stretch = validates ? job.validate_every : std::max<std::uint64_t>(job.steps, 1);
   PlainResult result;
@@ -51,9 +55,10 @@ PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, s
     if (!validates) continue;
     StateDict state = params.to_state_dict();
     const EvaluatorOptions options{.device = job.device, .threads = job.threads};
-    const double accuracy = evaluate(*job.model, task, state, *job.validation, options, {}, stop).confusion.accuracy();
-    if (result.adapter_step != 0 && accuracy <= result.best_accuracy) continue;
-    result.best_accuracy = accuracy;
+    const Score score = evaluate(*job.model, task, state, *job.validation, options, {}, stop);
+    const double value = metrics::value(score.tally, metric).value_or(std::nan(""));  // NaN is never better
+    if (result.adapter_step != 0 && !metrics::is_better(metric, value, result.best_value)) continue;
+    result.best_value = value;
     result.adapter = std::move(state);
     result.adapter_step = done;
   }

@@ -24,8 +24,8 @@ struct PlainJob {
   std::uint64_t seed = 0;
   at::Device device = at::kCPU;
   int threads = 1;
-  // With both, the adapter with the best validation accuracy among those after every `validate_every` steps and after
-  // the last is returned; else the last.
+  // With both, the adapter with the best validation score (the task's primary metric) among those after every
+  // `validate_every` steps and after the last is returned; else the last.
   const data::EncodedDataset* validation = nullptr;
   std::uint64_t validate_every = 0;
 };
@@ -33,7 +33,7 @@ struct PlainJob {
 struct PlainResult {
   StateDict adapter;
   std::uint64_t adapter_step = 0;  // steps taken when it was as returned
-  double best_accuracy = 0;        // on the validation data, where there are some
+  double best_value = 0;           // of the primary metric on the validation data, where there are some
   double loss = 0;                 // mean over all steps
   std::uint64_t tokens = 0;
   double seconds = 0;

@@ -78,7 +78,7 @@ fl::Evaluation SiteTrainer::evaluate(const StateDict& adapter, const std::string
   if (data.size() == 0) return {};
   const Score score = train::evaluate(*options_.model, task_, adapter, data,
                                       {.device = options_.device, .threads = options_.threads}, progress, stop);
-  return {.examples = score.examples, .values = {{"loss", score.loss}, {"accuracy", score.confusion.accuracy()}}};
+  return {.examples = score.examples, .tally = score.tally};
 }
 
 }  // namespace weft::train

@@ -29,7 +29,8 @@ struct SiteTrainerOptions {
 
 // train: config.local_steps steps with a fresh optimizer. values: "loss" (mean over the round), "steps", "tokens",
 // "seconds", "peak_rss_bytes".
-// evaluate: split "train", "validation" or "test"; values "loss", "accuracy"; an empty split gives no values.
+// evaluate: split "train", "validation" or "test"; tally as metrics::classification_scheme has it; an empty split gives
+// no counts.
 class SiteTrainer final : public fl::LocalTrainer {
  public:
   // ConfigError when a label is not one of the classes.

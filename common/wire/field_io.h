@@ -12,6 +12,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/metrics/tally.h"
 
 namespace weft::wire {
 
@@ -45,6 +46,7 @@ class FieldWriter {
   void data(const char* name, const Bytes& value);  // 1 to kChunkBytes
   void table(const char* name, const std::map<std::string, std::uint64_t>& values);
   void table(const char* name, const std::map<std::string, double>& values);
+  void tally(const char* name, const metrics::Tally& tally);  // finite
   Bytes take() { return std::move(out_); }
 
  private:
@@ -77,6 +79,7 @@ class FieldReader {
   void data(const char* name, Bytes& value);
   void table(const char* name, std::map<std::string, std::uint64_t>& values);
   void table(const char* name, std::map<std::string, double>& values);
+  void tally(const char* name, metrics::Tally& tally);
 
   // A field that nobody asked for is a fault too; call it last.
   void finish();

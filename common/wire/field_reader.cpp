@@ -1,6 +1,7 @@
 // Reading the fields of a message that a peer sent: nothing is believed before it is checked.
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <msgpack.hpp>
 
@@ -238,6 +239,21 @@ void FieldReader::table(const char* name, std::map<std::string, double>& values)
   read_table(name, values, "a finite 64-bit float", [](const Object& item) {
     const bool good = item.type == object_type::FLOAT64 && std::isfinite(item.via.f64);
     return good ? std::optional(item.via.f64) : std::nullopt;
+  });
+}
+
+void FieldReader::tally(const char* name, metrics::Tally& tally) {
+  std::size_t numbers = 0;
+  const std::string expected = "the bytes of finite 64-bit floats, " + std::to_string(kMaxTallyNumbers) + " in all";
+  read_table(name, tally.parts, expected.c_str(), [&](const Object& item) {
+    if (item.type != object_type::BIN || item.via.bin.size == 0 || item.via.bin.size % sizeof(double) != 0)
+      return std::optional<metrics::Counts>();
+    numbers += item.via.bin.size / sizeof(double);
+    if (numbers > kMaxTallyNumbers) return std::optional<metrics::Counts>();
+    metrics::Counts counts(item.via.bin.size / sizeof(double));
+    std::memcpy(counts.data(), item.via.bin.ptr, item.via.bin.size);
+    const bool finite = std::all_of(counts.begin(), counts.end(), [](double number) { return std::isfinite(number); });
+    return finite ? std::optional(std::move(counts)) : std::nullopt;
   });
 }
 

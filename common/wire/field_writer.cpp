@@ -11,6 +11,8 @@
 namespace weft::wire {
 namespace {
 
+static_assert(std::endian::native == std::endian::little, "doubles are sent as they lie in memory");
+
 struct Sink {
   Bytes& out;
   // Not inlined: GCC 12 then sees an overflow that is not there.
@@ -160,6 +162,24 @@ void FieldWriter::table(const char* name, const std::map<std::string, double>& v
     check(is_word(word) && std::isfinite(value), name);
     packer.text(word);
     packer.real(value);
+  }
+}
+
+// Each kind's numbers as the bytes of little-endian doubles.
+void FieldWriter::tally(const char* name, const metrics::Tally& tally) {
+  check(tally.parts.size() <= kMaxEntries, name);
+  key(name);
+  Packer packer(out_);
+  packer->pack_map(static_cast<std::uint32_t>(tally.parts.size()));
+  std::size_t numbers = 0;
+  for (const auto& [kind, counts] : tally.parts) {
+    numbers += counts.size();
+    const bool finite = std::all_of(counts.begin(), counts.end(), [](double number) { return std::isfinite(number); });
+    check(is_word(kind) && !counts.empty() && numbers <= kMaxTallyNumbers && finite, name);
+    packer.text(kind);
+    const auto size = static_cast<std::uint32_t>(counts.size() * sizeof(double));
+    packer->pack_bin(size);
+    packer->pack_bin_body(reinterpret_cast<const char*>(counts.data()), size);
   }
 }
 

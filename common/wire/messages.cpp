@@ -71,7 +71,7 @@ void fields(Io& io, Of<Metrics> auto& m) {
   io.number("version", m.version);
   io.word("split", m.split);
   io.number("examples", m.examples);
-  io.table("values", m.values);
+  io.tally("tally", m.tally);
 }
 template <class Io>
 void fields(Io& io, Of<Progress> auto& m) {

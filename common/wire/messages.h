@@ -20,12 +20,14 @@
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
+#include "common/metrics/tally.h"
 
 namespace weft::wire {
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
-inline constexpr std::size_t kChunkBytes = 1 << 20;       // data bytes in one Chunk
-inline constexpr std::size_t kWindowBytes = 4 << 20;      // un-acknowledged bytes in flight in either direction
+inline constexpr std::size_t kChunkBytes = 1 << 20;   // data bytes in one Chunk
+inline constexpr std::size_t kWindowBytes = 4 << 20;  // un-acknowledged bytes in flight in either direction
+inline constexpr std::size_t kMaxTallyNumbers = 1 << 16;
 inline constexpr std::size_t kMaxMessageBytes = 2 << 20;  // no encoded message is larger
 
 // W: reveals program version only; identity comes from the certificate.
@@ -77,12 +79,16 @@ struct Ack {
   std::string digest;
   std::uint64_t offset = 0;
 };
-// W: scores of an adapter version on a local split. Reveals the means and the example count.
+// W: what an evaluation of an adapter version on a local split counted, at most kMaxTallyNumbers numbers in all.
+// Reveals the example count, sums of losses, and what the task's scheme counts (common/metrics): a confusion matrix
+// reveals how many examples of the split have each label and how well each is told apart, a histogram of scores how
+// sure the model is of them. Over very few examples that comes near to single ones: a site's policy can keep such a
+// split from being scored.
 struct Metrics {
   std::uint32_t version = 0;
   std::string split;
   std::uint64_t examples = 0;
-  std::map<std::string, double> values;  // "loss", "accuracy"
+  metrics::Tally tally;
 };
 // W: for the live view. Reveals speed.
 struct Progress {

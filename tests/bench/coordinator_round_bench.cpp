@@ -47,7 +47,7 @@ class NoTrainer final : public fl::LocalTrainer {
     return {.update = StateDict::zeros(job.start->manifest), .examples = 1, .values = {{"loss", 1}}};
   }
   fl::Evaluation evaluate(const StateDict&, const std::string&, const fl::ProgressFn&, std::stop_token) override {
-    return {.examples = 1, .values = {{"accuracy", 0.5}}};
+    return {.examples = 1, .tally = {{{"confusion", {1, 0, 0, 0}}, {"loss", {0.5, 1}}}}};
   }
 
  private:
@@ -87,6 +87,7 @@ coordinator::CoordinatorOptions options_in(const std::filesystem::path& folder) 
   options.rounds.count = kRounds;
   options.base_digest = kBase;
   options.initial = StateDict::zeros(manifest());
+  options.scheme = metrics::classification_scheme(2);
   options.peft = {.base_model = "none", .target_modules = {"none"}, .modules_to_save = {"head"}};
   return options;
 }

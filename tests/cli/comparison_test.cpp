@@ -12,7 +12,8 @@ namespace weft::cli {
 namespace {
 
 Comparison example() {
-  return {.sites = {"north", "south"},
+  return {.metric = "accuracy",
+          .sites = {"north", "south"},
           .test_examples = {30, 0},
           .steps_alone = 10,
           .steps_pooled = 20,

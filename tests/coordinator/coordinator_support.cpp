@@ -37,6 +37,12 @@ StateDict sim_update(const SiteId& site, std::uint32_t round, const StateDict& s
   return update;
 }
 
+metrics::Tally sim_tally(std::uint64_t examples, double accuracy) {
+  const auto count = static_cast<double>(examples);
+  const double right = std::round(accuracy * count);
+  return {{{"confusion", {right, count - right, 0, 0}}, {"loss", {count, count}}}};
+}
+
 SimSite::SimSite(SiteId site, std::uint64_t train_examples, std::shared_ptr<const Manifest> manifest)
     : manifest_digest(manifest->digest()),
       site_(std::move(site)),
@@ -115,11 +121,13 @@ void SimSite::begin_work() {
 }
 
 void SimSite::do_work() {
-  for (const std::string& split : work_->evaluate)
+  for (const std::string& split : work_->evaluate) {
+    const std::uint64_t examples = split == "validation" ? 10 * examples_ : examples_;
     say(wire::Metrics{.version = work_->version,
                       .split = split,
-                      .examples = split == "validation" ? 10 * examples_ : examples_,
-                      .values = {{"accuracy", 0.5 + accuracy_step * work_->version}, {"loss", 1}}});
+                      .examples = examples,
+                      .tally = sim_tally(examples, 0.5 + accuracy_step * work_->version)});
+  }
   if (!work_->train || !trains) return;
   const std::uint32_t round = work_->round;
   if (!spool_.contains(round)) {
@@ -276,6 +284,7 @@ CoordinatorOptions Job::options(bool resume) const {
   options.aggregation = aggregation;
   options.base_digest = kBaseDigest;
   options.initial = initial;
+  options.scheme = metrics::classification_scheme(2);
   options.peft = {.base_model = "base", .rank = 2, .target_modules = {"query"}, .modules_to_save = {"classifier"}};
   options.facts = {.labels = {"negative", "positive"}, .max_tokens = 128};
   options.versions = {{"weft", "test"}};

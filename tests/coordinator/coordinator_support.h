@@ -42,6 +42,9 @@ inline constexpr const char* kBaseDigest = "ba5eba5eba5eba5eba5eba5eba5eba5eba5e
 // What a site computes: follows from its name, the round and where it starts, as a real trainer's result does.
 StateDict sim_update(const SiteId& site, std::uint32_t round, const StateDict& start);
 
+// A classifier's scores on so many examples, as many right as come nearest to that accuracy; the mean loss is 1.
+metrics::Tally sim_tally(std::uint64_t examples, double accuracy);
+
 // A site that answers at once. What it keeps over a crash is its spool.
 class SimSite {
  public:

@@ -59,7 +59,9 @@ TEST(CoordinatorTest, RunsToTheEndAndLeavesTheResult) {
   EXPECT_EQ(summary["rounds"][0]["loss"], 1.0);
   EXPECT_DOUBLE_EQ(summary["rounds"][1]["validation"]["overall"]["accuracy"], 0.52);
   EXPECT_DOUBLE_EQ(summary["rounds"][2]["validation"]["overall"]["accuracy"], 0.53) << "scored after the last round";
-  EXPECT_DOUBLE_EQ(summary["final"]["overall"]["accuracy"], 0.53);
+  EXPECT_DOUBLE_EQ(summary["final"]["overall"]["accuracy"], 33.0 / 60) << "2 of 3, 11 of 20 and 20 of 37 are right";
+  EXPECT_EQ(summary["final"]["overall"]["loss"], 1);
+  EXPECT_EQ(summary["metric"]["name"], "accuracy");
   EXPECT_GT(summary["rounds"][1]["bytes_up"], 4 * 4 * 22);
   EXPECT_GT(summary["peak_rss_bytes"]["coordinator"], 1 << 20);
   EXPECT_EQ(summary["peak_rss_bytes"]["film"], 1000000);

@@ -253,9 +253,14 @@ TEST(DistrustTest, BytesThatAreNoMessageEndOnlyThatSession) {
 TEST(DistrustTest, MessagesThatASiteMayNotSayNowEndItsSession) {
   const std::vector<wire::Message> wrong{
       wire::Welcome{.run = "r", .run_id = std::string(32, 'a'), .settings = "s", .base_digest = kBaseDigest},
-      wire::Hello{}, wire::Fetch{.version = 0, .offset = 1 << 30},
-      wire::Metrics{.version = 0, .split = "validation", .examples = 200, .values = {{"accuracy", 1e9}}},
-      wire::Metrics{.version = 0, .split = "validation", .examples = 1 << 30, .values = {{"accuracy", 0.5}}}};
+      wire::Hello{},
+      wire::Fetch{.version = 0, .offset = 1 << 30},
+      wire::Metrics{.version = 0, .split = "validation", .examples = 200, .tally = sim_tally(300, 0.5)},
+      wire::Metrics{
+          .version = 0, .split = "validation", .examples = 200, .tally = {{{"confusion", {1e9, -1e9, 0, 200}}}}},
+      wire::Metrics{.version = 0, .split = "validation", .examples = 200, .tally = {{{"confusion", {200}}}}},
+      wire::Metrics{.version = 0, .split = "validation", .examples = 200, .tally = {{{"nll", {1, 1}}}}},
+      wire::Metrics{.version = 0, .split = "validation", .examples = 1 << 30, .tally = sim_tally(1 << 30, 0.5)}};
   Job reference;
   const std::string expected = reference.run().adapter_digest;
   for (const wire::Message& message : wrong) {

@@ -37,7 +37,7 @@ RoundRow round_row(std::uint32_t round) {
 }
 
 std::vector<fl::SiteScore> scores_of(std::uint32_t version) {
-  return {{{"film"}, version, "validation", 10, {{"accuracy", 0.75}}}};
+  return {{{"film"}, version, "validation", 10, {{{"confusion", {0.1, 4, 2, 3.9}}, {"loss", {1.0 / 3, 10}}}}}};
 }
 
 std::string message_of(const std::function<void()>& work) {
@@ -58,7 +58,8 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
     ledger.commit(round_row(1), scores_of(0));
     ledger.refuse({"2025-01-31T12:00:01Z", 1, {"film"}, "norm"});
     ledger.refuse({"2025-01-31T12:00:09Z", 1, {"film"}, "norm"});
-    ledger.finish({.best_version = 1, .reason = "all rounds are done"}, {{{"film"}, 1, "test", 5, {{"loss", 2}}}});
+    ledger.finish({.best_version = 1, .reason = "all rounds are done"},
+                  {{{"film"}, 1, "test", 5, {{{"loss", {2, 5}}}}}});
   }
   const Ledger ledger(folder.path() / "ledger.sqlite");
   EXPECT_EQ(ledger.run()->run, "sentiment");
@@ -80,7 +81,7 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
   EXPECT_EQ(ledger.adapter_digest(1), "adapter-1");
   EXPECT_EQ(ledger.history().committed, 1U);
   ASSERT_EQ(ledger.history().scores.size(), 2U);
-  EXPECT_EQ(ledger.history().scores[0].values.at("accuracy"), 0.75);
+  EXPECT_EQ(ledger.history().scores[0].tally, scores_of(0)[0].tally) << "to the last bit";
   EXPECT_EQ(ledger.history().scores[1].split, "test");
   EXPECT_EQ(ledger.refusals().size(), 1U) << "the same refusal is kept once";
   EXPECT_EQ(ledger.end()->best_version, 1U);

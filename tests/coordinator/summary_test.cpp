@@ -20,11 +20,12 @@ TEST(SummaryTest, SaysAllThatTheLedgerKnows) {
                   .adapter_digest = "v1",
                   .updates = {{{"film"}, "u", 3, {{"loss", 0.5}, {"peak_rss_bytes", 1e9}}}}},
                  {.round = 2, .cohort = {{"film"}}, .adapter_digest = "v2"}},
-      .scores = {{{"film"}, 1, "validation", 30, {{"accuracy", 0.5}, {"loss", 1}}},
-                 {{"tweets"}, 1, "validation", 10, {{"accuracy", 0.9}}},
-                 {{"film"}, 1, "test", 4, {{"accuracy", 0.25}}}},
+      .scores = {{{"film"}, 1, "validation", 30, {{{"confusion", {15, 15, 0, 0}}, {"loss", {30, 30}}}}},
+                 {{"tweets"}, 1, "validation", 10, {{{"confusion", {9, 1, 0, 0}}}}},
+                 {{"film"}, 1, "test", 4, {{{"confusion", {1, 3, 0, 0}}}}}},
       .refusals = {{"t", 1, {"tweets"}, "norm"}, {"t", 0, {"stranger"}, "not listed"}},
       .end = {.best_version = 1, .reason = "all rounds are done"},
+      .metric = "loss",
       .adapter_sha256 = "v1",
       .coordinator_peak_rss_bytes = 123};
   const auto summary = nlohmann::json::parse(summary_json(facts));
@@ -35,6 +36,9 @@ TEST(SummaryTest, SaysAllThatTheLedgerKnows) {
   EXPECT_EQ(first["counted"], (nlohmann::json{"film"}));
   EXPECT_DOUBLE_EQ(first["validation"]["overall"]["accuracy"], 0.6);
   EXPECT_EQ(first["validation"]["overall"]["examples"], 40);
+  EXPECT_DOUBLE_EQ(first["validation"]["overall"]["macro_f1"], 24.0 / 64)
+      << "of the sum: class 0 has F1 48/64, class 1 none";
+  EXPECT_EQ(summary["metric"], (nlohmann::json{{"name", "loss"}, {"better", "lower"}}));
   EXPECT_EQ(first["validation"]["overall"]["loss"], 1) << "over the sites that have it";
   EXPECT_EQ(first["validation"]["sites"]["tweets"]["accuracy"], 0.9);
   EXPECT_EQ(first["refusals"][0]["reason"], "norm");

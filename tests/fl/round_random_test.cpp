@@ -86,7 +86,7 @@ class Fleet {
     commit_.reset();
     todo_.clear();
     up_.clear();
-    machine_.emplace(config_, sites_, Rng(1), ledger_);
+    machine_.emplace(config_, "accuracy", sites_, Rng(1), ledger_);
     perform(machine_->start(now_));
   }
 
@@ -266,7 +266,7 @@ TEST(RoundResumeTest, FromEveryRoundTheRestIsTheSame) {
   const auto sites = sites_named("abcde");
   for (const std::uint32_t patience : {0U, 1U, 2U, 4U}) {
     const RoundsConfig config{.count = 8, .fraction = 0.5, .patience = patience};
-    const auto unbroken = play_out(RoundMachine(config, sites, Rng(1)), sites, accuracy_of);
+    const auto unbroken = play_out(RoundMachine(config, "accuracy", sites, Rng(1)), sites, accuracy_of);
     ASSERT_EQ(unbroken.back().substr(0, 6), "finish");
     const auto last = static_cast<std::uint32_t>(
         std::count_if(unbroken.begin(), unbroken.end(), [](const auto& line) { return line.starts_with("commit"); }));
@@ -275,8 +275,8 @@ TEST(RoundResumeTest, FromEveryRoundTheRestIsTheSame) {
     for (std::uint32_t round = 1; round <= last; ++round) {
       const std::string commit = "commit " + std::to_string(round) + ":";
       rest = std::find_if(rest, unbroken.end(), [&](const auto& line) { return line.starts_with(commit); }) + 1;
-      const auto resumed =
-          play_out(RoundMachine(config, sites, Rng(1), after(round, sites, config.fraction)), sites, accuracy_of);
+      const auto resumed = play_out(
+          RoundMachine(config, "accuracy", sites, Rng(1), after(round, sites, config.fraction)), sites, accuracy_of);
       EXPECT_EQ(resumed, std::vector<std::string>(rest, unbroken.end())) << "after round " << round;
     }
   }

@@ -58,15 +58,20 @@ std::vector<SiteId> sites_named(const std::string& letters) {
   return sites;
 }
 
+metrics::Tally binary_tally(double examples, double right, double mean_loss) {
+  return {{{"confusion", {right, examples - right, 0, 0}}, {"loss", {mean_loss * examples, examples}}}};
+}
+
 SiteScore score_of(const std::string& site, std::uint32_t version, double accuracy, const std::string& split,
                    std::uint64_t examples) {
   SiteScore score{.site = {site}, .version = version, .split = split, .examples = examples};
-  if (examples > 0) score.values = {{"accuracy", accuracy}, {"loss", 1 - accuracy}};
+  const auto count = static_cast<double>(examples);
+  if (examples > 0) score.tally = binary_tally(count, accuracy * count, 1 - accuracy);  // parts of one count too
   return score;
 }
 
 Script::Script(const RoundsConfig& config, const std::string& letters, History history, std::uint64_t seed)
-    : machine(config, sites_named(letters), Rng(seed), std::move(history)) {}
+    : machine(config, "accuracy", sites_named(letters), Rng(seed), std::move(history)) {}
 
 Script::Lines Script::through(const std::string& site, std::uint32_t round, double accuracy) {
   Lines lines = score(site, round - 1, accuracy), rest = admit(site, round);

@@ -13,6 +13,8 @@ std::string text(const RoundAction& action);
 std::string names(const std::vector<SiteId>& sites);
 std::vector<SiteId> sites_named(const std::string& letters);  // "abc": a, b and c
 
+// What a classifier with two classes counted: `right` of `examples`, all of class 0.
+metrics::Tally binary_tally(double examples, double right, double mean_loss);
 // A site without examples when `examples` is 0.
 SiteScore score_of(const std::string& site, std::uint32_t version, double accuracy = 0.5,
                    const std::string& split = "validation", std::uint64_t examples = 10);

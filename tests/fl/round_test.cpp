@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "common/fl/sampling.h"
+#include "common/metrics/registry.h"
 #include "tests/fl/round_support.h"
 
 namespace weft::fl {
@@ -59,7 +60,7 @@ TEST(RoundMachineTest, ScoresTravelWithTheirValues) {
   EXPECT_EQ(score.version, 0U);
   EXPECT_EQ(score.split, "validation");
   EXPECT_EQ(score.examples, 10U);
-  EXPECT_EQ(score.values.at("accuracy"), 0.25);
+  EXPECT_EQ(metrics::value(score.tally, "accuracy"), 0.25);
 }
 
 TEST(RoundMachineTest, AReturningSiteIsAskedForWhatIsMissing) {

@@ -34,8 +34,13 @@ TEST(EventLineTest, SaysEachEvent) {
   EXPECT_EQ(event_line(SiteLeft{"a", "connection closed"}), "a left: connection closed");
   EXPECT_EQ(event_line(RoundStarted{2, 6, {"a", "b"}}), "round 2/6 started with 2 sites: a, b");
   EXPECT_EQ(event_line(SiteProgress{"a", "training", 1, 2, 3}), "");
-  EXPECT_EQ(event_line(SiteScored{"a", "validation", 3, 40, {{"accuracy", 0.825}, {"loss", 0.5}}}),
-            "a scored version 3 on 40 validation examples: accuracy 82.5 %, loss 0.5000");
+  const metrics::Tally tally{{{"confusion", {33, 7, 0, 0}}, {"loss", {20, 40}}}};
+  EXPECT_EQ(event_line(SiteScored{"a", "validation", 3, 40, tally, "accuracy"}),
+            "a scored version 3 on 40 validation examples: accuracy 82.5 %, loss 0.5000, macro F1 0.4521, MCC 0.0000");
+  EXPECT_EQ(event_line(VersionScored{"test", 3, 40, tally, "loss"}),
+            "version 3 on all 40 test examples: loss 0.5000, accuracy 82.5 %, macro F1 0.4521, MCC 0.0000");
+  EXPECT_EQ(event_line(SiteScored{"a", "test", 3, 0, {}, "loss"}),
+            "a scored version 3 on 0 test examples: nothing counted");
   EXPECT_EQ(event_line(UpdateAccepted{2, "a", 320, {}}), "round 2: update of a is in (320 examples)");
   EXPECT_EQ(event_line(UpdateRefused{2, "a", "a NaN"}), "round 2: update of a refused: a NaN");
   EXPECT_EQ(event_line(Waiting{{"a", "b"}, "updates", 61.2}), "waiting for updates from a, b, 1 min 02 s left");
@@ -73,7 +78,7 @@ TEST(PrintableTest, NoEventCarriesMoreThanOneLine) {
   const std::string evil = "x\nround 9 committed\033[1A\xC2\x9B";
   for (const RunEvent& event :
        std::vector<RunEvent>{SiteJoined{evil, {{evil, 1}}}, SiteLeft{evil, evil}, RoundStarted{1, 1, {evil}},
-                             SiteScored{evil, evil, 1, 1, {{evil, 1}}}, UpdateAccepted{1, evil, 1, {}},
+                             SiteScored{evil, evil, 1, 1, {}, evil}, UpdateAccepted{1, evil, 1, {}},
                              UpdateRefused{1, evil, evil}, Waiting{{evil}, evil, {}}, RunFinished{1, evil, evil}}) {
     const std::string line = event_line(event);
     EXPECT_EQ(line.find_first_of("\n\033"), std::string::npos) << line;
@@ -116,9 +121,13 @@ TEST(JsonViewTest, GoldenLines) {
             R"({"event":"site_progress","site":"a","stage":"training","done":3,"total":40,)"
             R"("tokens_per_second":1500.5,"time":"1970-01-02T00:00:01Z"})"
             "\n");
-  EXPECT_EQ(json_line(SiteScored{"a", "test", 3, 40, {{"accuracy", 0.5}}}),
+  EXPECT_EQ(json_line(SiteScored{"a", "test", 3, 40, {{{"loss", {20, 40}}}}, "loss"}),
             R"({"event":"site_scored","site":"a","split":"test","version":3,"examples":40,)"
-            R"("values":{"accuracy":0.5},"time":"1970-01-02T00:00:01Z"})"
+            R"("values":{"loss":0.5},"time":"1970-01-02T00:00:01Z"})"
+            "\n");
+  EXPECT_EQ(json_line(VersionScored{"test", 3, 40, {{{"loss", {20, 40}}}}, "loss"}),
+            R"({"event":"version_scored","split":"test","version":3,"examples":40,)"
+            R"("values":{"loss":0.5},"time":"1970-01-02T00:00:01Z"})"
             "\n");
   EXPECT_EQ(json_line(UpdateAccepted{2, "a", 320, {{"loss", 0.25}}}),
             R"({"event":"update_accepted","round":2,"site":"a","examples":320,)"
@@ -144,10 +153,10 @@ TEST(JsonViewTest, WhatIsNoNumberOrNoTextDoesNotBreakALine) {
   const auto waiting = nlohmann::json::parse(json_line(Waiting{{}, "sites", {}}));
   EXPECT_TRUE(waiting["seconds_left"].is_null());
   EXPECT_EQ(waiting["sites"], nlohmann::json::array());
-  const auto scored =
-      nlohmann::json::parse(json_line(SiteScored{"a", "test", 1, 1, {{"loss", std::nan("")}, {"x", INFINITY}}}));
-  EXPECT_TRUE(scored["values"]["loss"].is_null());
-  EXPECT_TRUE(scored["values"]["x"].is_null());
+  const auto accepted =
+      nlohmann::json::parse(json_line(UpdateAccepted{1, "a", 1, {{"loss", std::nan("")}, {"x", INFINITY}}}));
+  EXPECT_TRUE(accepted["values"]["loss"].is_null());
+  EXPECT_TRUE(accepted["values"]["x"].is_null());
   const std::string line = json_line(SiteLeft{"a", "\xE9\n\033"});
   EXPECT_EQ(line.find('\n'), line.size() - 1);
   EXPECT_EQ(nlohmann::json::parse(line)["reason"], "\xEF\xBF\xBD\n\033");

@@ -97,15 +97,15 @@ TEST_F(LiveViewTest, FollowsTheWindowAndFitsIntoIt) {
   EXPECT_THAT(on(SiteProgress{"site-39", "training", 2, 2, 0}), HasSubstr("\033[5A\r\033[J"));
 }
 
-TEST(RunBoardTest, WeighsValidationAccuracyByExamples) {
+TEST(RunBoardTest, ShowsTheValidationScoreOfAllSitesTogether) {
   RunBoard board;
   board.apply(RoundStarted{3, 0, {"a", "b"}});
-  board.apply(SiteScored{"a", "validation", 2, 300, {{"accuracy", 0.9}}});
-  board.apply(SiteScored{"b", "validation", 2, 100, {{"accuracy", 0.5}}});
-  board.apply(SiteScored{"b", "test", 2, 1000, {{"accuracy", 0.1}}});
+  board.apply(SiteScored{"a", "validation", 2, 300, {{{"confusion", {270, 30, 0, 0}}}}, "accuracy"});
+  board.apply(SiteScored{"b", "validation", 2, 100, {{{"confusion", {50, 50, 0, 0}}}}, "accuracy"});
+  board.apply(SiteScored{"b", "test", 2, 1000, {{{"confusion", {100, 900, 0, 0}}}}, "accuracy"});
   EXPECT_EQ(board.lines(80, 24, 0)[0], "round 3   validation accuracy 80.0 % (version 2)");
-  board.apply(SiteScored{"a", "validation", 3, 300, {{"accuracy", 0.95}}});
-  EXPECT_EQ(board.lines(80, 24, 0)[0], "round 3   validation accuracy 95.0 % (version 3)");
+  board.apply(SiteScored{"a", "validation", 3, 300, {{{"nll", {300, 300}}}}, "perplexity"});
+  EXPECT_EQ(board.lines(80, 24, 0)[0], "round 3   validation perplexity 2.7183 (version 3)");
 }
 
 TEST(RunBoardTest, KeepsWhoLeftAndWhoRestsApart) {

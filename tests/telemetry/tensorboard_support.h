@@ -27,7 +27,8 @@ class EventFolder {
 // Two rounds: scores of version 1, and both commits.
 inline void write_sample_run(RunObserver& observer) {
   observer.on(RoundCommitted{1, 2, {"a"}, 0.75, 2.5, 1000, 2000, "ee"});
-  observer.on(SiteScored{"a", "validation", 1, 40, {{"accuracy", 0.5}, {"loss", 0.625}}});
+  observer.on(SiteScored{"a", "validation", 1, 40, {{{"loss", {25, 40}}}}, "loss"});
+  observer.on(VersionScored{"validation", 1, 80, {{{"loss", {20, 80}}}}, "loss"});
   observer.on(SiteProgress{"a", "training", 1, 2, 3});
   observer.on(RoundCommitted{2, 2, {"a"}, 0.25, 1.5, 3000, 4000, "ff"});
 }

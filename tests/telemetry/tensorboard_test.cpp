@@ -77,8 +77,8 @@ TEST(TensorBoardTest, AFileIsItsRecordsInOrder) {
     add(step, "seconds/round", seconds);
   };
   add_round(1, 0.75F, 1000, 2000, 2.5F);
-  add(1, "validation/accuracy/a", 0.5F);
   add(1, "validation/loss/a", 0.625F);
+  add(1, "validation/loss/all sites", 0.25F);
   add_round(2, 0.25F, 3000, 4000, 1.5F);
   EXPECT_EQ(read_all(folder.path() / "new/tb/events.out.tfevents.1.weft"), as_text(expected));
 }

@@ -1,10 +1,9 @@
-// Schedules, optimizers, clipping and scores against the numbers of transformers, torch.optim and scikit-learn.
+// Schedules, optimizers and clipping against the numbers of transformers and torch.optim.
 #include <ATen/core/Tensor.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "common/train/confusion_matrix.h"
 #include "common/train/optimizer.h"
 #include "common/train/schedule.h"
 #include "tests/train/train_support.h"
@@ -80,37 +79,6 @@ TEST(ClipGradientTest, IsTorchs) {
     EXPECT_NEAR(clip_gradient(params, 0), expected.at("norm").get<double>(), 1e-6);
     EXPECT_EQ(params.grad().const_data_ptr<float>()[3], expected.at("gradient").at(3).get<float>());
   }
-}
-
-ConfusionMatrix matrix_of(const nlohmann::json& counts) {
-  ConfusionMatrix matrix(counts.size());
-  for (std::size_t label = 0; label < counts.size(); ++label)
-    for (std::size_t prediction = 0; prediction < counts.size(); ++prediction)
-      matrix.add(label, prediction, counts.at(label).at(prediction));
-  return matrix;
-}
-
-TEST(ConfusionMatrixTest, ScoresAreThoseOfScikitLearn) {
-  for (const auto& expected : golden("scores")) {
-    const ConfusionMatrix matrix = matrix_of(expected.at("counts"));
-    EXPECT_NEAR(matrix.accuracy(), expected.at("accuracy").get<double>(), 1e-12) << expected.at("name");
-    EXPECT_NEAR(matrix.macro_f1(), expected.at("macro_f1").get<double>(), 1e-12) << expected.at("name");
-    EXPECT_NEAR(matrix.mcc(), expected.at("mcc").get<double>(), 1e-12) << expected.at("name");
-  }
-}
-
-TEST(ConfusionMatrixTest, MatricesOfSitesAddUp) {
-  ConfusionMatrix one(2), two(2);
-  one.add(0, 1, 3);
-  one.add(1, 1);
-  two.add(0, 1);
-  two.add(0, 0, 5);
-  one.merge(two);
-  EXPECT_EQ(one.count(0, 1), 4U);
-  EXPECT_EQ(one.count(1, 0), 0U);
-  EXPECT_EQ(one.examples(), 10U);
-  EXPECT_DOUBLE_EQ(one.accuracy(), 0.6);
-  EXPECT_EQ(ConfusionMatrix(3).accuracy(), 0);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "common/metrics/registry.h"
 #include "common/train/plain_training.h"
 #include "common/train/step_loop.h"
 #include "tests/train/train_support.h"
@@ -119,11 +120,11 @@ TEST(SiteTrainerTest, LearnsASimpleRule) {
   SiteTrainer trainer =
       trainer_of(model, toy_data(200, 1),
                  {.local_steps = 60, .batch_size = 32, .learning_rate = 2e-2, .warmup_ratio = 0.1, .clip_norm = 1});
-  const double before = trainer.evaluate(state, "validation", {}, {}).values.at("loss");
+  const double before = metrics::value(trainer.evaluate(state, "validation", {}, {}).tally, "loss").value();
   state = after(state, train(trainer, state));
   const fl::Evaluation score = trainer.evaluate(state, "validation", {}, {});
-  EXPECT_LT(score.values.at("loss"), before / 2);
-  EXPECT_GT(score.values.at("accuracy"), 0.85);
+  EXPECT_LT(metrics::value(score.tally, "loss").value(), before / 2);
+  EXPECT_GT(metrics::value(score.tally, "accuracy").value(), 0.85);
   EXPECT_EQ(score.examples, 200U);
 }
 
@@ -185,7 +186,7 @@ TEST(SiteTrainerErrorTest, JobsThatDoNotFitAreRefused) {
   EXPECT_THAT(error_of<Failure>([&] { trainer.evaluate(start, "holdout", {}, {}); }), HasSubstr("\"holdout\""));
   SiteTrainer empty = trainer_of(model, {}, small_config());
   EXPECT_THAT(error_of<ConfigError>([&] { train(empty, start); }), HasSubstr("training split is empty"));
-  EXPECT_TRUE(empty.evaluate(start, "validation", {}, {}).values.empty());
+  EXPECT_TRUE(empty.evaluate(start, "validation", {}, {}).tally.parts.empty());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <ATen/Context.h>
 #include <gtest/gtest.h>
 
+#include "common/metrics/registry.h"
 #include "common/train/evaluator.h"
 #include "common/train/plain_training.h"
 #include "tests/train/train_support.h"
@@ -46,8 +47,8 @@ TEST_F(TrainGpuTest, TheLossFallsAndScoresAgree) {
   const auto on_cpu = tiny_bert(), on_gpu = tiny_bert({.device = gpu_});
   const Score cpu = evaluate(*on_cpu, SequenceClassification(2), trained.adapter, data, {});
   const Score gpu = evaluate(*on_gpu, SequenceClassification(2), trained.adapter, data, {.device = gpu_});
-  EXPECT_GT(gpu.confusion.accuracy(), 0.85);
-  EXPECT_NEAR(gpu.loss, cpu.loss, 1e-4);
+  EXPECT_GT(metrics::value(gpu.tally, "accuracy").value(), 0.85);
+  EXPECT_NEAR(metrics::value(gpu.tally, "loss").value(), metrics::value(cpu.tally, "loss").value(), 1e-4);
 }
 
 }  // namespace

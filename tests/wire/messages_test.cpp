@@ -40,6 +40,12 @@ std::string fault_of(ByteSpan bytes) {
 }
 std::string fault_of(const Raw& raw) { return fault_of(raw.bytes); }
 
+// A Metrics message up to the entries of its tally.
+Raw metrics_with(unsigned tally_header) {
+  Raw raw = Raw::message("Metrics", 4).text("version").byte(1).text("split").text("test").text("examples").byte(1);
+  return raw.text("tally").byte(tally_header);
+}
+
 Raw fetch(const std::function<void(Raw&)>& offset) {
   Raw raw = Raw::message("Fetch", 2).text("version").byte(2).text("offset");
   offset(raw);
@@ -92,6 +98,9 @@ TEST(MessagesTest, EveryFieldArrives) {
   const auto offer = back(static_cast<Offer*>(nullptr));
   EXPECT_EQ(offer.values, (std::map<std::string, double>{{"loss", 0.25}}));
   EXPECT_EQ(offer.examples, 1024U);
+  const auto metrics = back(static_cast<Metrics*>(nullptr));
+  EXPECT_EQ(metrics.tally.parts.at("confusion"), (metrics::Counts{60, 4, 12, 52}));
+  EXPECT_EQ(metrics.tally.parts.at("loss"), (metrics::Counts{64.5, 128}));
   const auto settled = back(static_cast<Settled*>(nullptr));
   EXPECT_EQ(settled.verdict, "refused");
   EXPECT_EQ(settled.reason, "norm 200, limit 100");
@@ -122,6 +131,10 @@ TEST(MessagesTest, EncoderRefusesWhatTheFormatHasNoPlaceFor) {
   EXPECT_THROW(encode(Welcome{.run = "r", .run_id = "short", .base_digest = std::string(64, 'a')}), std::logic_error);
   EXPECT_THROW(encode(Progress{.stage = "training", .tokens_per_second = HUGE_VAL}), std::logic_error);
   EXPECT_THROW(encode(Metrics{.split = "Not a word"}), std::logic_error);
+  EXPECT_THROW(encode(Metrics{.split = "test", .tally = {{{"loss", {NAN, 1}}}}}), std::logic_error);
+  EXPECT_THROW(encode(Metrics{.split = "test", .tally = {{{"loss", {}}}}}), std::logic_error);
+  EXPECT_THROW(encode(Metrics{.split = "test", .tally = {{{"n", metrics::Counts(kMaxTallyNumbers + 1)}}}}),
+               std::logic_error);
   EXPECT_THROW(encode(Chunk{.digest = std::string(64, 'a'), .data = Bytes(kChunkBytes + 1)}), std::logic_error);
   EXPECT_THROW(encode(Hello{.weft_version = "1\n2"}), std::logic_error);
 }
@@ -189,9 +202,14 @@ TEST(MessagesAttackTest, NotANumber) {
     Raw progress = Raw::message("Progress", 5).text("round").byte(1).text("stage").text("training");
     progress.text("done").byte(1).text("total").byte(2).text("tokens_per_second").byte(0xcb).big(bits, 8);
     EXPECT_THAT(fault_of(progress), HasSubstr("\"tokens_per_second\" is not finite"));
-    Raw metrics = Raw::message("Metrics", 4).text("version").byte(1).text("split").text("test");
-    metrics.text("examples").byte(1).text("values").byte(0x81).text("loss").byte(0xcb).big(bits, 8);
-    EXPECT_THAT(fault_of(metrics), HasSubstr("under \"loss\" not a finite 64-bit float"));
+    Raw offer = Raw::message("Offer", 6).text("round").byte(1).text("version").byte(0).text("digest");
+    offer.byte(0xd9).byte(64).bytes.insert(offer.bytes.end(), 64, 'a');
+    offer.text("bytes").byte(1).text("examples").byte(1).text("values").byte(0x81).text("loss").byte(0xcb).big(bits, 8);
+    EXPECT_THAT(fault_of(offer), HasSubstr("under \"loss\" not a finite 64-bit float"));
+    Raw metrics = metrics_with(0x81);
+    metrics.text("loss").byte(0xc4).byte(16).big(0, 8);
+    for (int i = 0; i < 64; i += 8) metrics.byte(static_cast<unsigned>(bits >> i) & 0xffU);  // little-endian
+    EXPECT_THAT(fault_of(metrics), HasSubstr("under \"loss\" not the bytes of finite"));
   }
 }
 
@@ -227,7 +245,7 @@ TEST(MessagesAttackTest, DigestsWordsAndVerdictsAreOfTheirForm) {
                         .text(split)
                         .text("examples")
                         .byte(1)
-                        .text("values")
+                        .text("tally")
                         .byte(0x80));
   };
   EXPECT_EQ(metrics("test"), "(decoded as Metrics)");
@@ -241,9 +259,28 @@ TEST(MessagesAttackTest, TablesAndListsAreSmallWithoutRepeats) {
   many.byte(0xdc).big(kMaxEntries + 1, 2);
   for (std::size_t i = 0; i <= kMaxEntries; ++i) many.text("test");
   EXPECT_THAT(fault_of(many), HasSubstr("beyond the limits"));
-  Raw twice = Raw::message("Metrics", 4).text("version").byte(1).text("split").text("test").text("examples").byte(1);
-  twice.text("values").byte(0x82).text("loss").byte(0xcb).big(0, 8).text("loss").byte(0xcb).big(0, 8);
+  Raw twice = metrics_with(0x82);
+  twice.text("loss").byte(0xc4).byte(8).big(0, 8).text("loss").byte(0xc4).byte(8).big(0, 8);
   EXPECT_THAT(fault_of(twice), HasSubstr("has \"loss\" twice"));
+}
+
+TEST(MessagesAttackTest, TalliesAreBoundedWholeNumbersOfNumbers) {
+  const auto metrics = [](std::size_t bytes, int kinds = 1) {
+    Raw raw = metrics_with(0x80U | static_cast<unsigned>(kinds));
+    for (int kind = 0; kind < kinds; ++kind) {
+      raw.text("kind_" + std::to_string(kind)).byte(0xc6).big(bytes, 4);
+      raw.bytes.resize(raw.bytes.size() + bytes);
+    }
+    return fault_of(raw);
+  };
+  EXPECT_EQ(metrics(8 * kMaxTallyNumbers), "(decoded as Metrics)");
+  EXPECT_EQ(metrics(8 * kMaxTallyNumbers / 4, 4), "(decoded as Metrics)");
+  for (const std::string& fault : {metrics(0), metrics(7), metrics(8 * kMaxTallyNumbers + 8), metrics(12)})
+    EXPECT_THAT(fault, HasSubstr("not the bytes of finite 64-bit floats, 65536 in all"));
+  EXPECT_THAT(metrics(8 * kMaxTallyNumbers / 4 + 8, 4), HasSubstr("under \"kind_3\" not the bytes"));
+  Raw number = metrics_with(0x81);
+  number.text("loss").byte(0xcb).big(0, 8);
+  EXPECT_THAT(fault_of(number), HasSubstr("under \"loss\" not the bytes"));
 }
 
 TEST(MessagesAttackTest, HugeDeclaredLengthsCostNothing) {

@@ -42,6 +42,11 @@ class Source {
   std::map<std::string, std::uint64_t> counts() {
     return table<std::uint64_t>([this] { return u64(); });
   }
+  metrics::Counts counts_of_one() {
+    metrics::Counts made(1 + below(100));
+    for (double& number : made) number = real();
+    return made;
+  }
   std::vector<std::string> words() {
     std::vector<std::string> made(below(17));
     for (auto& one : made) one = word();
@@ -75,7 +80,10 @@ std::vector<Message> examples() {
       Fetch{.version = 2, .offset = 1048576},
       Chunk{.digest = kA, .offset = 1048576, .crc32 = 0x8a9136aa, .data = {0, 0x7f, 0x80, 0xff}},
       Ack{.digest = kA, .offset = 1048580},
-      Metrics{.version = 2, .split = "validation", .examples = 128, .values = {{"accuracy", 0.875}, {"loss", 0.5}}},
+      Metrics{.version = 2,
+              .split = "validation",
+              .examples = 128,
+              .tally = {{{"confusion", {60, 4, 12, 52}}, {"loss", {64.5, 128}}}}},
       Progress{.round = 3, .stage = "training", .done = 7, .total = 40, .tokens_per_second = 12345.5},
       Offer{.round = 3, .version = 2, .digest = kB, .bytes = 299528, .examples = 1024, .values = {{"loss", 0.25}}},
       Resume{.digest = kB, .offset = 65536},
@@ -106,7 +114,7 @@ Message random_message(std::size_t type, std::mt19937_64& random) {
     case 7:
       return Ack{s.hex(64), s.u64()};
     case 8:
-      return Metrics{s.u32(), s.word(), s.u64(), s.reals()};
+      return Metrics{s.u32(), s.word(), s.u64(), {s.table<metrics::Counts>([&s] { return s.counts_of_one(); })}};
     case 9:
       return Progress{s.u32(), s.word(), s.u64(), s.u64(), s.real()};
     case 10:

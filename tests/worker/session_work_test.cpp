@@ -27,10 +27,10 @@ TEST_F(SessionTest, OneRoundInOrder) {
   EXPECT_EQ(actions<Score>()[0].split, "validation");
   EXPECT_THAT(actions<Train>(), IsEmpty());
 
-  feed(Scored{actions<Score>()[0].task, {.examples = 10, .values = {{"accuracy", 0.5}}}});
+  feed(Scored{actions<Score>()[0].task, {.examples = 10, .tally = {{{"loss", {5, 10}}}}}});
   ASSERT_THAT(sent<wire::Metrics>(), SizeIs(1));
   EXPECT_EQ(sent<wire::Metrics>()[0].examples, 10U);
-  EXPECT_EQ(sent<wire::Metrics>()[0].values.at("accuracy"), 0.5);
+  EXPECT_EQ(sent<wire::Metrics>()[0].tally.parts.at("loss"), (metrics::Counts{5, 10}));
   ASSERT_THAT(actions<Train>(), SizeIs(1));
   EXPECT_EQ(actions<Train>()[0].run_id, kRunId);
   EXPECT_EQ(actions<Train>()[0].adapter_digest, digest_);
@@ -83,7 +83,7 @@ TEST_F(SessionTest, SplitWithoutExamplesIsAnsweredWithNone) {
   feed(wire::Message(work(1, {"test"})));
   ASSERT_THAT(sent<wire::Metrics>(), SizeIs(1));
   EXPECT_EQ(sent<wire::Metrics>()[0].examples, 0U);
-  EXPECT_THAT(sent<wire::Metrics>()[0].values, IsEmpty());
+  EXPECT_THAT(sent<wire::Metrics>()[0].tally.parts, IsEmpty());
 }
 
 TEST_F(SessionTest, PolicyLimitsTheRoundsThatAreAskedFor) {
@@ -276,8 +276,10 @@ TEST_F(SessionTest, DivergedNumbersAreLeftOutOfMessages) {
   make_ready();
   feed(wire::Message(work(1, {"validation"})));
   deliver_adapter();
-  feed(Scored{actions<Score>().at(0).task, {.examples = 10, .values = {{"accuracy", 0.5}, {"loss", NAN}}}});
-  EXPECT_THAT(sent<wire::Metrics>().at(0).values, ElementsAre(std::pair("accuracy", 0.5)));
+  feed(Scored{actions<Score>().at(0).task,
+              {.examples = 10, .tally = {{{"confusion", {5, 0, 5, 0}}, {"loss", {NAN, 10}}}}}});
+  EXPECT_THAT(sent<wire::Metrics>().at(0).tally.parts,
+              ElementsAre(std::pair("confusion", metrics::Counts{5, 0, 5, 0})));
   FinishedUpdate diverged = update(1);
   diverged.values["loss"] = -HUGE_VAL;
   feed(Trained{actions<Train>().at(0).task, diverged});

@@ -41,7 +41,7 @@ fl::Evaluation StubTrainer::evaluate(const StateDict& adapter, const std::string
                                      const fl::ProgressFn& /*progress*/, std::stop_token /*stop*/) {
   check_thread();
   ++hooks_->scored;
-  return {.examples = facts_.examples.at(split), .values = {{"loss", adapter.values.front()}}};
+  return {.examples = facts_.examples.at(split), .tally = {{{"loss", {adapter.values.front(), 1}}}}};
 }
 
 ScriptedCoordinator::ScriptedCoordinator(std::shared_ptr<const Manifest> manifest, std::uint32_t rounds)
@@ -101,8 +101,8 @@ std::vector<wire::Message> ScriptedCoordinator::on(const wire::Message& message)
     EXPECT_TRUE(sender_->on(*ack));
     pump(out);
   } else if (const auto* metrics = std::get_if<wire::Metrics>(&message)) {
-    const auto loss = metrics->values.find("loss");
-    const double score = loss == metrics->values.end() ? -1 : loss->second;
+    const auto loss = metrics->tally.find("loss");
+    const double score = loss.empty() ? -1 : loss[0];
     const auto [at, fresh] = scores_.emplace(std::to_string(metrics->version) + metrics->split, score);
     EXPECT_EQ(at->second, score) << at->first;
     EXPECT_EQ(metrics->examples, metrics->split == "validation" ? 10U : 0U);
