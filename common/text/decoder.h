@@ -17,6 +17,9 @@ class Decoder {
   virtual void decode(std::vector<std::string>& tokens) const = 0;
 };
 
+// The byte that a token like "<0x41>" stands for, or -1.
+int fallback_byte(std::string_view token);
+
 class DecoderSequence final : public Decoder {
  public:
   explicit DecoderSequence(std::vector<std::unique_ptr<Decoder>> stages) : stages_(std::move(stages)) {}

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdio>
+#include <vector>
 
 #include "common/text/unicode_facts.h"
 #include "common/text/utf8.h"
@@ -13,13 +14,9 @@
 namespace weft::text {
 namespace {
 
-// Property White_Space. PCRE2's \s has U+180E besides.
-constexpr const char* kSpace =
-    R"(\x09-\x0D\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
-
-std::string class_text(const char* property, std::span<const CodePointRange> young) {
-  std::string out = property;
-  for (const auto& range : young) {
+std::string listed(std::span<const CodePointRange> ranges) {
+  std::string out;
+  for (const auto& range : ranges) {
     std::array<char, 32> text{};
     (void)std::snprintf(text.data(), text.size(), "\\x{%X}-\\x{%X}", static_cast<unsigned>(range[0]),
                         static_cast<unsigned>(range[1]));
@@ -29,46 +26,52 @@ std::string class_text(const char* property, std::span<const CodePointRange> you
 }
 
 struct Rewrite {
-  std::string from;
-  std::string inside;    // what stands for it within brackets
-  const char* brackets;  // around that, outside of brackets
+  std::string escape, negated;
+  std::string members;  // what stands for the escape within brackets
 };
 
+// PCRE2 has another Unicode version, U+180E in \s, and fewer characters in \w.
 const std::vector<Rewrite>& rewrites() {
   static const std::vector<Rewrite> table = [] {
-    const std::string letters = class_text("\\p{L}", young_letters()), numbers = class_text("\\p{N}", young_numbers());
-    return std::vector<Rewrite>{{"\\s", kSpace, "["}, {"\\S", "", "[^"},        {"\\p{L}", letters, "["},
-                                {"\\P{L}", "", "[^"}, {"\\p{N}", numbers, "["}, {"\\P{N}", "", "[^"}};
+    const std::string digits = listed(young_digits()), letters = listed(young_letters());
+    const std::string space =
+        R"(\x09-\x0D\x20\x{85}\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
+    const std::string word = R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{B2}\x{B3}\x{B9}\x{BC}-\x{BE}\x{24B6}-\x{24E9})"
+                             R"(\x{1F130}-\x{1F149}\x{1F150}-\x{1F169}\x{1F170}-\x{1F189})";
+    return std::vector<Rewrite>{{"\\s", "\\S", space},
+                                {"\\d", "\\D", "\\p{Nd}" + digits},
+                                {"\\w", "\\W", word + letters + digits + listed(young_marks())},
+                                {"\\p{L}", "\\P{L}", "\\p{L}" + letters},
+                                {"\\p{N}", "\\P{N}", "\\p{N}\\x{1D2C0}-\\x{1D2D3}" + digits}};
   }();
   return table;
 }
 
-// The positive class that a negated one without text of its own, the line before it, negates.
-std::string bracketed(std::size_t index) {
-  const auto& table = rewrites();
-  const Rewrite& rewrite = table[index];
-  return rewrite.brackets + (rewrite.inside.empty() ? table[index - 1].inside : rewrite.inside) + "]";
+// Appends what stands for the escape that `rest` begins with and returns its length, or 0 where it stays as it is. A
+// negated one within brackets stays.
+std::size_t rewrite_escape(std::string_view rest, bool within_brackets, std::string& out) {
+  for (const Rewrite& rewrite : rewrites()) {
+    const bool negated = rest.starts_with(rewrite.negated);
+    if (!negated && !rest.starts_with(rewrite.escape)) continue;
+    if (negated && within_brackets) return 0;
+    out += within_brackets ? rewrite.members : (negated ? "[^" : "[") + rewrite.members + "]";
+    return rewrite.escape.size();
+  }
+  return 0;
 }
 
 std::string rewritten(std::string_view pattern) {
   std::string out;
-  bool within = false;
+  bool within_brackets = false;
   for (std::size_t at = 0; at < pattern.size();) {
-    bool replaced = false;
-    for (std::size_t i = 0; i < rewrites().size() && !replaced && pattern[at] == '\\'; ++i) {
-      const Rewrite& rewrite = rewrites()[i];
-      if (!pattern.substr(at).starts_with(rewrite.from) || (within && rewrite.inside.empty())) continue;
-      out += within ? rewrite.inside : bracketed(i);
-      at += rewrite.from.size();
-      replaced = true;
-    }
-    if (replaced) continue;
-    if (pattern[at] == '\\' && at + 1 < pattern.size())
+    const std::size_t length = rewrite_escape(pattern.substr(at), within_brackets, out);
+    at += length;
+    if (length > 0) continue;
+    if (pattern[at] == '\\' && at + 1 < pattern.size()) {
       out += pattern[at++];
-    else if (pattern[at] == '[')
-      within = true;
-    else if (pattern[at] == ']')
-      within = false;
+    } else if (pattern[at] == '[' || pattern[at] == ']') {
+      within_brackets = pattern[at] == '[';
+    }
     out += pattern[at++];
   }
   return out;
@@ -132,6 +135,7 @@ Regex Regex::of_literal(std::string_view text) {
 
 void Regex::find_all(std::string_view text, const std::function<void(TextSpan)>& match) const {
   const std::unique_ptr<pcre2_match_data, FreeMatch> data(pcre2_match_data_create_from_pattern(code_->code, nullptr));
+  if (text.empty()) return;  // as the reference, even where the pattern matches nothing at all
   std::size_t at = 0, last_end = std::string_view::npos;
   while (at <= text.size()) {
     const int found = pcre2_match(code_->code, units(text), text.size(), at, PCRE2_NO_UTF_CHECK, data.get(), nullptr);

@@ -17,8 +17,8 @@ class Regex {
   Regex(Regex&&) noexcept;
   Regex& operator=(Regex&&) noexcept;
   ~Regex();
-  // Calls `match` with each match from left to right; empty ones too, but not at the end of the one before. `text` is
-  // UTF-8. A search that passes PCRE2's limits throws Failure. Any thread.
+  // Calls `match` with each match from left to right; empty ones too, but not at the end of the one before, nor in an
+  // empty text. `text` is UTF-8. A search that passes PCRE2's limits throws Failure. Any thread.
   void find_all(std::string_view text, const std::function<void(TextSpan)>& match) const;
 
  private:

@@ -68,30 +68,23 @@ constexpr std::array<CodePointRange, 35> kYoungLetters = {
      {0x13441, 0x13446}, {0x13460, 0x143FA}, {0x16100, 0x1611D}, {0x16D40, 0x16D6C}, {0x18CFF, 0x18CFF},
      {0x1B132, 0x1B132}, {0x1B155, 0x1B155}, {0x1DF25, 0x1DF2A}, {0x1E030, 0x1E06D}, {0x1E4D0, 0x1E4EB},
      {0x1E5D0, 0x1E5ED}, {0x1E5F0, 0x1E5F0}, {0x2B739, 0x2B739}, {0x2EBF0, 0x2EE5D}, {0x31350, 0x323AF}}};
-constexpr std::array<CodePointRange, 10> kYoungNumbers = {{{0x10D40, 0x10D49},
-                                                           {0x116D0, 0x116E3},
-                                                           {0x11BF0, 0x11BF9},
-                                                           {0x11F50, 0x11F59},
-                                                           {0x16130, 0x16139},
-                                                           {0x16D70, 0x16D79},
-                                                           {0x1CCF0, 0x1CCF9},
-                                                           {0x1D2C0, 0x1D2D3},
-                                                           {0x1E4F0, 0x1E4F9},
-                                                           {0x1E5F1, 0x1E5FA}}};
-// Marks of Unicode 16 that ICU may not know yet.
-constexpr std::array<CodePointRange, 13> kYoungMarks = {{{0x897, 0x897},
-                                                         {0x10D69, 0x10D6D},
-                                                         {0x10EFC, 0x10EFC},
-                                                         {0x113B8, 0x113C0},
-                                                         {0x113C2, 0x113C2},
-                                                         {0x113C5, 0x113C5},
-                                                         {0x113C7, 0x113CA},
-                                                         {0x113CC, 0x113D0},
-                                                         {0x113D2, 0x113D2},
-                                                         {0x113E1, 0x113E2},
-                                                         {0x11F5A, 0x11F5A},
-                                                         {0x1611E, 0x1612F},
-                                                         {0x1E5EE, 0x1E5EF}}};
+constexpr std::array<CodePointRange, 9> kYoungDigits = {{{0x10D40, 0x10D49},
+                                                         {0x116D0, 0x116E3},
+                                                         {0x11BF0, 0x11BF9},
+                                                         {0x11F50, 0x11F59},
+                                                         {0x16130, 0x16139},
+                                                         {0x16D70, 0x16D79},
+                                                         {0x1CCF0, 0x1CCF9},
+                                                         {0x1E4F0, 0x1E4F9},
+                                                         {0x1E5F1, 0x1E5FA}}};
+constexpr CodePointRange kYoungOtherNumbers = {0x1D2C0, 0x1D2D3};
+
+constexpr std::array<CodePointRange, 24> kYoungMarks = {
+    {{0x897, 0x897},     {0xCF3, 0xCF3},     {0xECE, 0xECE},     {0x10D69, 0x10D6D}, {0x10EFC, 0x10EFF},
+     {0x11241, 0x11241}, {0x113B8, 0x113C0}, {0x113C2, 0x113C2}, {0x113C5, 0x113C5}, {0x113C7, 0x113CA},
+     {0x113CC, 0x113D0}, {0x113D2, 0x113D2}, {0x113E1, 0x113E2}, {0x11F00, 0x11F01}, {0x11F03, 0x11F03},
+     {0x11F34, 0x11F3A}, {0x11F3E, 0x11F42}, {0x11F5A, 0x11F5A}, {0x13440, 0x13440}, {0x13447, 0x13455},
+     {0x1611E, 0x1612F}, {0x1E08F, 0x1E08F}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF}}};
 
 bool in(std::span<const CodePointRange> ranges, char32_t c) {
   return std::any_of(ranges.begin(), ranges.end(), [c](const auto& range) { return c >= range[0] && c <= range[1]; });
@@ -102,7 +95,8 @@ std::uint32_t category_mask(char32_t c) { return U_GET_GC_MASK(static_cast<UChar
 }  // namespace
 
 std::span<const CodePointRange> young_letters() { return kYoungLetters; }
-std::span<const CodePointRange> young_numbers() { return kYoungNumbers; }
+std::span<const CodePointRange> young_digits() { return kYoungDigits; }
+std::span<const CodePointRange> young_marks() { return kYoungMarks; }
 
 bool is_white_space(char32_t c) { return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_WHITE_SPACE) != 0; }
 
@@ -120,7 +114,9 @@ bool is_mark(char32_t c) {
 }
 
 bool is_letter(char32_t c) { return (category_mask(c) & U_GC_L_MASK) != 0 || in(kYoungLetters, c); }
-bool is_number(char32_t c) { return (category_mask(c) & U_GC_N_MASK) != 0 || in(kYoungNumbers, c); }
+bool is_number(char32_t c) {
+  return (category_mask(c) & U_GC_N_MASK) != 0 || in(kYoungDigits, c) || in({&kYoungOtherNumbers, 1}, c);
+}
 bool is_numeric(char32_t c) { return is_number(c) || (c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6); }
 
 bool is_bert_punctuation(char32_t c) {
@@ -145,7 +141,7 @@ bool is_word_character(char32_t c) {
   const auto u = static_cast<UChar32>(c);
   return u_hasBinaryProperty(u, UCHAR_ALPHABETIC) != 0 || u_hasBinaryProperty(u, UCHAR_JOIN_CONTROL) != 0 ||
          (U_GET_GC_MASK(u) & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 || in(kYoungLetters, c) ||
-         (in(kYoungNumbers, c) && (c < 0x1D2C0 || c > 0x1D2D3)) || in(kYoungMarks, c);
+         in(kYoungDigits, c) || in(kYoungMarks, c);
 }
 
 int combining_class(char32_t c) {

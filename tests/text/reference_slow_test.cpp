@@ -25,10 +25,10 @@ class LiveReferenceTest : public testing::Test {
     if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
   // Runs the script and returns the file it wrote.
-  std::ifstream run(const std::string& arguments) {
+  std::ifstream run(const std::string& arguments, const std::string& script = "make_tokenizer_fixtures.py") {
     const std::string out = (folder_ / "out.jsonl").string();
-    const std::string command = "'" + python_ + "' '" + std::string(WEFT_SOURCE_DIR) +
-                                "/scripts/make_tokenizer_fixtures.py' " + arguments + " '" + out + "'";
+    const std::string command = "'" + python_ + "' '" + std::string(WEFT_SOURCE_DIR) + "/scripts/" + script + "' " +
+                                arguments + " '" + out + "'";
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return std::ifstream(out);
   }
@@ -45,6 +45,43 @@ TEST_F(LiveReferenceTest, TenThousandStrings) {
     if (!same_as_reference(tokenizer, nlohmann::json::parse(line))) ++different;
   }
   EXPECT_EQ(count, 10'000U);
+}
+
+// Vocabularies of real models of every kind; ./run fetch tokenizers.
+std::vector<std::filesystem::path> real_tokenizers() {
+  std::vector<std::filesystem::path> out;
+  const auto root = std::filesystem::path(WEFT_SOURCE_DIR) / ".deps/tokenizers";
+  if (!std::filesystem::exists(root)) return out;
+  for (const auto& entry : std::filesystem::directory_iterator(root)) out.push_back(entry.path());
+  return out;
+}
+
+TEST(RealTokenizersTest, IdsOfThePublishedTestStrings) {
+  if (real_tokenizers().empty()) GTEST_SKIP() << "the tokenizers are not fetched";
+  std::size_t count = 0;
+  for (const auto& folder : real_tokenizers()) {
+    const auto tokenizer = Tokenizer::load(folder / "tokenizer.json").value();
+    for (const auto& one : read_json(folder / "cases.json")) {
+      const auto ids = tokenizer.encode(one[0].get<std::string>(), {.specials = Specials::without}).ids;
+      EXPECT_EQ(ids, one[1].get<std::vector<TokenId>>()) << folder << one[0];
+      ++count;
+    }
+  }
+  EXPECT_EQ(count, 470U);
+}
+
+TEST_F(LiveReferenceTest, RealTokenizersOnFreshStrings) {
+  if (real_tokenizers().empty()) GTEST_SKIP() << "the tokenizers are not fetched";
+  for (const auto& folder : real_tokenizers()) {
+    const auto file = folder / "tokenizer.json";
+    const auto tokenizer = Tokenizer::load(file).value();
+    auto lines = run("cases '" + file.string() + "' 600 31", "make_tokenizer_kind_fixtures.py");
+    std::size_t count = 0, different = 0;
+    for (std::string line; std::getline(lines, line) && different < 5; ++count) {
+      if (!same_as_full_reference(tokenizer, nlohmann::json::parse(line))) ++different;
+    }
+    EXPECT_GT(count, 500U) << folder;
+  }
 }
 
 TEST_F(LiveReferenceTest, EveryCodePoint) {
