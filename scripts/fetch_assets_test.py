@@ -111,8 +111,11 @@ class FetchTest(unittest.TestCase):
                          [fetch_assets.SMOLLM2, fetch_assets.SPEECHES, fetch_assets.DIALOGUE])
         everything = {asset for assets in fetch_assets.NAMES.values() for asset in assets}
         self.assertEqual(set(fetch_assets.wanted(["all"])), everything)
-        with self.assertRaisesRegex(SystemExit, "no \"speech\" to fetch; the names are sentiment, smollm2, speeches"):
+        errors = io.StringIO()
+        with self.assertRaises(SystemExit) as ended, contextlib.redirect_stderr(errors):
             fetch_assets.wanted(["speech"])
+        self.assertEqual(ended.exception.code, 2)
+        self.assertIn("no \"speech\" to fetch; the names are sentiment, smollm2, speeches", errors.getvalue())
 
 
 if __name__ == "__main__":
