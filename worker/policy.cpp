@@ -38,13 +38,14 @@ std::optional<Refusal> outside(const std::string& what, const std::string& got, 
 }
 
 std::optional<Refusal> check_settings(const Policy& policy, const YamlView& settings) {
-  const YamlView task = settings.child("task"), train = settings.child("train");
+  const YamlView task = settings.child("task");
   if (auto no = outside("task", task.text("kind"), policy.tasks, "tasks")) return no;
   if (auto no = outside("adapter method", settings.child("adapter").text("method"), policy.adapter_methods,
                         "adapter_methods"))
     return no;
   if (auto no = above("rounds.count", settings.child("rounds").integer("count"), policy.max_rounds, "max_rounds"))
     return no;
+  const YamlView train = settings.child("train");
   if (auto no = above("train.local_steps", train.integer("local_steps"), policy.max_local_steps, "max_local_steps"))
     return no;
   if (auto no = above("train.batch_size", train.integer("batch_size", kUsualBatchSize), policy.max_batch_size,
