@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 
+#include "common/base/log_sink.h"
+#include "common/telemetry/printable.h"
 #include "common/telemetry/run_board.h"
 
 namespace weft::telemetry {
@@ -31,6 +34,7 @@ struct LiveView::State {
   std::size_t drawn = 0;  // lines of the block that stand on the screen
   TimePoint last_draw{}, waiting_since{};
   bool ever = false;
+  std::mutex mutex = {};
 
   void draw(const std::string& kept_line) {
     std::string text;
@@ -50,11 +54,12 @@ struct LiveView::State {
 };
 
 LiveView::LiveView(TextSink sink, const Clock& clock, std::function<TerminalSize()> size)
-    : state_(std::make_unique<State>(State{std::move(sink), clock, std::move(size)})) {}
+    : state_(new State{std::move(sink), clock, std::move(size)}) {}
 LiveView::~LiveView() = default;
 
 void LiveView::on(const RunEvent& event) {
   State& s = *state_;
+  const std::lock_guard lock(s.mutex);
   if (std::holds_alternative<Waiting>(event)) s.waiting_since = s.clock.now();
   const std::string kept = s.board.apply(event);
   const bool can_wait = std::holds_alternative<SiteProgress>(event);
@@ -62,10 +67,46 @@ void LiveView::on(const RunEvent& event) {
   s.draw(kept);
 }
 
+void LiveView::keep(std::string_view line) {
+  const std::lock_guard lock(state_->mutex);
+  state_->draw(printable(line));
+}
+
+bool PlainView::is_new(const Waiting& waiting) {
+  const auto known = [this](const std::string& site) {
+    return std::find(waiting_->sites.begin(), waiting_->sites.end(), site) != waiting_->sites.end();
+  };
+  if (waiting_ && waiting_->what == waiting.what && std::all_of(waiting.sites.begin(), waiting.sites.end(), known))
+    return false;
+  waiting_ = waiting;
+  return true;
+}
+
 void PlainView::on(const RunEvent& event) {
+  if (std::holds_alternative<RoundStarted>(event)) waiting_.reset();
+  if (const auto* waiting = std::get_if<Waiting>(&event); waiting != nullptr && !is_new(*waiting)) return;
   const std::string line = event_line(event);
   if (!line.empty()) sink_(line + "\n");
 }
+
+namespace {
+
+class LoggedLiveView final : public RunObserver {
+ public:
+  LoggedLiveView(TextSink sink, const Clock& clock, std::function<TerminalSize()> size)
+      : view_(std::move(sink), clock, std::move(size)) {
+    if (::isatty(STDERR_FILENO) == 1) log::set_sink([this](std::string_view line) { view_.keep(line); });
+  }
+  ~LoggedLiveView() override { log::set_sink(nullptr); }
+  LoggedLiveView(const LoggedLiveView&) = delete;
+  LoggedLiveView& operator=(const LoggedLiveView&) = delete;
+  void on(const RunEvent& event) override { view_.on(event); }
+
+ private:
+  LiveView view_;
+};
+
+}  // namespace
 
 std::unique_ptr<RunObserver> make_terminal_view(std::FILE* file, const Clock& clock) {
   TextSink sink = [file](std::string_view text) {
@@ -75,7 +116,7 @@ std::unique_ptr<RunObserver> make_terminal_view(std::FILE* file, const Clock& cl
   const char* terminal = std::getenv("TERM");
   const bool can_move = terminal != nullptr && std::string_view(terminal) != "dumb" && ::isatty(::fileno(file)) == 1;
   if (!can_move) return std::make_unique<PlainView>(std::move(sink));
-  return std::make_unique<LiveView>(std::move(sink), clock, [file] { return size_of(::fileno(file)); });
+  return std::make_unique<LoggedLiveView>(std::move(sink), clock, [file] { return size_of(::fileno(file)); });
 }
 
 }  // namespace weft::telemetry

@@ -87,6 +87,23 @@ TEST(PrintableTest, NoEventCarriesMoreThanOneLine) {
   }
 }
 
+TEST(PlainViewTest, SaysForWhomTheRunWaitsOnlyWhenItIsForSomebodyNew) {
+  std::vector<std::string> written;
+  PlainView view([&](std::string_view text) { written.emplace_back(text); });
+  const auto lines_of = [&](const RunEvent& event) {
+    written.clear();
+    view.on(event);
+    return written.size();
+  };
+  EXPECT_EQ(lines_of(Waiting{.sites = {"a", "b", "c"}, .what = "an update"}), 1U);
+  EXPECT_EQ(lines_of(Waiting{.sites = {"b", "c"}, .what = "an update"}), 0U);
+  EXPECT_EQ(lines_of(Waiting{.sites = {"c"}, .what = "an update", .seconds_left = 5}), 0U);
+  EXPECT_EQ(lines_of(Waiting{.sites = {"c"}, .what = "a test score"}), 1U);
+  EXPECT_EQ(lines_of(Waiting{.sites = {"c", "d"}, .what = "a test score"}), 1U);
+  EXPECT_EQ(lines_of(RoundStarted{.round = 2, .of = 3, .cohort = {"c"}}), 1U);
+  EXPECT_EQ(lines_of(Waiting{.sites = {"c"}, .what = "a test score"}), 1U) << "a round tells its own";
+}
+
 TEST(PlainViewTest, OneLineAnEventAndNoneForProgress) {
   std::vector<std::string> written;
   PlainView view([&](std::string_view text) { written.emplace_back(text); });

@@ -50,6 +50,16 @@ TEST_F(LiveViewTest, GoldenScript) {
             "round 1/6   loss 0.5000\n  films   update is in\n  tweets  asked\n");
 }
 
+TEST_F(LiveViewTest, LinesOfTheLogStandAboveTheBlock) {
+  on(SiteJoined{"films", {}});
+  written_.clear();
+  view_.keep("12:00:00 warning stopping\033[2J");
+  EXPECT_EQ(written_,
+            "\033[2A\r\033[J"
+            "12:00:00 warning stopping?[2J\n"
+            "before the first round\n  films  ready\n");
+}
+
 TEST_F(LiveViewTest, ProgressIsDrawnTenTimesASecondAtMost) {
   EXPECT_NE(on(SiteProgress{"a", "training", 0, 40, 0}), "");
   EXPECT_EQ(on(SiteProgress{"a", "training", 1, 40, 0}), "");
