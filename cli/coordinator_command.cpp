@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/run_job.h"
+#include "cli/run_place.h"
 #include "cli/signals.h"
 #include "common/base/log.h"
 #include "common/net/tls_server.h"
@@ -23,6 +24,7 @@ int serve(Flags& flags) {
   log::set_prefix(flags.name);
   const RunFile run = RunFile::load(flags.run_file, flags.overrides);
   flags.place.folder = flags.folder;
+  check_place(run, flags.place);
   // The port is taken before the model is loaded: what is wrong with it is said at once.
   net::TlsServer server({.endpoint = run.listen, .credentials = crypto::credential_files(flags.pki, flags.name)});
   const Base base = load_base(run.settings, run.model, at::kCPU);

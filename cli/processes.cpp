@@ -16,6 +16,7 @@
 #include <deque>
 #include <fstream>
 
+#include "common/base/file.h"
 #include "common/base/result.h"
 
 namespace weft::cli {
@@ -114,13 +115,17 @@ int free_loopback_port() {
   return ntohs(address.sin_port);
 }
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "weft-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw Failure("cannot make a folder " + name + ": " + std::strerror(errno));
-  path_ = name;
+PrivateFolder::PrivateFolder(std::filesystem::path path) : path_(std::move(path)) {
+  make_folder(path_);
+  std::filesystem::permissions(path_, std::filesystem::perms::owner_all);
+  lock_.emplace(path_, "another weft simulate; wait for it to end, or choose another folder (--out)");
+  std::vector<std::filesystem::path> leftovers;
+  for (const auto& entry : std::filesystem::directory_iterator(path_))
+    if (entry.path().filename() != "lock") leftovers.push_back(entry.path());
+  for (const std::filesystem::path& leftover : leftovers) std::filesystem::remove_all(leftover);
 }
 
-TemporaryFolder::~TemporaryFolder() {
+PrivateFolder::~PrivateFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }

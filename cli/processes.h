@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "common/base/folder_lock.h"
+
 namespace weft::cli {
 
 struct ChildSpec {
@@ -47,17 +49,20 @@ std::string last_lines(const std::filesystem::path& file, std::size_t count);
 // A loopback port that was free a moment ago.
 int free_loopback_port();
 
-// A folder of its own below the system's temporary one, gone with the object.
-class TemporaryFolder {
+// A folder that only this user may enter (0700), gone with the object. What an object that ended uncleanly left there
+// is removed first.
+class PrivateFolder {
  public:
-  TemporaryFolder();  // Failure when it cannot be made
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
+  // Failure when it cannot be made, or another process has it.
+  explicit PrivateFolder(std::filesystem::path path);
+  PrivateFolder(const PrivateFolder&) = delete;
+  PrivateFolder& operator=(const PrivateFolder&) = delete;
+  ~PrivateFolder();
   const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_;
+  std::optional<FolderLock> lock_;
 };
 
 }  // namespace weft::cli

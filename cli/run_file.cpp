@@ -74,7 +74,8 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   file.settings_text = root.dump(kShared);
   if (file.settings.base_dropout)
     file.settings_text += "model:\n  dropout: " + root.child("model").text("dropout") + "\n";
-  file.digest = sha256_hex(as_bytes(file.settings_text + root.dump(kLasting)));
+  file.lasting_text = file.settings_text + root.dump(kLasting);
+  file.digest = sha256_hex(as_bytes(file.lasting_text));
   return file;
 }
 

@@ -43,7 +43,8 @@ struct RunFile {
   Settings settings;
   std::string settings_text;  // YAML of the shared blocks
   std::string text;           // the whole resolved file, paths absolute
-  std::string digest;         // of what must stay the same over a run's life: all but network, device and threads
+  std::string lasting_text;   // YAML of what must stay the same over a run's life: all but network and device
+  std::string digest;         // of that
   std::filesystem::path model;
   fl::AggregationConfig aggregation;
   std::vector<SiteId> sites;

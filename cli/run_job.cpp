@@ -1,14 +1,11 @@
 // From a run file to a running coordinator.
 #include "cli/run_job.h"
 
-#include <openssl/crypto.h>
-#include <torch/csrc/api/include/torch/version.h>
-#include <zmq.h>
-
 #include <cstdio>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "cli/versions.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/metrics/registry.h"
@@ -18,19 +15,9 @@
 #include "common/telemetry/tensorboard.h"
 #include "common/telemetry/terminal_view.h"
 #include "coordinator/run_folder.h"
-#include "weft_version.h"
 
 namespace weft::cli {
 namespace {
-
-std::map<std::string, std::string> linked_versions() {
-  int major = 0, minor = 0, patch = 0;
-  zmq_version(&major, &minor, &patch);
-  return {{"weft", WEFT_VERSION},
-          {"libtorch", TORCH_VERSION},
-          {"openssl", OpenSSL_version(OPENSSL_VERSION)},
-          {"zeromq", std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch)}};
-}
 
 checkpoint::PeftConfig peft_config(const RunFile& run) {
   const models::AdapterConfig& adapter = run.settings.adapter;

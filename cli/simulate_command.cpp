@@ -7,6 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/comparison.h"
+#include "cli/processes.h"
+#include "cli/run_place.h"
 #include "cli/signals.h"
 #include "cli/simulation.h"
 #include "common/base/log.h"
@@ -71,8 +73,10 @@ void compare_run(const SimulatedRun& job, const Base& base, std::stop_token stop
 
 int simulate(Flags& flags) {
   const StopOnSignal signals;
-  SimulatedRun job{
-      .run_file = flags.run_file, .run = RunFile::load(flags.run_file, flags.overrides), .place = flags.place};
+  SimulatedRun job{.run = RunFile::load(flags.run_file, flags.overrides), .place = flags.place};
+  check_place(job.run, job.place);
+  if (const auto left = private_folder_of(job.place.folder); std::filesystem::exists(left))
+    PrivateFolder{left};  // of an unclean end of --processes: removed
   job.sites = load_simulated_sites(job.run, flags.run_file);
   print_sites(job.sites, job.run.settings.labels, flags.place.json ? stderr : stdout);
 
@@ -112,7 +116,8 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
       "sites took together, and print one table");
   command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder");
   command->add_flag("--json", flags->place.json, "Events as JSON lines on stdout");
-  command->add_option("--set", flags->overrides, "Override a key of the run file: --set rounds.count=3");
+  command->add_option("--set", flags->overrides,
+                      "Override a key of the run file: --set rounds.count=3; paths in it are relative to this folder");
   command->footer(
       "Examples:\n"
       "  weft simulate configs/sentiment.yaml --out runs/a\n"

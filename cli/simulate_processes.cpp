@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/processes.h"
+#include "cli/run_place.h"
 #include "cli/simulation.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -18,13 +19,16 @@ constexpr const char* kCoordinator = "coordinator process";  // no site can be c
 constexpr int kMaxRestarts = 5;                              // of one process
 
 void write(const std::filesystem::path& path, const std::string& text) {
-  if (const Status status = write_atomic(path, as_bytes(text)); !status) throw Failure(status.error().message);
+  if (const Status status = write_atomic(path, as_bytes(text), 0600); !status) throw Failure(status.error().message);
 }
 
 class Launcher {
  public:
   Launcher(const SimulatedRun& job, std::stop_token stop)
-      : job_(job), stop_(stop), endpoint_("tcp://127.0.0.1:" + std::to_string(free_loopback_port())) {
+      : job_(job),
+        stop_(stop),
+        private_(private_folder_of(job.place.folder)),
+        endpoint_("tcp://127.0.0.1:" + std::to_string(free_loopback_port())) {
     crypto::init_ca(pki(), {.name = "throwaway CA of a simulated run", .valid_days = 2});
     crypto::issue(pki(), {.name = "coordinator",
                           .role = crypto::Role::coordinator,
@@ -37,11 +41,8 @@ class Launcher {
   int run() {
     if (stop_.stop_requested()) return 1;
     const std::stop_callback forward(stop_, [this] { children_.signal_all(SIGTERM); });
-    // A folder that the coordinator will refuse gets no sites, so that nothing in it changes.
-    const bool usable = holds_run() == job_.place.resume;
     start(kCoordinator);
-    if (usable)
-      for (const data::SiteData& site : job_.sites) start(site.name);
+    for (const data::SiteData& site : job_.sites) start(site.name);
     int code = 0;
     bool finished = false;
     while (const auto exit = children_.wait()) {
@@ -71,29 +72,32 @@ class Launcher {
 
  private:
   bool holds_run() const { return std::filesystem::exists(coordinator::RunFolder(job_.place.folder).ledger()); }
-  std::filesystem::path pki() const { return temporary_.path() / "pki"; }
+  std::filesystem::path pki() const { return private_.path() / "pki"; }
   std::filesystem::path log_of(const std::string& site) const { return job_.place.folder / "logs" / (site + ".log"); }
 
   void add_site(const data::SiteData& site) {
     const crypto::CredentialFiles files = crypto::issue(pki(), {.name = site.name, .valid_days = 1});
-    const std::filesystem::path data = temporary_.path() / (site.name + ".jsonl");
+    const std::filesystem::path data = private_.path() / (site.name + ".jsonl");
     data::write_jsonl(data, site.splits, job_.run.settings.labels);
-    const std::string any = std::to_string(kAnyNumber);
-    const std::filesystem::path site_file = temporary_.path() / (site.name + ".yaml");
+    std::filesystem::permissions(data, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    std::string limits;
+    for (const char* key : {"max_rounds", "max_local_steps", "max_batch_size", "max_tokens", "max_parameters",
+                            "max_trainings", "max_scorings"})
+      limits.append("  ").append(key).append(": ").append(std::to_string(kAnyNumber)).append("\n");
+    const std::filesystem::path site_file = private_.path() / (site.name + ".yaml");
     const auto quoted = [](const std::filesystem::path& path) {
       return nlohmann::json(std::filesystem::absolute(path).string()).dump();  // also a YAML string
     };
-    write(site_file,
-          "site: \"" + site.name + "\"\ncoordinator: " + endpoint_ + "\nidentity:\n  ca: " + quoted(files.ca) +
-              "\n  certificate: " + quoted(files.certificate) + "\n  key: " + quoted(files.key) + "\nmodel:\n  path: " +
-              quoted(job_.run.model) + "\nstate: " + quoted(job_.place.folder / "sites" / site.name) +
-              "\ndevice: " + job_.run.device + "\npolicy:\n  max_rounds: " + any + "\n  max_local_steps: " + any +
-              "\n  max_parameters: " + any + "\ndata:\n" + data::jsonl_data_block(job_.run.simulation->data, data));
+    write(site_file, "site: \"" + site.name + "\"\ncoordinator: " + endpoint_ +
+                         "\nidentity:\n  ca: " + quoted(files.ca) + "\n  certificate: " + quoted(files.certificate) +
+                         "\n  key: " + quoted(files.key) + "\nmodel:\n  path: " + quoted(job_.run.model) + "\nstate: " +
+                         quoted(job_.place.folder / "sites" / site.name) + "\ndevice: " + job_.run.device +
+                         "\npolicy:\n" + limits + "data:\n" + data::jsonl_data_block(job_.run.simulation->data, data));
     specs_[site.name] = {.name = site.name, .arguments = {"worker", site_file.string()}, .output = log_of(site.name)};
   }
 
   void add_coordinator() {
-    const std::filesystem::path file = temporary_.path() / "run.yaml";
+    const std::filesystem::path file = private_.path() / "run.yaml";
     write(file, job_.run.text);
     ChildSpec spec{.name = kCoordinator,
                    .arguments = {"coordinator", file.string(), "--out", job_.place.folder.string(), "--pki",
@@ -123,8 +127,8 @@ class Launcher {
 
   const SimulatedRun& job_;
   std::stop_token stop_;
+  PrivateFolder private_;
   std::string endpoint_;
-  TemporaryFolder temporary_;
   std::map<std::string, ChildSpec> specs_;
   std::map<std::string, int> restarts_;
   ChildProcesses children_;

@@ -19,7 +19,13 @@ struct SiteOutcome {
 
 // A simulated site has no administrator to protect: it takes part in whatever the run file says.
 worker::Policy any_run() {
-  return {.max_rounds = kAnyNumber, .max_local_steps = kAnyNumber, .max_parameters = kAnyNumber};
+  return {.max_rounds = kAnyNumber,
+          .max_local_steps = kAnyNumber,
+          .max_batch_size = kAnyNumber,
+          .max_tokens = kAnyNumber,
+          .max_parameters = kAnyNumber,
+          .max_trainings = kAnyNumber,
+          .max_scorings = kAnyNumber};
 }
 
 worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, const data::SiteData& site,
@@ -29,19 +35,21 @@ worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, 
           .policy = any_run(),
           .coordinator = "this process",
           .weft_version = WEFT_VERSION,
-          .make_trainer = [&job, &base, &site, slots](const YamlView& view) {
-            const Settings settings = Settings::parse(view);
-            view.finish();
-            return with_slots(make_trainer(settings, base, encode(base, site.splits, settings.max_tokens),
-                                           {.device = pick_device(job.run.device), .threads = settings.threads}),
-                              slots);
-          }};
+          .say = [](bool, const std::string&) {},  // the view shows it all
+          .make_trainer =
+              [&job, &base, &site, slots](const YamlView& view) {
+                const Settings settings = Settings::parse(view);
+                view.finish();
+                return with_slots(make_trainer(settings, base, encode(base, site.splits, settings.max_tokens),
+                                               {.device = pick_device(job.run.device), .threads = settings.threads}),
+                                  slots);
+              }};
 }
 
 }  // namespace
 
 int simulate_in_one_process(const SimulatedRun& job, const Base& base, std::stop_token stop) {
-  log::set_level(log::Level::warn);  // what the sites tell their operators would stand between the lines of the view
+  log::set_level(log::Level::warn);
   net::InProcessHub hub;
   const auto server = hub.server();
   const auto slots = make_slots(job.run.settings.threads);

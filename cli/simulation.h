@@ -14,7 +14,6 @@ namespace weft::cli {
 inline constexpr std::int64_t kAnyNumber = 1'000'000'000'000;
 
 struct SimulatedRun {
-  std::filesystem::path run_file;
   RunFile run;
   RunPlace place;
   std::vector<data::SiteData> sites;

@@ -26,6 +26,7 @@ struct SiteFile {
   YamlView root;    // of the file; its `data:` block is parsed when the run's labels are known
   // The site's examples, cleaned and split. Throws ConfigError, also for keys of the file that nobody asked for.
   data::SiteData load_data(const std::vector<std::string>& labels) const;
+  // All of the file is checked that can be without the run: keys, model folder, data files and their columns.
   static SiteFile load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 };
 

@@ -2,6 +2,7 @@
 // no trace of a run behind.
 #include <gtest/gtest.h>
 
+#include "coordinator/ledger.h"
 #include "tests/cli/job_support.h"
 
 namespace weft::cli {
@@ -81,7 +82,17 @@ TEST_F(BadInputTest, AFolderOfAnotherRunIsLeftAlone) {
   };
   refused({"--set", "run=other"}, {"tiny", "another folder"});
   refused({"--set", "rounds.count=1"}, {"already holds run \"tiny\"", "--resume"});
-  refused({"--set", "rounds.count=1", "--set", "seed=12", "--resume"}, {"config"});
+  refused({"--set", "rounds.count=1", "--set", "seed=12", "--set", "train.batch_size=4", "--resume"},
+          {"config.yaml", "seed: 11 there, 12 now", "train.batch_size: 8 there, 4 now"});
+  refused({"--set", "seed=12", "--resume"}, {"rounds.count: 1 there, 2 now"});
+  std::filesystem::remove(job_.data_of("alder"));
+  refused({}, {"already holds run \"tiny\""});  // said before the data is read
+}
+
+TEST_F(BadInputTest, ALaunchThatDiedBeforeItsRunBeganDoesNotBlockTheNext) {
+  std::filesystem::create_directories(job_.place / "out");
+  { const coordinator::Ledger tables_and_no_run(job_.place / "out/ledger.sqlite"); }
+  EXPECT_EQ(job_.simulate("out", {"--set", "rounds.count=1", "--processes"}).code, 0);
 }
 
 TEST_F(BadInputTest, NothingToResume) { expect_refused({"holds no run to resume"}, {"--resume"}); }

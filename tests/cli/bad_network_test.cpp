@@ -74,9 +74,26 @@ TEST_F(BadNetworkTest, PeersThatTheCoordinatorRefuses) {
 }
 
 TEST_F(BadNetworkTest, ASitesPolicyRefusesTheRun) {
-  const auto coordinator = deployment_.coordinator();
+  const auto coordinator = deployment_.coordinator({"--set", "rounds.deadline=1s"});
   const Ended ended = deployment_.worker("alder", {"--set", "policy.max_local_steps=5"})->wait();
   expect_one_error(ended, 2, {"max_local_steps", "5"});
+  // It is told, and does not wait for ever for a quorum of all.
+  ASSERT_TRUE(coordinator->wait_for({"site_left", "alder", "declined", "policy.max_local_steps"}))
+      << coordinator->said();
+  const auto birch = deployment_.worker("birch"), cedar = deployment_.worker("cedar");
+  EXPECT_EQ(coordinator->wait().code, 1);
+  EXPECT_NE(coordinator->said().find("cannot reach its quorum of 3"), std::string::npos) << coordinator->said();
+}
+
+TEST_F(BadNetworkTest, ASiteFileIsCheckedBeforeTheCoordinatorIsAsked) {
+  const auto worker_says = [&](const Arguments& more, const std::vector<std::string>& parts) {
+    SCOPED_TRACE(parts.front());
+    expect_one_error(deployment_.worker("alder", more)->wait(), 2, parts);  // nothing listens there
+  };
+  worker_says({"--set", "data.max_charactres=5"}, {"data.max_charactres", "max_characters"});
+  worker_says({"--set", "polizy={}"}, {"polizy", "policy"});
+  worker_says({"--set", "data.text=comment"}, {"alder.tsv", "comment"});
+  worker_says({"--set", "data.file=missing.tsv"}, {"missing.tsv"});
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "tests/cli/job_support.h"
 
-#include <gtest/gtest.h>
-
 #include "cli/processes.h"
 #include "common/base/rng.h"
 #include "common/crypto/pki.h"
@@ -169,6 +167,28 @@ std::unique_ptr<Weft> Deployment::worker(const std::string& site, const Argument
   Arguments arguments{"worker", site_file(site).string()};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return std::make_unique<Weft>(arguments);
+}
+
+void DeployedTest::SetUp() {
+  const Ended ended = job_.simulate("reference");
+  ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
+}
+
+void DeployedTest::start_workers() {
+  for (const std::string& site : job_.sites) workers_[site] = deployment_.worker(site);
+}
+
+void DeployedTest::expect_same_result(Weft& coordinator) {
+  EXPECT_EQ(coordinator.wait().code, 0) << coordinator.said();
+  for (auto& [site, worker] : workers_) EXPECT_EQ(worker->wait().code, 0) << site << ": " << worker->said();
+  EXPECT_EQ(job_.adapter_sha256("deployed"), job_.adapter_sha256("reference"));
+  const std::string file = "/adapter/adapter_model.safetensors";
+  EXPECT_TRUE(slurp(job_.place / ("deployed" + file)) == slurp(job_.place / ("reference" + file)));
+  const nlohmann::json ours = job_.summary("deployed"), theirs = job_.summary("reference");
+  EXPECT_EQ(ours.at("final"), theirs.at("final"));
+  for (std::size_t round = 0; round < theirs.at("rounds").size(); ++round)
+    for (const char* key : {"cohort", "counted", "loss", "validation", "adapter_digest"})
+      EXPECT_EQ(ours.at("rounds").at(round).at(key), theirs.at("rounds").at(round).at(key)) << key << round;
 }
 
 }  // namespace weft::cli

@@ -1,6 +1,8 @@
 // A small federated job in a temporary folder: a random three-layer BERT, three sites with a few dozen sentences each,
 // and what the deployment of it needs.
 #pragma once
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -47,6 +49,20 @@ class Deployment {
  private:
   const Job& job_;
   std::string endpoint_;
+};
+
+// A job that has run in one process, as `reference`, and is to run deployed.
+class DeployedTest : public testing::Test {
+ protected:
+  explicit DeployedTest(const JobSize& size) : job_(size) {}
+  void SetUp() override;
+  void start_workers();
+  // The run ends well everywhere, with the reference's bits.
+  void expect_same_result(Weft& coordinator);
+
+  Job job_;
+  Deployment deployment_{job_};
+  std::map<std::string, std::unique_ptr<Weft>> workers_;
 };
 
 }  // namespace weft::cli

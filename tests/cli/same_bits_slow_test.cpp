@@ -13,32 +13,9 @@ using Parts = std::vector<std::string>;
 // Steps enough that a signal arrives while a site trains.
 constexpr JobSize kSize{.rounds = 2, .local_steps = 150};
 
-class SameBitsTest : public testing::Test {
+class SameBitsTest : public DeployedTest {
  protected:
-  void SetUp() override {
-    const Ended ended = job_.simulate("reference");
-    ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
-  }
-  void start_workers() {
-    for (const std::string& site : job_.sites) workers_[site] = deployment_.worker(site);
-  }
-  // The run ends well everywhere, with the reference's bits.
-  void expect_same_result(Weft& coordinator) {
-    EXPECT_EQ(coordinator.wait().code, 0) << coordinator.said();
-    for (auto& [site, worker] : workers_) EXPECT_EQ(worker->wait().code, 0) << site << ": " << worker->said();
-    EXPECT_EQ(job_.adapter_sha256("deployed"), job_.adapter_sha256("reference"));
-    const std::string file = "/adapter/adapter_model.safetensors";
-    EXPECT_TRUE(slurp(job_.place / ("deployed" + file)) == slurp(job_.place / ("reference" + file)));
-    const nlohmann::json ours = job_.summary("deployed"), theirs = job_.summary("reference");
-    EXPECT_EQ(ours.at("final"), theirs.at("final"));
-    for (std::size_t round = 0; round < theirs.at("rounds").size(); ++round)
-      for (const char* key : {"cohort", "counted", "loss", "validation", "adapter_digest"})
-        EXPECT_EQ(ours.at("rounds").at(round).at(key), theirs.at("rounds").at(round).at(key)) << key << round;
-  }
-
-  Job job_{kSize};
-  Deployment deployment_{job_};
-  std::map<std::string, std::unique_ptr<Weft>> workers_;
+  SameBitsTest() : DeployedTest(kSize) {}
 };
 
 TEST_F(SameBitsTest, OneProcessAndOneProcessASite) {
@@ -48,6 +25,24 @@ TEST_F(SameBitsTest, OneProcessAndOneProcessASite) {
   // Another seed gives another adapter: the digest does tell adapters apart.
   ASSERT_EQ(job_.simulate("other", {"--set", "seed=12"}).code, 0);
   EXPECT_NE(job_.adapter_sha256("other"), job_.adapter_sha256("reference"));
+}
+
+TEST_F(SameBitsTest, AKilledLauncherLeavesNothingForOthersToReadAndIsResumed) {
+  const std::filesystem::path left = job_.place / "killed/processes";
+  {
+    Weft launcher({"simulate", job_.run_file().string(), "--out", job_.place / "killed", "--processes", "--json"});
+    ASSERT_TRUE(launcher.wait_for({"update_accepted", "\"round\":1"})) << launcher.said();
+    launcher.signal(SIGKILL);
+    launcher.wait();  // for its children too: they have its stdout
+  }
+  ASSERT_TRUE(std::filesystem::exists(left / "alder.jsonl"));
+  const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+  EXPECT_EQ(std::filesystem::status(left).permissions() & others, std::filesystem::perms::none);
+  EXPECT_EQ(std::filesystem::status(left / "alder.jsonl").permissions() & others, std::filesystem::perms::none);
+  const Ended ended = job_.simulate("killed", {"--processes", "--resume"});
+  ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
+  EXPECT_EQ(job_.adapter_sha256("killed"), job_.adapter_sha256("reference"));
+  EXPECT_FALSE(std::filesystem::exists(left));
 }
 
 TEST_F(SameBitsTest, AnyOrderOfArrival) {

@@ -12,27 +12,15 @@ namespace {
 
 using net::Direction;
 
-class WireTest : public testing::Test {
+class WireTest : public DeployedTest {
  protected:
+  // 100 KB of adapter: more than one TLS record, far more than the handshakes.
+  WireTest() : DeployedTest({.rounds = 2, .local_steps = 60, .rank = 64}) {}
   void SetUp() override {
-    // 100 KB of adapter: more than one TLS record, far more than the handshakes.
-    const Ended ended = job_.simulate("reference");
-    ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
+    DeployedTest::SetUp();
     deployment_.write_site_file("birch", proxy_.endpoint());
   }
-  void start_workers() {
-    for (const std::string& site : job_.sites) workers_[site] = deployment_.worker(site);
-  }
-  void expect_same_result(Weft& coordinator) {
-    EXPECT_EQ(coordinator.wait().code, 0) << coordinator.said();
-    for (auto& [site, worker] : workers_) EXPECT_EQ(worker->wait().code, 0) << site << ": " << worker->said();
-    EXPECT_EQ(job_.adapter_sha256("deployed"), job_.adapter_sha256("reference"));
-  }
-
-  Job job_{{.rounds = 2, .local_steps = 60, .rank = 64}};
-  Deployment deployment_{job_};
   net::TcpProxy proxy_{deployment_.endpoint()};
-  std::map<std::string, std::unique_ptr<Weft>> workers_;
 };
 
 // Words of four letters and more of a text.
