@@ -90,6 +90,7 @@ Policy Policy::parse(const YamlView& policy) {
   result.max_scorings = policy.integer("max_scorings", result.max_scorings, {.min = 1});
   result.max_parameters = policy.integer("max_parameters", result.max_parameters, {.min = 1});
   result.min_examples = policy.integer("min_examples", result.min_examples, {.min = 1});
+  result.min_scored = policy.integer("min_scored", result.min_scored, {.min = 1});
   for (const std::string& digest : result.base_digests)
     if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos)
       policy.fail("base_digests", "\"" + digest + "\" is not a digest; expected 64 lower-case hex characters");

@@ -13,6 +13,9 @@
 //     max_trainings: 2000        # in one run, begun again ones too; counted on disk
 //     max_scorings: 4000         # of adapters that the coordinator chooses, in one run; counted on disk
 //     min_examples: 1            # training examples below which this site does not train
+//     min_scored: 1              # examples of a split below which it is not scored: counts over few come near to
+//     single
+//                                # ones. To the coordinator such a split is empty
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -48,6 +51,7 @@ struct Policy {
   std::int64_t max_trainings = 2000;
   std::int64_t max_scorings = 4000;
   std::int64_t min_examples = 1;
+  std::int64_t min_scored = 1;
 
   // Throws ConfigError. An empty map gives the defaults.
   static Policy parse(const YamlView& policy);

@@ -178,6 +178,8 @@ void Session::handle(TrainerLoaded event) {
     return decline(Outcome::misconfigured, reason, reason);
   }
   facts_ = std::move(event.facts);
+  for (auto& [split, examples] : facts_->examples)
+    if (split != "train" && !scores(examples)) examples = 0;
   act(ReadSpool{run_->run_id});
 }
 

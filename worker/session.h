@@ -173,6 +173,9 @@ class Session {
   void leave_adapter();  // Work names another one
   void go_on();          // starts what Work still lacks
   bool have_adapter();   // or asks for it
+  bool scores(std::uint64_t examples) const {
+    return examples >= static_cast<std::uint64_t>(options_.policy.min_scored);
+  }
   void report_scores();
   TaskId begin(Task task);
   bool is_current(TaskId task) const { return task_ && task_->id == task; }

@@ -75,8 +75,8 @@ void Session::go_on() {
   for (const std::string& split : work_->evaluate) {
     if (scores_.contains(split)) continue;
     const auto examples = facts_->examples.find(split);
-    if (examples == facts_->examples.end() || examples->second == 0) {
-      scores_[split] = {};  // nothing to score it on
+    if (examples == facts_->examples.end() || !scores(examples->second)) {
+      scores_[split] = {};  // nothing to score it on, or too little
       report_scores();
       continue;
     }

@@ -66,6 +66,20 @@ bool plausible(CountsView counts) {
 
 }  // namespace
 
+Counts log_odds(CountsView logits) {
+  if (logits.size() == 2) return {logits[1] - logits[0]};
+  Counts odds;
+  for (std::size_t c = 0; c < logits.size(); ++c) {
+    double largest = -HUGE_VAL, sum = 0;  // of the other classes
+    for (std::size_t j = 0; j < logits.size(); ++j)
+      if (j != c) largest = std::max(largest, logits[j]);
+    for (std::size_t j = 0; j < logits.size(); ++j)
+      if (j != c) sum += std::exp(logits[j] - largest);
+    odds.push_back(logits[c] - largest - std::log(sum));
+  }
+  return odds;
+}
+
 void add_auroc(Tally& tally, std::size_t classes) { tally.part("auroc", kPerClass * classes); }
 
 void add_auroc(Tally& tally, std::size_t label, CountsView scores) {

@@ -18,6 +18,8 @@ namespace weft::metrics {
 inline constexpr std::size_t kAurocBins = 256;    // a multiple of 2: score 0 is an edge
 inline constexpr std::size_t kAurocClasses = 16;  // tasks of more labels do not count it: 4 KiB a class
 
+// The log-odds of each class from a softmax's logits; of two classes that of class 1 alone.
+Counts log_odds(CountsView logits);
 // Of example `label` with log-odds for each class: log p - log(1 - p). One score where there are two labels.
 void add_auroc(Tally& tally, std::size_t label, CountsView scores);
 // Zeros for so many classes.

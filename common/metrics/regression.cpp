@@ -21,6 +21,8 @@ bool plausible(CountsView counts) {
 
 }  // namespace
 
+void add_regression(Tally& tally) { tally.part("regression", kSize); }
+
 void add_regression(Tally& tally, double target, double prediction) {
   const double off = target - prediction;
   const double numbers[kSize] = {

@@ -12,6 +12,9 @@ namespace weft::metrics {
 
 void add_regression(Tally& tally, double target, double prediction);
 
+// None yet.
+void add_regression(Tally& tally);
+
 Kind regression_kind();
 
 }  // namespace weft::metrics

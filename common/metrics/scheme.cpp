@@ -1,9 +1,15 @@
 // Schemes of the tasks, and what does not fit one.
 #include "common/metrics/scheme.h"
 
+#include "common/metrics/auroc.h"
 #include "common/metrics/confusion.h"
+#include "common/metrics/generated_text.h"
 #include "common/metrics/loss.h"
+#include "common/metrics/multi_label.h"
+#include "common/metrics/ranking.h"
 #include "common/metrics/registry.h"
+#include "common/metrics/regression.h"
+#include "common/metrics/token_labels.h"
 
 namespace weft::metrics {
 
@@ -11,6 +17,42 @@ Scheme classification_scheme(std::size_t classes) {
   Scheme scheme{.primary = "accuracy"};
   add_loss(scheme.zero, 0, 0);
   add_confusion(scheme.zero, ConfusionMatrix(classes));
+  if (classes <= kAurocClasses) add_auroc(scheme.zero, classes == 2 ? 1 : classes);
+  return scheme;
+}
+
+Scheme multi_label_scheme(std::size_t labels) {
+  Scheme scheme{.primary = "micro_f1"};
+  add_loss(scheme.zero, 0, 0);
+  add_multi_label(scheme.zero, labels);
+  return scheme;
+}
+
+Scheme regression_scheme() {
+  Scheme scheme{.primary = "mse"};
+  add_loss(scheme.zero, 0, 0);
+  add_regression(scheme.zero);
+  return scheme;
+}
+
+Scheme token_labels_scheme() {
+  Scheme scheme{.primary = "entity_f1"};
+  add_nll(scheme.zero, 0, 0);
+  add_token_labels(scheme.zero);
+  return scheme;
+}
+
+Scheme language_scheme() {
+  Scheme scheme{.primary = "perplexity"};
+  add_nll(scheme.zero, 0, 0);
+  add_generated_text(scheme.zero);
+  return scheme;
+}
+
+Scheme image_text_scheme() {
+  Scheme scheme{.primary = "mean_recall"};
+  add_loss(scheme.zero, 0, 0);
+  add_ranking(scheme.zero);
   return scheme;
 }
 

@@ -38,6 +38,8 @@ std::vector<Entity> entities(const std::vector<std::string>& tags) {
   return all;
 }
 
+void add_token_labels(Tally& tally) { tally.part("token_labels", kSize); }
+
 void add_token_labels(Tally& tally, const std::vector<std::string>& tags, const std::vector<std::string>& predicted) {
   WEFT_CHECK(tags.size() == predicted.size(), "a predicted tag for each");
   Counts& counts = tally.part("token_labels", kSize);

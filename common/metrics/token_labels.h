@@ -24,6 +24,9 @@ std::vector<Entity> entities(const std::vector<std::string>& tags);
 // One text; a tag each word on both sides.
 void add_token_labels(Tally& tally, const std::vector<std::string>& tags, const std::vector<std::string>& predicted);
 
+// None yet.
+void add_token_labels(Tally& tally);
+
 Kind token_labels_kind();
 
 }  // namespace weft::metrics

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "common/metrics/auroc.h"
 #include "common/metrics/confusion.h"
 #include "common/metrics/loss.h"
 #include "common/train/batch_plan.h"
@@ -52,9 +53,13 @@ Score evaluate(const models::SequenceClassifier& model, const SequenceClassifica
     const at::Tensor logits_NC = model.logits(batch.tokens, params, {});
     const std::vector<double> batch_losses = task.losses(logits_NC, batch.labels_N);
     const std::vector<std::size_t> predictions = task.predictions(logits_NC);
+    const at::Tensor numbers_NC = logits_NC.to(at::kCPU, at::kDouble).contiguous();
     for (std::size_t i = 0; i < examples.size(); ++i) {
       losses[examples[i]] = batch_losses[i];
-      confusion.add(static_cast<std::size_t>(data.labels[examples[i]]), predictions[i]);
+      const auto label = static_cast<std::size_t>(data.labels[examples[i]]);
+      confusion.add(label, predictions[i]);
+      const metrics::CountsView logits(numbers_NC.const_data_ptr<double>() + i * task.classes(), task.classes());
+      if (task.classes() <= metrics::kAurocClasses) metrics::add_auroc(score.tally, label, metrics::log_odds(logits));
     }
     score.tokens += static_cast<std::uint64_t>(batch.tokens.starts.back());
     score.seconds = seconds_since(start);

@@ -95,6 +95,18 @@ TEST(AurocTest, IsWithinItsErrorOfTheExactArea) {
   }
 }
 
+TEST(AurocTest, LogOddsAreThoseOfASoftmax) {
+  EXPECT_EQ(log_odds(Counts{1, 3.5}), (Counts{2.5}));
+  const Counts logits{0.5, -1, 2}, odds = log_odds(logits);
+  double sum = 0;
+  for (const double logit : logits) sum += std::exp(logit);
+  for (std::size_t c = 0; c < 3; ++c) {
+    const double part = std::exp(logits[c]) / sum;
+    EXPECT_NEAR(odds[c], std::log(part / (1 - part)), kTolerance);
+  }
+  EXPECT_NEAR(log_odds(Counts{900, 0, 1})[0], 899 - std::log1p(std::exp(-1)), kTolerance) << "without overflow";
+}
+
 TEST(AurocTest, ExtremeAndBrokenScoresHaveAPlace) {
   Tally tally;
   for (const double score : {1e300, HUGE_VAL, 18.0}) add_auroc(tally, 1, Counts{score});

@@ -79,6 +79,25 @@ std::string fault(const Tally& tally, std::uint64_t examples = 4) {
   return fault_of(tally, classification_scheme(2), examples).value_or("none");
 }
 
+TEST(SchemeTest, PrimaryMetricsFollowFromWhatIsCounted) {
+  for (const Scheme& scheme : {classification_scheme(2), classification_scheme(40), multi_label_scheme(3),
+                               regression_scheme(), token_labels_scheme(), language_scheme(), image_text_scheme()}) {
+    bool follows = false;
+    for (const auto& [name, counts] : scheme.zero.parts) {
+      const Kind* kind = find_kind(name);
+      ASSERT_NE(kind, nullptr) << name;
+      EXPECT_TRUE(kind->plausible(counts)) << name;
+      for (const Metric& metric : kind->metrics) follows = follows || metric.name == scheme.primary;
+    }
+    EXPECT_TRUE(follows) << scheme.primary;
+    EXPECT_FALSE(fault_of(scheme.zero, scheme, 0));
+    EXPECT_EQ(value(scheme.zero, scheme.primary), std::nullopt) << "nothing was counted";
+  }
+  EXPECT_EQ(classification_scheme(2).zero.find("auroc").size(), 2 * kAurocBins);
+  EXPECT_EQ(classification_scheme(3).zero.find("auroc").size(), 3 * 2 * kAurocBins);
+  EXPECT_TRUE(classification_scheme(kAurocClasses + 1).zero.find("auroc").empty());
+}
+
 TEST(SchemeTest, WhatCannotBeIsRefused) {
   EXPECT_EQ(fault(binary_tally(4, 3, 0.5)), "none");
   EXPECT_EQ(fault(binary_tally(4, 3)), "none") << "a kind may be missing";

@@ -86,6 +86,20 @@ TEST_F(SessionTest, SplitWithoutExamplesIsAnsweredWithNone) {
   EXPECT_THAT(sent<wire::Metrics>()[0].tally.parts, IsEmpty());
 }
 
+TEST_F(SessionTest, ASplitThatIsTooSmallToBeScoredIsEmptyToTheCoordinator) {
+  limit({.min_scored = 11});
+  make_ready();
+  EXPECT_EQ(sent<wire::Ready>()[0].examples, (std::map<std::string, std::uint64_t>{{"train", 100}, {"validation", 0}}));
+  feed(wire::Message(work(1, {"validation"})));
+  EXPECT_THAT(actions<Score>(), IsEmpty());
+  ASSERT_THAT(sent<wire::Metrics>(), SizeIs(1));
+  EXPECT_EQ(sent<wire::Metrics>()[0].examples, 0U);
+  EXPECT_THAT(sent<wire::Metrics>()[0].tally.parts, IsEmpty());
+  limit({.min_scored = 10});
+  make_ready();
+  EXPECT_EQ(sent<wire::Ready>()[0].examples, facts_.examples);
+}
+
 TEST_F(SessionTest, PolicyLimitsTheRoundsThatAreAskedFor) {
   make_ready();
   feed(wire::Message(work(1001)));
