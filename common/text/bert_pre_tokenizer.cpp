@@ -9,8 +9,13 @@ namespace {
 constexpr char32_t kTableEnd = 0x20000;
 }
 
-BertPreTokenizer::BertPreTokenizer() : table_(kTableEnd) {
-  for (char32_t c = 0; c < kTableEnd; ++c) table_[c] = classify(c);
+const std::vector<BertPreTokenizer::Kind>& BertPreTokenizer::table() {
+  static const std::vector<Kind> instance = [] {
+    std::vector<Kind> out(kTableEnd);
+    for (char32_t c = 0; c < kTableEnd; ++c) out[c] = classify(c);
+    return out;
+  }();
+  return instance;
 }
 
 BertPreTokenizer::Kind BertPreTokenizer::classify(char32_t c) {

@@ -10,13 +10,13 @@ namespace weft::text {
 
 class BertPreTokenizer final : public PreTokenizer {
  public:
-  BertPreTokenizer();
   void split(const Passage& passage, TextPool& pool, std::vector<std::string_view>& words) const override;
 
  private:
   enum class Kind : std::uint8_t { word, space, punctuation };
   static Kind classify(char32_t c);
-  std::vector<Kind> table_;
+  static const std::vector<Kind>& table();
+  const std::vector<Kind>& table_ = table();
 };
 
 }  // namespace weft::text

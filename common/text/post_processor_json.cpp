@@ -1,5 +1,4 @@
 // The section "post_processor".
-#include <nlohmann/json.hpp>
 
 #include "common/text/stages_json.h"
 
@@ -8,24 +7,24 @@ namespace {
 
 constexpr const char* kWhere = "post_processor";
 
-PostProcessor make(const Json& json, int depth);
+PostProcessor make(Json json, int depth);
 
-std::vector<TokenId> special_ids(const Json& json, const std::string& name) {
+std::vector<TokenId> special_ids(Json json, const std::string& name) {
   const std::string where = "post_processor.special_tokens." + name;
-  const Json& specials = field(json, kWhere, "special_tokens");
+  const Json specials = field(json, kWhere, "special_tokens");
   std::vector<TokenId> out;
-  for (const Json& id : list_field(field(specials, "post_processor.special_tokens", name.c_str()), where, "ids")) {
+  for (const Json id : list_field(field(specials, "post_processor.special_tokens", name.c_str()), where, "ids")) {
     out.push_back(token_id(id, where + ".ids"));
   }
   return out;
 }
 
-std::vector<TemplatePiece> template_pieces(const Json& json, const char* name) {
+std::vector<TemplatePiece> template_pieces(Json json, const char* name) {
   const std::string where = std::string("post_processor.") + name;
   std::vector<TemplatePiece> pieces;
-  for (const Json& item : list_field(json, kWhere, name)) {
-    const bool special = item.is_object() && item.contains("SpecialToken");
-    const Json& body = field(item, where, special ? "SpecialToken" : "Sequence");
+  for (const Json item : list_field(json, kWhere, name)) {
+    const bool special = !item["SpecialToken"].is_null();
+    const Json body = field(item, where, special ? "SpecialToken" : "Sequence");
     const std::string id = text_field(body, where, "id");
     TemplatePiece piece;
     piece.type_id = token_id(field(body, where, "type_id"), where + ".type_id");
@@ -42,36 +41,34 @@ std::vector<TemplatePiece> template_pieces(const Json& json, const char* name) {
   return pieces;
 }
 
-PostProcessor make_template(const Json& json, int) {
-  return {template_pieces(json, "single"), template_pieces(json, "pair")};
-}
+PostProcessor make_template(Json json, int) { return {template_pieces(json, "single"), template_pieces(json, "pair")}; }
 
-TemplatePiece named_special(const Json& json, const char* name, TokenId type) {
-  const Json& value = list_field(json, kWhere, name);
+TemplatePiece named_special(Json json, const char* name, TokenId type) {
+  const std::vector<Json> value = list_field(json, kWhere, name);
   if (value.size() != 2) fail_at(std::string(kWhere) + "." + name, "expected [token, id]");
   return {TemplatePiece::Kind::special, {token_id(value[1], kWhere)}, type};
 }
 
-PostProcessor make_bert(const Json& json, int) {
+PostProcessor make_bert(Json json, int) {
   const TemplatePiece cls = named_special(json, "cls", 0), sep = named_special(json, "sep", 0);
   const TemplatePiece first{TemplatePiece::Kind::first, {}, 0}, second{TemplatePiece::Kind::second, {}, 1};
   return {{cls, first, sep}, {cls, first, sep, second, named_special(json, "sep", 1)}};
 }
 
-PostProcessor make_roberta(const Json& json, int) {
+PostProcessor make_roberta(Json json, int) {
   const TemplatePiece cls = named_special(json, "cls", 0), sep = named_special(json, "sep", 0);
   const TemplatePiece first{TemplatePiece::Kind::first, {}, 0}, second{TemplatePiece::Kind::second, {}, 0};
   return {{cls, first, sep}, {cls, first, sep, sep, second, sep}};
 }
 
 // Changes offsets only.
-PostProcessor make_byte_level(const Json&, int) { return {}; }
+PostProcessor make_byte_level(Json, int) { return {}; }
 
-PostProcessor make_sequence(const Json& json, int depth) {
+PostProcessor make_sequence(Json json, int depth) {
   PostProcessor out;
   bool taken = false;
-  for (const Json& item : list_field(json, kWhere, "processors")) {
-    if (optional_field(item, "type") == "ByteLevel") continue;
+  for (const Json item : list_field(json, kWhere, "processors")) {
+    if (item["type"].is("ByteLevel")) continue;
     if (taken) fail_at(kWhere, "a sequence of two that add tokens is not supported");
     out = make(item, depth + 1);
     taken = true;
@@ -79,9 +76,9 @@ PostProcessor make_sequence(const Json& json, int depth) {
   return out;
 }
 
-PostProcessor make(const Json& json, int depth) {
+PostProcessor make(Json json, int depth) {
   if (depth > kMaxNesting) fail_at(kWhere, "nested too deep");
-  static const std::vector<std::pair<std::string_view, PostProcessor (*)(const Json&, int)>> kTable = {
+  static const std::vector<std::pair<std::string_view, PostProcessor (*)(Json, int)>> kTable = {
       {"BertProcessing", make_bert},         {"ByteLevel", make_byte_level}, {"RobertaProcessing", make_roberta},
       {"TemplateProcessing", make_template}, {"Sequence", make_sequence},
   };
@@ -90,6 +87,6 @@ PostProcessor make(const Json& json, int depth) {
 
 }  // namespace
 
-PostProcessor make_post_processor(const Json& json) { return json.is_null() ? PostProcessor{} : make(json, 0); }
+PostProcessor make_post_processor(Json json) { return json.is_null() ? PostProcessor{} : make(json, 0); }
 
 }  // namespace weft::text

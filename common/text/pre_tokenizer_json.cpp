@@ -1,5 +1,4 @@
 // The section "pre_tokenizer".
-#include <nlohmann/json.hpp>
 
 #include "common/text/bert_pre_tokenizer.h"
 #include "common/text/pre_tokenizers.h"
@@ -20,9 +19,9 @@ struct Context {
   int depth = 0;
 };
 
-Made make(const Json& json, Context context);
+Made make(Json json, Context context);
 
-SplitBehavior behavior_field(const Json& json) {
+SplitBehavior behavior_field(Json json) {
   static const std::vector<std::pair<std::string_view, SplitBehavior>> kTable = {
       {"Removed", SplitBehavior::removed},
       {"Isolated", SplitBehavior::isolated},
@@ -33,8 +32,8 @@ SplitBehavior behavior_field(const Json& json) {
   return choose(std::string(kWhere) + ".behavior", text_field(json, kWhere, "behavior", "Isolated"), kTable);
 }
 
-Made make_sequence(const Json& json, Context context) {
-  const Json& list = list_field(json, kWhere, "pretokenizers");
+Made make_sequence(Json json, Context context) {
+  const std::vector<Json> list = list_field(json, kWhere, "pretokenizers");
   std::vector<Made> stages;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const bool last = i + 1 == list.size();
@@ -43,7 +42,7 @@ Made make_sequence(const Json& json, Context context) {
   return std::make_unique<PreTokenizerSequence>(std::move(stages));
 }
 
-Made make_byte_level(const Json& json, Context context) {
+Made make_byte_level(Json json, Context context) {
   ByteLevel::Options options;
   options.add_prefix_space = bool_field(json, kWhere, "add_prefix_space", true);
   options.raw = context.bytes == ByteWords::yes;
@@ -52,7 +51,7 @@ Made make_byte_level(const Json& json, Context context) {
   return std::make_unique<ByteLevel>(std::move(options));
 }
 
-Made make_split(const Json& json, Context) {
+Made make_split(Json json, Context) {
   const Pattern pattern = parse_pattern(json, kWhere);
   const SplitOptions options{behavior_field(json), bool_field(json, kWhere, "invert", false)};
   // The scanners' patterns match every character, so each match is a word however matches are isolated.
@@ -64,23 +63,23 @@ Made make_split(const Json& json, Context) {
   return std::make_unique<RegexSplit>(compile(pattern, kWhere), options);
 }
 
-Made make_bert(const Json&, Context) { return std::make_unique<BertPreTokenizer>(); }
-Made make_whitespace(const Json&, Context) { return std::make_unique<WhitespaceWords>(); }
+Made make_bert(Json, Context) { return std::make_unique<BertPreTokenizer>(); }
+Made make_whitespace(Json, Context) { return std::make_unique<WhitespaceWords>(); }
 
-Made make_whitespace_split(const Json&, Context) {
+Made make_whitespace_split(Json, Context) {
   return std::make_unique<CodePointSplit>(is_white_space, SplitBehavior::removed);
 }
 
-Made make_digits(const Json& json, Context) {
+Made make_digits(Json json, Context) {
   const bool individual = bool_field(json, kWhere, "individual_digits", false);
   return std::make_unique<CodePointSplit>(is_numeric, individual ? SplitBehavior::isolated : SplitBehavior::contiguous);
 }
 
-Made make_punctuation(const Json& json, Context) {
+Made make_punctuation(Json json, Context) {
   return std::make_unique<CodePointSplit>(is_bert_punctuation, behavior_field(json));
 }
 
-Made make_metaspace(const Json& json, Context) {
+Made make_metaspace(Json json, Context) {
   static const std::vector<std::pair<std::string_view, PrependScheme>> kSchemes = {
       {"always", PrependScheme::always}, {"first", PrependScheme::first}, {"never", PrependScheme::never}};
   Metaspace::Options options;
@@ -95,9 +94,9 @@ Made make_metaspace(const Json& json, Context) {
   return std::make_unique<Metaspace>(std::move(options));
 }
 
-Made make(const Json& json, Context context) {
+Made make(Json json, Context context) {
   if (context.depth > kMaxNesting) fail_at(kWhere, "nested too deep");
-  static const std::vector<std::pair<std::string_view, Made (*)(const Json&, Context)>> kTable = {
+  static const std::vector<std::pair<std::string_view, Made (*)(Json, Context)>> kTable = {
       {"BertPreTokenizer", make_bert}, {"ByteLevel", make_byte_level},    {"Digits", make_digits},
       {"Metaspace", make_metaspace},   {"Punctuation", make_punctuation}, {"Sequence", make_sequence},
       {"Split", make_split},           {"Whitespace", make_whitespace},   {"WhitespaceSplit", make_whitespace_split},
@@ -107,24 +106,23 @@ Made make(const Json& json, Context context) {
 
 }  // namespace
 
-bool ends_with_byte_level(const Json& json) {
-  const Json* at = &json;
-  for (int depth = 0; depth <= kMaxNesting && at->is_object(); ++depth) {
-    const Json& stages = optional_field(*at, "pretokenizers");
-    if (!stages.is_array() || stages.empty()) return optional_field(*at, "type") == "ByteLevel";
-    at = &stages.back();
+bool ends_with_byte_level(Json json) {
+  for (int depth = 0; depth <= kMaxNesting; ++depth) {
+    const Json stages = json["pretokenizers"];
+    if (!stages.is_list() || stages.size() == 0) return json["type"].is("ByteLevel");
+    json = stages.at(stages.size() - 1);
   }
   return false;
 }
 
-std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, ByteWords bytes) {
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(Json json, ByteWords bytes) {
   if (json.is_null()) return std::make_unique<WholeText>();
   return make(json, {bytes, 0});
 }
 
-Pattern parse_pattern(const Json& object, const std::string& where) {
-  const Json& json = field(object, where, "pattern");
-  if (json.is_object() && json.contains("Regex")) return {text_field(json, where + ".pattern", "Regex"), true};
+Pattern parse_pattern(Json object, const std::string& where) {
+  const Json json = field(object, where, "pattern");
+  if (!json["Regex"].is_null()) return {text_field(json, where + ".pattern", "Regex"), true};
   return {text_field(json, where + ".pattern", "String"), false};
 }
 

@@ -19,21 +19,21 @@ namespace weft::text {
 // Whether words reach the model as bytes, and not in the byte alphabet.
 enum class ByteWords { no, yes };
 
-std::unique_ptr<Normalizer> make_normalizer(const Json& json);
-std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json, ByteWords bytes);
-bool ends_with_byte_level(const Json& pre_tokenizer);
-Vocabulary parse_vocabulary(const Json& model);
-ByteWords model_wants_bytes(const Json& model, const Json& pre_tokenizer);
-std::unique_ptr<Model> make_model(const Json& json, const Vocabulary& vocabulary, ByteWords bytes);
-PostProcessor make_post_processor(const Json& json);
-std::unique_ptr<Decoder> make_decoder(const Json& json);
+std::unique_ptr<Normalizer> make_normalizer(Json json);
+std::unique_ptr<PreTokenizer> make_pre_tokenizer(Json json, ByteWords bytes);
+bool ends_with_byte_level(Json pre_tokenizer);
+Vocabulary parse_vocabulary(Json model);
+ByteWords model_wants_bytes(Json model, Json pre_tokenizer);
+std::unique_ptr<Model> make_model(Json json, const Vocabulary& vocabulary, ByteWords bytes);
+PostProcessor make_post_processor(Json json);
+std::unique_ptr<Decoder> make_decoder(Json json);
 
 // {"String": ...} or {"Regex": ...}.
 struct Pattern {
   std::string text;
   bool is_regex = false;
 };
-Pattern parse_pattern(const Json& object, const std::string& where);
+Pattern parse_pattern(Json object, const std::string& where);
 Regex compile(const Pattern& pattern, const std::string& where);
 
 // A sequence of stages deeper than this is refused.

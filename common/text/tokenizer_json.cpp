@@ -1,6 +1,5 @@
 // A tokenizer.json as a whole: its sections to stages, and what must hold between them.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "common/text/stages_json.h"
 #include "common/text/tokenizer_parts.h"
@@ -8,10 +7,10 @@
 namespace weft::text {
 namespace {
 
-std::vector<AddedToken> parse_added(const Json& json) {
+std::vector<AddedToken> parse_added(Json json) {
   std::vector<AddedToken> added;
-  if (optional_field(json, "added_tokens").is_null()) return added;
-  for (const Json& item : list_field(json, "file", "added_tokens")) {
+  if (json["added_tokens"].is_null()) return added;
+  for (const Json item : list_field(json, "file", "added_tokens")) {
     AddedToken token;
     token.id = token_id(field(item, "added_tokens", "id"), "added_tokens.id");
     token.content = text_field(item, "added_tokens", "content");
@@ -76,19 +75,20 @@ void check_specials(const TokenizerParts& parts) {
 }  // namespace
 
 TokenizerParts parse_tokenizer_json(std::string_view bytes) {
-  const Json json = Json::parse(bytes);
-  const Json& model = field(json, "file", "model");
-  const Json& pre_tokenizer = optional_field(json, "pre_tokenizer");
+  const JsonText text(bytes);
+  const Json json = text.root();
+  const Json model = field(json, "file", "model");
+  const Json pre_tokenizer = json["pre_tokenizer"];
   TokenizerParts parts;
   Vocabulary vocabulary = parse_vocabulary(model);
   parts.added = parse_added(json);
   parts.tokens = table_of_tokens(vocabulary, parts.added);
   const ByteWords byte_words = model_wants_bytes(model, pre_tokenizer);
   parts.model = make_model(model, vocabulary, byte_words);
-  parts.normalizer = make_normalizer(optional_field(json, "normalizer"));
+  parts.normalizer = make_normalizer(json["normalizer"]);
   parts.pre_tokenizer = make_pre_tokenizer(pre_tokenizer, byte_words);
-  parts.post_processor = make_post_processor(optional_field(json, "post_processor"));
-  parts.decoder = make_decoder(optional_field(json, "decoder"));
+  parts.post_processor = make_post_processor(json["post_processor"]);
+  parts.decoder = make_decoder(json["decoder"]);
   check_added(parts.added, TokenTable(vocabulary));
   check_specials(parts);
   for (const auto& token : parts.added) vocabulary.emplace_back(token.content, token.id);

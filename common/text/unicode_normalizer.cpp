@@ -82,8 +82,18 @@ struct UnicodeNormalizer::Form {
   std::vector<bool> plain_below_end;
 };
 
-UnicodeNormalizer::UnicodeNormalizer(NormalForm form) : form_(std::make_unique<Form>(form)) {}
-UnicodeNormalizer::~UnicodeNormalizer() = default;
+// Its tables are made once in a process.
+template <NormalForm kForm>
+const UnicodeNormalizer::Form* UnicodeNormalizer::shared() {
+  static const Form instance(kForm);
+  return &instance;
+}
+
+UnicodeNormalizer::UnicodeNormalizer(NormalForm form)
+    : form_(form == NormalForm::nfc    ? shared<NormalForm::nfc>()
+            : form == NormalForm::nfd  ? shared<NormalForm::nfd>()
+            : form == NormalForm::nfkc ? shared<NormalForm::nfkc>()
+                                       : shared<NormalForm::nfkd>()) {}
 
 bool UnicodeNormalizer::is_plain(char32_t c) const { return c < kTableEnd && form_->plain_below_end[c]; }
 

@@ -1,7 +1,6 @@
 // Unicode's normalization forms, with the code points of Unicode 9: what the reference does not know stays as it is.
 // Source: Unicode Standard Annex 15.
 #pragma once
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,13 +13,14 @@ enum class NormalForm { nfc, nfd, nfkc, nfkd };
 class UnicodeNormalizer final : public Normalizer {
  public:
   explicit UnicodeNormalizer(NormalForm form);
-  ~UnicodeNormalizer() override;
   void normalize(std::string_view text, std::string& out) const override;
 
  private:
   bool is_plain(char32_t c) const;
   struct Form;
-  std::unique_ptr<Form> form_;
+  template <NormalForm kForm>
+  static const Form* shared();
+  const Form* form_;  // shared by all of this form
 };
 
 }  // namespace weft::text

@@ -11,8 +11,10 @@
 namespace weft::text {
 namespace {
 
-const Json& stages() {
-  static const Json all = read_json(fixture("stages.json"));
+using nlohmann::json;
+
+const json& stages() {
+  static const json all = read_json(fixture("stages.json"));
   return all;
 }
 
@@ -26,7 +28,7 @@ std::vector<std::string> split(const PreTokenizer& pre_tokenizer, const std::str
 TEST(StagesTest, Normalizers) {
   ASSERT_GT(stages()["normalizers"].size(), 14U);
   for (const auto& one : stages()["normalizers"]) {
-    const auto normalizer = make_normalizer(one[0]);
+    const auto normalizer = make_normalizer(Json(&one[0]));
     for (std::size_t i = 0; i < one[1].size(); ++i) {
       std::string out;
       normalizer->normalize(stages()["texts"][i].get<std::string>(), out);
@@ -38,7 +40,7 @@ TEST(StagesTest, Normalizers) {
 TEST(StagesTest, PreTokenizers) {
   ASSERT_GT(stages()["pre_tokenizers"].size(), 40U);
   for (const auto& one : stages()["pre_tokenizers"]) {
-    const auto pre_tokenizer = make_pre_tokenizer(one[0], ByteWords::no);
+    const auto pre_tokenizer = make_pre_tokenizer(Json(&one[0]), ByteWords::no);
     for (std::size_t i = 0; i < one[1].size(); ++i) {
       EXPECT_EQ(split(*pre_tokenizer, stages()["texts"][i]), one[1][i].get<std::vector<std::string>>())
           << one[0] << stages()["texts"][i];
@@ -48,7 +50,7 @@ TEST(StagesTest, PreTokenizers) {
 
 TEST(StagesTest, Decoders) {
   for (const auto& one : stages()["decoders"]) {
-    const auto decoder = make_decoder(one[0]);
+    const auto decoder = make_decoder(Json(&one[0]));
     for (std::size_t i = 0; i < one[1].size(); ++i) {
       auto tokens = stages()["tokens"][i].get<std::vector<std::string>>();
       decoder->decode(tokens);
@@ -73,14 +75,14 @@ TEST(StagesTest, ScannersCutAsTheirExpressionsDo) {
       std::string text;
       for (int i = 0; i < 12; ++i)
         text += alphabet[(state = state * 1664525U + 1013904223U) / 65536U % alphabet.size()];
-      ASSERT_EQ(split(*scanner, text), split(expression, text)) << Json(text);
+      ASSERT_EQ(split(*scanner, text), split(expression, text)) << json(text);
     }
   }
 }
 
 TEST(StagesTest, NamesWhatIsNotSupported) {
-  const auto message = [](const std::string& json) {
-    const auto parsed = Tokenizer::parse(json);
+  const auto message = [](const std::string& text) {
+    const auto parsed = Tokenizer::parse(text);
     return parsed ? std::string() : parsed.error().message;
   };
   const std::string model = R"("model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]})";
