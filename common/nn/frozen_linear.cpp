@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "common/nn/few_rows.h"
+
 namespace weft::nn {
 namespace {
 
@@ -14,11 +16,14 @@ class FrozenFp32 final : public FrozenLinear {
 
   std::int64_t in_features() const override { return weight_OI_.size(1); }
   std::int64_t out_features() const override { return weight_OI_.size(0); }
-  at::Tensor forward(const at::Tensor& x_TI) const override { return at::mm(x_TI, weight_IO_); }
+  at::Tensor forward(const at::Tensor& x_TI) const override {
+    return has_few_rows(x_TI, weight_OI_) ? few_rows_product(x_TI, weight_OI_) : at::mm(x_TI, weight_IO_);
+  }
   at::Tensor backward(const at::Tensor& dy_TO) const override { return at::mm(dy_TO, weight_OI_); }
   const at::Tensor& bias_O() const override { return bias_O_; }
   std::shared_ptr<const FrozenLinear> outputs(std::int64_t begin, std::int64_t end) const override {
-    return frozen_fp32(weight_OI_.slice(0, begin, end), bias_O_.slice(0, begin, end));
+    return frozen_fp32(weight_OI_.slice(0, begin, end),
+                       bias_O_.defined() ? bias_O_.slice(0, begin, end) : at::Tensor());
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linspace.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/randn.h>
@@ -113,6 +114,15 @@ TEST(RotaryTest, TurnsPairsByTheirAngle) {
     const double angle = static_cast<double>(t) * std::pow(10000, -4.0 / 16);
     EXPECT_NEAR(y[t][2].item().toDouble(), std::cos(angle), 1e-6);
     EXPECT_NEAR(y[t][10].item().toDouble(), std::sin(angle), 1e-6);
+  }
+}
+
+TEST(FrozenLinearTest, FewRowsEqualTheGeneralProduct) {
+  const at::Tensor weight = at::randn({1003, 48});
+  const auto linear = frozen_fp32(weight, {});
+  for (const std::int64_t rows : {1, 2, 7, 8, 9}) {
+    const at::Tensor x = at::randn({rows, 48});
+    EXPECT_LT(difference(linear->forward(x), at::mm(x, weight.t())), 1e-5) << rows << " rows";
   }
 }
 
