@@ -53,12 +53,7 @@ RunFile load_run_file(const Flags& flags, const std::optional<FoundAdapter>& ada
 // The adapter's own shape and facts win over the run file's.
 Settings settings_of(const RunFile& run, const FoundAdapter& adapter) {
   Settings settings = run.settings;
-  const checkpoint::PeftConfig& config = adapter.peft.config;
-  settings.adapter = {.rank = config.rank,
-                      .alpha = config.scale() * static_cast<double>(config.rank),
-                      .dropout = config.dropout,
-                      .target_modules = config.target_modules,
-                      .modules_to_save = config.modules_to_save};
+  settings.adapter = adapter.peft.config.adapter;
   if (!adapter.peft.facts) return settings;
   const checkpoint::AdapterFacts& facts = *adapter.peft.facts;
   const auto listed = [](const std::vector<std::string>& labels) {
@@ -118,7 +113,7 @@ std::vector<data::Example> load_examples(const Evaluation& job, const std::strin
   return examples;
 }
 
-void check_fits(const Evaluation& job, const models::SequenceClassifier& classifier) {
+void check_fits(const Evaluation& job, const models::Model& classifier) {
   const Manifest& got = *job.adapter->peft.state.manifest;
   const Manifest& expected = *classifier.manifest();
   if (got == expected) return;

@@ -63,11 +63,11 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
   if (!tokenizer) throw ConfigError(tokenizer.error().message);
   Base base;
   base.tokenizer = std::make_shared<const text::Tokenizer>(std::move(tokenizer).value());
-  base.classifier = models::load_classifier({.folder = model,
-                                             .labels = settings.labels,
-                                             .adapter = settings.adapter,
-                                             .base_dropout = settings.base_dropout,
-                                             .device = device});
+  base.classifier = models::load_model({.folder = model,
+                                        .labels = settings.labels,
+                                        .adapter = settings.adapter,
+                                        .base_dropout = settings.base_dropout,
+                                        .device = device});
   if (static_cast<std::int64_t>(settings.max_tokens) > base.classifier->max_positions())
     throw ConfigError("task.max_tokens: got " + std::to_string(settings.max_tokens) + ", the model at " +
                       model.string() + " has " + std::to_string(base.classifier->max_positions()) + " positions");

@@ -12,7 +12,7 @@
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
 #include "common/metrics/scheme.h"
-#include "common/models/classifier.h"
+#include "common/models/model.h"
 #include "common/text/tokenizer.h"
 #include "common/train/site_trainer.h"
 
@@ -23,7 +23,7 @@ at::Device pick_device(const std::string& name);
 
 // Frozen base model and tokenizer of one process, shared by all its sites.
 struct Base {
-  std::shared_ptr<const models::SequenceClassifier> classifier;
+  std::shared_ptr<const models::Model> classifier;
   std::shared_ptr<const text::Tokenizer> tokenizer;
 };
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device);

@@ -45,7 +45,7 @@ Settings Settings::parse(const YamlView& root) {
   settings.labels = task.texts("labels");
   if (settings.labels.size() < 2) task.fail("labels", "names fewer than two classes");
   settings.max_tokens = static_cast<std::size_t>(task.integer("max_tokens", 128, {.min = 3, .max = 100000}));
-  settings.adapter = models::AdapterConfig::parse(root.child("adapter"));
+  settings.adapter = AdapterConfig::parse(root.child("adapter"));
   settings.rounds = fl::RoundsConfig::parse(root.child("rounds"));
   settings.train = train::TrainConfig::parse(root.child("train"));
   settings.threads = static_cast<int>(root.integer("threads", 1, {.min = 1, .max = 1024}));

@@ -12,7 +12,7 @@
 #include "common/data/partition.h"
 #include "common/data/source.h"
 #include "common/fl/config.h"
-#include "common/models/classifier.h"
+#include "common/adapter/adapter_config.h"
 #include "common/train/train_config.h"
 
 namespace weft::cli {
@@ -26,7 +26,7 @@ struct Settings {
   std::vector<std::string> labels;
   std::size_t max_tokens = 128;
   std::optional<double> base_dropout;  // nullopt: as in the checkpoint's config
-  models::AdapterConfig adapter;
+  AdapterConfig adapter;
   train::TrainConfig train;
   fl::RoundsConfig rounds;
   int threads = 1;  // of a site's training; a site's own file may say otherwise

@@ -19,14 +19,11 @@
 namespace weft::cli {
 namespace {
 
-checkpoint::PeftConfig peft_config(const RunFile& run) {
-  const models::AdapterConfig& adapter = run.settings.adapter;
+checkpoint::PeftConfig peft_config(const RunFile& run, const models::Model& model) {
   return {.base_model = run.model.string(),
-          .rank = adapter.rank,
-          .alpha = adapter.alpha,
-          .dropout = adapter.dropout,
-          .target_modules = adapter.target_modules,
-          .modules_to_save = adapter.modules_to_save};
+          .task = model.task(),
+          .adapter = model.adapter(),
+          .fan_in_fan_out = model.fan_in_fan_out()};
 }
 
 }  // namespace
@@ -44,7 +41,7 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
           .base_digest = base.classifier->base_digest(),
           .initial = base.classifier->initial_state(Rng(run.settings.seed)),
           .scheme = scheme_of(run.settings),
-          .peft = peft_config(run),
+          .peft = peft_config(run, *base.classifier),
           .facts = {.run = run.settings.run,
                     .labels = run.settings.labels,
                     .max_tokens = run.settings.max_tokens,

@@ -2,8 +2,10 @@
 #include "common/checkpoint/merge.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "common/adapter/module_rules.h"
 #include "common/base/file.h"
 #include "common/checkpoint/half.h"
 #include "common/checkpoint/merge_plan.h"
@@ -35,32 +37,44 @@ Json read_config(const std::filesystem::path& file) {
   return config;
 }
 
-const HeadRule& rule_for(const Json& config, const std::filesystem::path& file) {
+const FamilyNames& names_for(const Json& config, const std::filesystem::path& file) {
   const Json type = config.value("model_type", Json());
   std::string known;
-  for (const HeadRule& rule : head_rules()) {
-    if (type == std::string(rule.model_type)) return rule;
-    known += (known.empty() ? "" : ", ") + std::string(rule.model_type);
+  for (const FamilyNames& names : family_names()) {
+    if (type == std::string(names.model_type)) return names;
+    known += (known.empty() ? "" : ", ") + std::string(names.model_type);
   }
   throw ConfigError(file.string() + ": model_type is " + type.dump() + ", a merged model can be written for: " + known);
 }
 
-std::size_t class_count(const PeftFolder& adapter, const HeadRule& rule) {
-  if (adapter.facts) return adapter.facts->labels.size();
+// The head of the adapter's task, or the family's first where no task is known.
+const FamilyHead& head_for(const FamilyNames& names, const PeftFolder& adapter, const std::filesystem::path& file) {
+  if (!adapter.config.task) return names.heads.front();
+  const FamilyHead* head = names.head(*adapter.config.task);
+  if (head == nullptr)
+    throw ConfigError(file.string() + ": a " + std::string(names.model_type) + " cannot do the adapter's task, " +
+                      std::string(name_of(*adapter.config.task)));
+  return *head;
+}
+
+std::size_t class_count(const PeftFolder& adapter, const FamilyHead& head) {
+  if (adapter.facts && !adapter.facts->labels.empty()) return adapter.facts->labels.size();
   std::size_t classes = 0;  // the head's last linear layer comes last in the order of names
   for (const TensorSpec& spec : adapter.state.manifest->tensors())
-    for (const std::string_view head : rule.heads)
-      if (spec.name.starts_with("base_model.model." + std::string(head)) && spec.name.ends_with("weight"))
+    for (const std::string_view module : head.modules)
+      if (spec.name.starts_with(std::string(kAdapterRoot).append(module)) && spec.name.ends_with("weight"))
         classes = static_cast<std::size_t>(spec.shape[0]);
   return classes;
 }
 
-void add_head(Json& config, const PeftFolder& adapter, const HeadRule& rule) {
-  config["architectures"] = {rule.architecture};
+void add_head(Json& config, const PeftFolder& adapter, const FamilyHead& head) {
+  config["architectures"] = {head.architecture};
   config.erase("_name_or_path");
+  if (head.task == TaskKind::causal_lm || head.task == TaskKind::image_text) return;
   Json id2label = Json::object(), label2id = Json::object();
-  for (std::size_t i = 0; i < class_count(adapter, rule); ++i) {
-    const std::string label = adapter.facts ? adapter.facts->labels[i] : "LABEL_" + std::to_string(i);
+  for (std::size_t i = 0; i < class_count(adapter, head); ++i) {
+    const std::string label =
+        adapter.facts && !adapter.facts->labels.empty() ? adapter.facts->labels[i] : "LABEL_" + std::to_string(i);
     id2label[std::to_string(i)] = label;
     label2id[label] = i;
   }
@@ -68,7 +82,7 @@ void add_head(Json& config, const PeftFolder& adapter, const HeadRule& rule) {
   config["num_labels"] = id2label.size();
   config["id2label"] = id2label;
   config["label2id"] = label2id;
-  config["problem_type"] = "single_label_classification";
+  if (head.task == TaskKind::sequence_classification) config["problem_type"] = "single_label_classification";
 }
 
 TensorPlan plan_of(const MergedTensor& tensor) {
@@ -76,19 +90,36 @@ TensorPlan plan_of(const MergedTensor& tensor) {
   return {tensor.name, tensor.base->dtype, tensor.base->shape, tensor.base->bytes.size()};
 }
 
+void add_pair(std::span<float> weight, const MergedTensor& tensor, const PeftFolder& adapter) {
+  const PeftConfig& config = adapter.config;
+  const std::string module = tensor.name.substr(0, tensor.name.rfind('.'));
+  const DeltaShape shape{.out = tensor.b->shape[0],
+                         .in = tensor.a->shape[1],
+                         .rank = tensor.a->shape[0],
+                         .transposed = config.fan_in_fan_out};
+  add_scaled_product(weight, adapter.state.tensor(tensor.b->name), adapter.state.tensor(tensor.a->name), shape,
+                     scale_of(config.adapter, module));
+  if (tensor.magnitude != nullptr) set_lengths(weight, adapter.state.tensor(tensor.magnitude->name), shape);
+}
+
+// A column of factors [O, 1] scales rows of a weight [O, I]; a row [1, I] its columns; for a weight [I, O] the reverse.
+void multiply(std::span<float> values, const MergedTensor& tensor, const PeftFolder& adapter) {
+  const auto factors = adapter.state.tensor(tensor.scale->name);
+  const bool of_outputs = tensor.scale->shape[1] == 1, bias = tensor.base->shape.size() == 1;
+  const bool by_row = bias || of_outputs != adapter.config.fan_in_fan_out;
+  const std::size_t columns = bias ? 1 : static_cast<std::size_t>(tensor.base->shape[1]);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= factors[by_row ? i / columns : i % columns];
+}
+
 void write_tensor(TensorWriter& writer, const MergedTensor& tensor, const PeftFolder& adapter) {
   const DType dtype = plan_of(tensor).dtype;
   if (tensor.whole != nullptr) return writer.put(narrow(adapter.state.tensor(tensor.whole->name), dtype));
-  if (tensor.module.empty()) return writer.put(tensor.base->bytes);
-  const std::string a = tensor.module + ".lora_A.weight", b = tensor.module + ".lora_B.weight";
-  const DeltaShape shape{.out = adapter.state.manifest->find(b)->shape[0],
-                         .in = adapter.state.manifest->find(a)->shape[1],
-                         .rank = adapter.config.rank,
-                         .transposed = adapter.config.fan_in_fan_out};
-  std::vector<float> weight = widen(*tensor.base);
-  add_scaled_product(weight, adapter.state.tensor(b), adapter.state.tensor(a), shape, adapter.config.scale());
-  if (dtype == DType::f32) return writer.put(bytes_of(std::span<const float>(weight)));
-  writer.put(narrow(weight, dtype));
+  if (tensor.a == nullptr && tensor.scale == nullptr) return writer.put(tensor.base->bytes);
+  std::vector<float> values = widen(*tensor.base);
+  if (tensor.a != nullptr) add_pair(values, tensor, adapter);
+  if (tensor.scale != nullptr) multiply(values, tensor, adapter);
+  if (dtype == DType::f32) return writer.put(bytes_of(std::span<const float>(values)));
+  writer.put(narrow(values, dtype));
 }
 
 void copy_tokenizer(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -121,14 +152,32 @@ void add_scaled_product(std::span<float> w, std::span<const float> b_OR, std::sp
   }
 }
 
+void set_lengths(std::span<float> w, std::span<const float> lengths_O, const DeltaShape& shape) {
+  const auto out = static_cast<std::size_t>(shape.out), in = static_cast<std::size_t>(shape.in);
+  WEFT_CHECK(w.size() == out * in && lengths_O.size() == out, "shapes of a merge");
+  for (std::size_t o = 0; o < out; ++o) {
+    const auto at = [&](std::size_t i) -> float& { return shape.transposed ? w[i * out + o] : w[o * in + i]; };
+    double square = 0;
+    for (std::size_t i = 0; i < in; ++i) square += static_cast<double>(at(i)) * at(i);
+    const double factor = lengths_O[o] / std::sqrt(square);
+    for (std::size_t i = 0; i < in; ++i) at(i) = static_cast<float>(at(i) * factor);
+  }
+}
+
 void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, const std::filesystem::path& out) {
   if (std::filesystem::exists(out) && !std::filesystem::is_empty(out))
     throw Failure(out.string() + " exists and is not empty; nothing was written. Choose another folder");
   Json config = read_config(base / "config.json");
-  const HeadRule& rule = rule_for(config, base / "config.json");
+  const FamilyNames& names = names_for(config, base / "config.json");
+  const FamilyHead& head = head_for(names, adapter, base / "config.json");
+  if (adapter.config.adapter.method == AdapterMethod::lora && adapter.config.adapter.init == LoraInit::pissa)
+    throw ConfigError(
+        "the adapter is PiSSA's and fits a base model that has lost what it began with, so it cannot be merged; save "
+        "it "
+        "as plain LoRA (PEFT: save_pretrained with path_initial_model_for_weight_conversion)");
   const Result<Safetensors> tensors = Safetensors::open(base);
   if (!tensors) throw ConfigError(tensors.error().message);
-  const std::vector<MergedTensor> plan = plan_merge(tensors.value(), adapter, rule);
+  const std::vector<MergedTensor> plan = plan_merge(tensors.value(), adapter, names, head);
   std::vector<TensorPlan> layout;
   for (const MergedTensor& tensor : plan) layout.push_back(plan_of(tensor));
 
@@ -136,7 +185,7 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
   TensorWriter writer(folder.working() / "model.safetensors", std::move(layout));
   for (const MergedTensor& tensor : plan) write_tensor(writer, tensor, adapter);
   writer.close();
-  add_head(config, adapter, rule);
+  add_head(config, adapter, head);
   if (const Status written = write_atomic(folder.working() / "config.json", as_bytes(config.dump(2) + "\n")); !written)
     throw Failure(written.error().message);
   copy_tokenizer(base, folder.working());

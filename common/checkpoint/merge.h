@@ -1,5 +1,8 @@
 // An adapter folded into its base model as a Hugging Face folder that transformers loads without PEFT:
-//   W' = W + scale * B A,  scale = alpha / r.
+//   LoRA    W' = W + scale * B A
+//   DoRA    the same, each row then brought to its trained length
+//   (IA)3   rows of W and the bias, or columns of W, times the trained factors
+//   trained whole: W' as trained
 // The base is mapped and tensors are written one after the other, so memory is that of the largest tensor.
 #pragma once
 #include <cstdint>
@@ -19,6 +22,9 @@ struct DeltaShape {
 };
 void add_scaled_product(std::span<float> w, std::span<const float> b_OR, std::span<const float> a_RI,
                         const DeltaShape& shape, double scale);
+
+// Brings each row of w, which belongs to one output, to its length.
+void set_lengths(std::span<float> w, std::span<const float> lengths_O, const DeltaShape& shape);
 
 // Writes `out` whole or not at all: model.safetensors (each tensor in the base's dtype), config.json with the head's
 // architecture and labels, and the tokenizer's files. Throws ConfigError for a base that the adapter does not fit or

@@ -3,70 +3,131 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+
+#include "common/adapter/module_rules.h"
 
 namespace weft::checkpoint {
 namespace {
 
-constexpr std::string_view kRoot = "base_model.model.";
-constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight";
+constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kMagnitude = ".lora_magnitude_vector",
+                           kScale = ".ia3_l", kBaseLayer = ".base_layer";
 
-bool begins_with_any(const std::string& name, const std::vector<std::string_view>& prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+bool lies_in(std::string_view name, std::string_view module) {
+  return name.size() > module.size() && name.starts_with(module) && name[module.size()] == '.';
 }
 
-std::string merged_name(const std::string& name, const HeadRule& rule) {
-  if (name.starts_with(rule.prefix) || begins_with_any(name, rule.heads)) return name;
-  return std::string(rule.prefix).append(name);
-}
+class Planner {
+ public:
+  Planner(const Safetensors& base, const PeftFolder& adapter, const FamilyNames& names, const FamilyHead& head)
+      : adapter_(adapter), names_(names), head_(head) {
+    for (const auto& [name, view] : base.tensors()) {
+      const std::string to = merged_name(name);
+      if (!dropped(to)) plan_[to] = {.name = to, .base = &view};
+    }
+  }
 
-bool fits(const TensorView& weight, const PeftFolder& adapter, const std::string& module) {
-  if (weight.dtype != DType::f32 && weight.dtype != DType::f16 && weight.dtype != DType::bf16) return false;
-  const TensorSpec& a = *adapter.state.manifest->find(std::string(module).append(kA));
-  const TensorSpec& b = *adapter.state.manifest->find(std::string(module).append(kB));
-  std::vector<std::int64_t> shape{b.shape[0], a.shape[1]};
-  if (adapter.config.fan_in_fan_out) std::reverse(shape.begin(), shape.end());
-  return weight.shape == shape;
-}
+  std::vector<MergedTensor> plan() {
+    for (const TensorSpec& spec : adapter_.state.manifest->tensors()) add(spec);
+    if (!problems_.empty()) throw ConfigError("the adapter does not fit the base model:" + problems_);
+    std::vector<MergedTensor> tensors;
+    for (auto& [name, tensor] : plan_) tensors.push_back(std::move(tensor));
+    return tensors;
+  }
+
+ private:
+  bool of_head(const std::string& name, const FamilyHead& head) const {
+    return std::any_of(head.modules.begin(), head.modules.end(),
+                       [&](std::string_view module) { return lies_in(name, module); });
+  }
+  bool of_any_head(const std::string& name) const {
+    return std::any_of(names_.heads.begin(), names_.heads.end(),
+                       [&](const FamilyHead& head) { return of_head(name, head); });
+  }
+  std::string merged_name(const std::string& name) const {
+    const auto begins = [&](std::string_view prefix) { return name.starts_with(prefix); };
+    if (begins(names_.prefix) || of_any_head(name) || std::any_of(names_.dropped.begin(), names_.dropped.end(), begins))
+      return name;
+    return std::string(names_.prefix).append(name);
+  }
+  bool dropped(const std::string& name) const {
+    return std::any_of(names_.dropped.begin(), names_.dropped.end(),
+                       [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
+           (of_any_head(name) && !of_head(name, head_));
+  }
+
+  void problem(const std::string& name, const std::string& why) {
+    problems_.append("\n  ").append(name).append(": ").append(why);
+  }
+
+  void add(const TensorSpec& spec) {
+    const std::string name = spec.name.substr(kAdapterRoot.size());
+    const auto module_of = [&](std::string_view ending) { return name.substr(0, name.size() - ending.size()); };
+    if (name.ends_with(kB) || name.ends_with(kMagnitude)) return;  // come with lora_A
+    if (name.ends_with(kA)) return add_pair(spec, module_of(kA));
+    if (name.ends_with(kScale)) return add_scale(spec, module_of(kScale));
+    add_whole(spec, name);
+  }
+
+  // The base's weight of that module, if its values can be changed and it has this shape; else notes why not.
+  MergedTensor* weight_of(const std::string& module, std::vector<std::int64_t> shape_OI) {
+    const auto found = plan_.find(module + ".weight");
+    if (found == plan_.end() || found->second.base == nullptr) {
+      problem(module, "the base has no " + module + ".weight");
+      return nullptr;
+    }
+    if (adapter_.config.fan_in_fan_out) std::reverse(shape_OI.begin(), shape_OI.end());
+    const TensorView& base = *found->second.base;
+    const bool real = base.dtype == DType::f32 || base.dtype == DType::f16 || base.dtype == DType::bf16;
+    bool same = real && base.shape.size() == shape_OI.size();
+    for (std::size_t i = 0; same && i < shape_OI.size(); ++i) same = shape_OI[i] == 1 || shape_OI[i] == base.shape[i];
+    if (same) return &found->second;
+    problem(module, "its tensors do not have the shape of " + module + ".weight");
+    return nullptr;
+  }
+
+  void add_pair(const TensorSpec& a, const std::string& module) {
+    const std::string root = std::string(kAdapterRoot) + module;
+    const TensorSpec& b = *adapter_.state.manifest->find(root + std::string(kB));
+    MergedTensor* weight = weight_of(module, {b.shape[0], a.shape[1]});
+    if (weight == nullptr) return;
+    weight->a = &a;
+    weight->b = &b;
+    weight->magnitude = adapter_.state.manifest->find(root + std::string(kMagnitude));
+    if (weight->magnitude != nullptr && weight->magnitude->size != static_cast<std::size_t>(b.shape[0]))
+      problem(module, "its lora_magnitude_vector has another length than lora_B");
+  }
+
+  void add_scale(const TensorSpec& scale, const std::string& module) {
+    MergedTensor* weight = weight_of(module, scale.shape);
+    if (weight == nullptr) return;
+    weight->scale = &scale;
+    const bool of_outputs = scale.shape.size() == 2 && scale.shape[1] == 1;
+    const auto bias = plan_.find(module + ".bias");
+    if (of_outputs && bias != plan_.end()) bias->second.scale = &scale;
+  }
+
+  void add_whole(const TensorSpec& spec, std::string name) {
+    if (const std::size_t at = name.rfind(kBaseLayer); at != std::string::npos) name.erase(at, kBaseLayer.size());
+    const auto [entry, added] = plan_.try_emplace(name, MergedTensor{.name = name});
+    if (added && !of_head(name, head_)) problem(spec.name, "the base has no " + name);
+    if (!added && entry->second.base != nullptr && entry->second.base->shape != spec.shape)
+      problem(spec.name, "has another shape than in the base");
+    entry->second.whole = &spec;
+  }
+
+  const PeftFolder& adapter_;
+  const FamilyNames& names_;
+  const FamilyHead& head_;
+  std::map<std::string, MergedTensor> plan_;
+  std::string problems_;
+};
 
 }  // namespace
 
-std::vector<MergedTensor> plan_merge(const Safetensors& base, const PeftFolder& adapter, const HeadRule& rule) {
-  std::map<std::string, MergedTensor> plan;
-  for (const auto& [name, view] : base.tensors()) {
-    if (begins_with_any(name, rule.dropped)) continue;
-    const std::string to = merged_name(name, rule);
-    plan[to] = {.name = to, .base = &view};
-  }
-  std::string problems;
-  const auto problem = [&](const std::string& name, const std::string& why) {
-    problems.append("\n  ").append(name).append(": ").append(why);
-  };
-  for (const TensorSpec& spec : adapter.state.manifest->tensors()) {
-    const std::string name = spec.name.substr(kRoot.size());
-    if (name.ends_with(kB)) continue;  // comes with its partner
-    if (name.ends_with(kA)) {
-      const std::string module = spec.name.substr(0, spec.name.size() - kA.size());
-      const std::string weight = std::string(name, 0, name.size() - kA.size()).append(".weight");
-      const auto found = plan.find(weight);
-      if (found == plan.end()) {
-        problem(module, std::string("the base has no ").append(weight));
-      } else if (!fits(*found->second.base, adapter, module)) {
-        problem(module, std::string("its factors do not have the shape of ").append(weight));
-      } else {
-        found->second.module = module;
-      }
-      continue;
-    }
-    const auto [entry, added] = plan.try_emplace(name, MergedTensor{.name = name});
-    if (added && !begins_with_any(name, rule.heads)) problem(spec.name, std::string("the base has no ").append(name));
-    if (!added && entry->second.base->shape != spec.shape) problem(spec.name, "has another shape than in the base");
-    entry->second.whole = &spec;
-  }
-  if (!problems.empty()) throw ConfigError("the adapter does not fit the base model:" + problems);
-  std::vector<MergedTensor> tensors;
-  for (auto& [name, tensor] : plan) tensors.push_back(std::move(tensor));
-  return tensors;
+std::vector<MergedTensor> plan_merge(const Safetensors& base, const PeftFolder& adapter, const FamilyNames& names,
+                                     const FamilyHead& head) {
+  return Planner(base, adapter, names, head).plan();
 }
 
 }  // namespace weft::checkpoint

@@ -3,21 +3,25 @@
 #include <string>
 #include <vector>
 
-#include "common/checkpoint/head_rules.h"
+#include "common/adapter/family_names.h"
 #include "common/checkpoint/peft_folder.h"
 #include "common/tensor/safetensors.h"
 
 namespace weft::checkpoint {
 
 struct MergedTensor {
-  std::string name;                  // in the merged model
-  const TensorView* base = nullptr;  // nullptr: only the adapter has it
-  std::string module;  // with low-rank factors <module>.lora_A.weight and lora_B.weight in the adapter; empty: none
+  std::string name;                   // in the merged model
+  const TensorView* base = nullptr;   // nullptr: only the adapter has it
   const TensorSpec* whole = nullptr;  // trained whole: replaces base
+  // What is folded into base.
+  const TensorSpec *a = nullptr, *b = nullptr;  // low-rank pair
+  const TensorSpec* magnitude = nullptr;        // then each row is brought to this length (DoRA)
+  const TensorSpec* scale = nullptr;            // (IA)³: factors of rows [O, 1] or of columns [1, I]
 };
 
 // In ascending order of names. Throws ConfigError that names each tensor of the adapter which finds no weight of its
 // shape in the base.
-std::vector<MergedTensor> plan_merge(const Safetensors& base, const PeftFolder& adapter, const HeadRule& rule);
+std::vector<MergedTensor> plan_merge(const Safetensors& base, const PeftFolder& adapter, const FamilyNames& names,
+                                     const FamilyHead& head);
 
 }  // namespace weft::checkpoint

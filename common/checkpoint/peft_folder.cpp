@@ -1,8 +1,10 @@
 // Adapter folders: what may be replaced, and what is checked on the way in.
 #include "common/checkpoint/peft_folder.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "common/adapter/module_rules.h"
 #include "common/base/file.h"
 #include "common/checkpoint/new_folder.h"
 #include "common/checkpoint/peft_json.h"
@@ -39,23 +41,34 @@ void check_may_replace(const std::filesystem::path& folder, const std::optional<
                   there.value().run_id + ")" + remedy);
 }
 
-bool ends_with(const std::string& name, const std::string& ending) { return name.ends_with(ending); }
+constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kMagnitude = ".lora_magnitude_vector",
+                           kScale = ".ia3_l";
 
-// Every low-rank pair is complete and has the config's rank.
+// Every low-rank pair is complete and has the config's rank, and all is of the config's method.
 Status check_tensors(const PeftFolder& adapter) {
-  const std::string root = "base_model.model.", a = ".lora_A.weight", b = ".lora_B.weight";
-  const std::int64_t rank = adapter.config.rank;
-  for (const TensorSpec& spec : adapter.state.manifest->tensors()) {
-    const auto problem = [&](const std::string& text) { return Error{"tensor \"" + spec.name + "\" " + text}; };
-    if (!spec.name.starts_with(root)) return problem("does not begin with " + root);
-    if (!ends_with(spec.name, a) && !ends_with(spec.name, b)) {
-      if (spec.name.find(".lora_") != std::string::npos) return problem("is of a variant of LoRA that is not known");
+  const AdapterConfig& config = adapter.config.adapter;
+  const Manifest& manifest = *adapter.state.manifest;
+  const bool lora = config.method == AdapterMethod::lora;
+  for (const TensorSpec& spec : manifest.tensors()) {
+    const std::string& name = spec.name;
+    const auto problem = [&](const std::string& text) { return Error{"tensor \"" + name + "\" " + text}; };
+    if (!name.starts_with(kAdapterRoot)) return problem("does not begin with " + std::string(kAdapterRoot));
+    const auto partner = [&](std::string_view own, std::string_view other) {
+      return manifest.find(name.substr(0, name.size() - own.size()).append(other)) != nullptr;
+    };
+    if (name.ends_with(kScale) && config.method != AdapterMethod::ia3) return problem("is not of the method LORA");
+    if (name.ends_with(kMagnitude) && lora && config.decomposed && partner(kMagnitude, kA)) continue;
+    const bool is_a = name.ends_with(kA);
+    if (!is_a && !name.ends_with(kB)) {
+      if (name.find(".lora_") != std::string::npos) return problem("is of a variant of LoRA that is not known");
       continue;
     }
-    const bool is_a = ends_with(spec.name, a);
-    const std::string stem = spec.name.substr(0, spec.name.size() - a.size());
-    if (adapter.state.manifest->find(stem + (is_a ? b : a)) == nullptr)
+    if (!lora) return problem("is of LoRA, which adapter_config.json does not say");
+    if (!partner(is_a ? kA : kB, is_a ? kB : kA))
       return problem(std::string("has no partner ") + (is_a ? "lora_B" : "lora_A"));
+    if (config.decomposed && !partner(is_a ? kA : kB, kMagnitude)) return problem("has no lora_magnitude_vector");
+    const std::string module = name.substr(kAdapterRoot.size(), name.size() - kAdapterRoot.size() - kA.size());
+    const std::int64_t rank = rank_of(config, module);
     const std::size_t rank_axis = is_a ? 0 : 1;
     if (spec.shape.size() != 2 || spec.shape[rank_axis] != rank)
       return problem("does not have the rank " + std::to_string(rank) + " of adapter_config.json in dimension " +
@@ -64,12 +77,18 @@ Status check_tensors(const PeftFolder& adapter) {
   return Ok{};
 }
 
-}  // namespace
-
-double PeftConfig::scale() const {
-  const auto r = static_cast<double>(rank);
-  return alpha / (rank_stabilized ? std::sqrt(r) : r);
+// Rows of `first` with those of `second` beside them.
+void join(std::span<const float> first, std::span<const float> second, std::size_t rows, std::span<float> joined) {
+  const std::size_t one = first.size() / rows, two = second.size() / rows;
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::copy_n(first.begin() + static_cast<std::ptrdiff_t>(row * one), one,
+                joined.begin() + static_cast<std::ptrdiff_t>(row * (one + two)));
+    std::copy_n(second.begin() + static_cast<std::ptrdiff_t>(row * two), two,
+                joined.begin() + static_cast<std::ptrdiff_t>(row * (one + two) + one));
+  }
 }
+
+}  // namespace
 
 void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter) {
   const Status fits = check_tensors(adapter);
@@ -105,6 +124,40 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
   if (adapter.facts->adapter_digest != adapter.state.digest())
     return in_file(file, "its digest is " + adapter.state.digest() + ", weft.json says " +
                              adapter.facts->adapter_digest + "; the file was changed or is torn");
+  return adapter;
+}
+
+PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial) {
+  AdapterConfig& config = adapter.config.adapter;
+  if (config.method != AdapterMethod::lora || config.init != LoraInit::pissa) return adapter;
+  WEFT_CHECK(*initial.manifest == *adapter.state.manifest, "an adapter that did not begin with these tensors");
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
+  for (const TensorSpec& spec : adapter.state.manifest->tensors()) {
+    shapes.emplace_back(spec.name, spec.shape);
+    if (spec.name.ends_with(kA)) shapes.back().second[0] *= 2;
+    if (spec.name.ends_with(kB)) shapes.back().second[1] *= 2;
+  }
+  StateDict plain = StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(std::move(shapes)).value()));
+  for (const TensorSpec& spec : adapter.state.manifest->tensors()) {
+    const std::span<const float> now = adapter.state.tensor(spec.name), then = initial.tensor(spec.name);
+    const auto to = plain.tensor(spec.name);
+    std::vector<float> taken(then.begin(), then.end());
+    if (spec.name.ends_with(kB)) std::transform(taken.begin(), taken.end(), taken.begin(), std::negate<>());
+    if (spec.name.ends_with(kA))
+      join(now, taken, 1, to);
+    else if (spec.name.ends_with(kB))
+      join(now, taken, static_cast<std::size_t>(spec.shape[0]), to);
+    else
+      std::copy(now.begin(), now.end(), to.begin());
+  }
+  adapter.state = std::move(plain);
+  config.init = LoraInit::standard;
+  // The scale stays: alpha over the rank, or over its root.
+  const double more = config.rank_stabilized ? std::sqrt(2.0) : 2.0;
+  config.rank *= 2;
+  config.alpha *= more;
+  for (auto& [pattern, rank] : config.rank_pattern) rank *= 2;
+  for (auto& [pattern, alpha] : config.alpha_pattern) alpha *= more;
   return adapter;
 }
 

@@ -1,6 +1,6 @@
 // An adapter on disk as PEFT has it: adapter_config.json and adapter_model.safetensors, so that
 // PeftModel.from_pretrained loads it; and weft.json beside them, which PEFT does not look at.
-// Source: PEFT 0.21's LoraConfig and get_peft_model_state_dict.
+// Source: PEFT 0.21's LoraConfig, IA3Config and get_peft_model_state_dict.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -8,20 +8,20 @@
 #include <string>
 #include <vector>
 
+#include "common/adapter/adapter_config.h"
+#include "common/adapter/task_kind.h"
 #include "common/base/result.h"
 #include "common/tensor/state_dict.h"
 
 namespace weft::checkpoint {
 
+// adapter_config.json. Methods that PEFT has none for are written with a peft_type of our own (WEFT_BITFIT, WEFT_FULL),
+// which PEFT refuses by name.
 struct PeftConfig {
   std::string base_model;  // base_model_name_or_path: a folder or a model's name
-  std::int64_t rank = 8;
-  double alpha = 16;
-  double dropout = 0;
-  std::vector<std::string> target_modules, modules_to_save;
-  bool rank_stabilized = false;  // use_rslora: the scale is alpha / sqrt(rank)
-  bool fan_in_fan_out = false;   // weights are stored [in, out]
-  double scale() const;
+  std::optional<TaskKind> task = TaskKind::sequence_classification;  // nullopt: PEFT has no name for it
+  AdapterConfig adapter;
+  bool fan_in_fan_out = false;  // weights are stored [in, out]
 };
 
 // What weft knows of an adapter and PEFT does not.
@@ -44,8 +44,13 @@ struct PeftFolder {
 // Failure says so. Throws Failure.
 void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter);
 
-// Ours or PEFT's own. An Error names file, what was found and what is expected: not LoRA, a variant that changes the
-// computation (DoRA, rank patterns, trained biases ...), tensors that do not fit the rank, non-finite values.
+// Ours or PEFT's own. An Error names file, what was found and what is expected: a method or variant that is not known,
+// tensors that do not fit the config, non-finite values.
 Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder);
+
+// PiSSA takes its start out of the base's weights, so its pairs fit the changed base only. This makes plain LoRA of
+// twice the rank for the base as it is: A' = [A; A0], B' = [B, -B0], with A0 and B0 the pairs that training began
+// with. Any other adapter is returned as it is. As PEFT's path_initial_model_for_weight_conversion does.
+PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial);
 
 }  // namespace weft::checkpoint

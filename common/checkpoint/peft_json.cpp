@@ -2,124 +2,246 @@
 #include "common/checkpoint/peft_json.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
+
+#include "common/adapter/module_rules.h"
 
 namespace weft::checkpoint {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+// In the order of the enumerations.
+constexpr std::array<const char*, 4> kMethods{"LORA", "IA3", "WEFT_BITFIT", "WEFT_FULL"};
+constexpr std::array<const char*, 3> kBiases{"none", "all", "lora_only"};
+constexpr std::array<const char*, 5> kTasks{"SEQ_CLS", "TOKEN_CLS", "CAUSAL_LM", nullptr, nullptr};
+
+const std::array<Json, 4>& inits() {
+  static const std::array<Json, 4> values{true, "gaussian", "orthogonal", "pissa"};
+  return values;
+}
+
 // Options of LoRA that change what is computed, with the values that change nothing. All else in the file is either
 // read below or only matters while PEFT trains.
 const std::vector<std::pair<std::string, std::vector<Json>>>& neutral_values() {
   static const std::vector<std::pair<std::string, std::vector<Json>>> table{
       {"alora_invocation_tokens", {nullptr}},
-      {"alpha_pattern", {nullptr, Json::object()}},
       {"arrow_config", {nullptr}},
-      {"bias", {"none"}},
       {"layer_replication", {nullptr}},
+      {"layers_pattern", {nullptr, Json::array()}},
       {"lora_bias", {false}},
       {"monteclora_config", {nullptr}},
-      {"rank_pattern", {nullptr, Json::object()}},
       {"target_parameters", {nullptr, Json::array()}},
       {"trainable_token_indices", {nullptr}},
       {"use_bdlora", {nullptr, false}},
-      {"use_dora", {false}},
       {"use_qalora", {false}},
       {"velora_config", {nullptr}},
   };
   return table;
 }
 
-Error bad(const std::string& key, const Json& got, const std::string& expected) {
-  return {"\"" + key + "\" is " + got.dump() + ", expected " + expected};
+Json whole_if_it_is(double value) {
+  const bool whole = value == std::floor(value) && std::abs(value) < 1e15;
+  return whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
 }
 
-Result<std::vector<std::string>> names(const Json& json, const std::string& key) {
-  const Json list = json.value(key, Json());
-  if (list.is_null()) return std::vector<std::string>{};
-  if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const Json& name) { return name.is_string(); }))
-    return bad(key, list, "a list of names of modules");
-  std::vector<std::string> result;  // PEFT writes a name several times; once is enough
-  for (const Json& name : list)
-    if (std::find(result.begin(), result.end(), name.get<std::string>()) == result.end()) result.push_back(name);
-  return result;
+Json targets_json(const ModuleTargets& targets) {
+  if (targets.all_linear) return "all-linear";
+  return targets.pattern.empty() ? Json(targets.names) : Json(targets.pattern);
 }
 
-Result<bool> flag(const Json& json, const std::string& key) {
-  const Json value = json.value(key, Json(false));
-  if (!value.is_boolean()) return bad(key, value, "true or false");
-  return value.get<bool>();
+template <class Value>
+Json patterns_json(const std::vector<std::pair<std::string, Value>>& patterns) {
+  Json json = Json::object();
+  for (const auto& [pattern, value] : patterns) json[pattern] = whole_if_it_is(static_cast<double>(value));
+  return json;
+}
+
+void add_lora(Json& json, const AdapterConfig& adapter) {
+  json["alpha_pattern"] = patterns_json(adapter.alpha_pattern);
+  json["bias"] = kBiases[static_cast<std::size_t>(adapter.bias)];
+  json["init_lora_weights"] = inits()[static_cast<std::size_t>(adapter.init)];
+  json["layer_replication"] = nullptr;
+  json["loftq_config"] = Json::object();
+  json["lora_alpha"] = whole_if_it_is(adapter.alpha);
+  json["lora_bias"] = false;
+  json["lora_dropout"] = adapter.dropout;
+  json["megatron_config"] = nullptr;
+  json["megatron_core"] = "megatron.core";
+  json["r"] = adapter.rank;
+  json["rank_pattern"] = patterns_json(adapter.rank_pattern);
+  json["target_parameters"] = nullptr;
+  json["trainable_token_indices"] = nullptr;
+  json["use_dora"] = adapter.decomposed;
+  json["use_rslora"] = adapter.rank_stabilized;
+}
+
+// Collects values of an object and the first of its problems.
+class Reader {
+ public:
+  explicit Reader(const Json& json) : json_(json) {}
+  const std::optional<Error>& problem() const { return problem_; }
+  const Json& at(const std::string& key) const {
+    static const Json absent;
+    const auto found = json_.find(key);
+    return found == json_.end() ? absent : *found;
+  }
+  void bad(const std::string& key, const std::string& expected) {
+    if (!problem_) problem_ = Error{"\"" + key + "\" is " + at(key).dump() + ", expected " + expected};
+  }
+  bool flag(const std::string& key) {
+    if (!at(key).is_null() && !at(key).is_boolean()) bad(key, "true or false");
+    return at(key).is_boolean() && at(key).get<bool>();
+  }
+  std::vector<std::string> names(const std::string& key) {
+    const Json& list = at(key);
+    std::vector<std::string> result;
+    if (list.is_null()) return result;
+    if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const Json& name) { return name.is_string(); })) {
+      bad(key, "a list of names of modules");
+      return result;
+    }
+    for (const Json& name : list)  // PEFT writes a name several times; once is enough
+      if (std::find(result.begin(), result.end(), name.get<std::string>()) == result.end()) result.push_back(name);
+    return result;
+  }
+  double number(const std::string& key, const Json& value, double min, const std::string& expected) {
+    if (value.is_number() && std::isfinite(value.get<double>()) && value.get<double>() >= min)
+      return value.get<double>();
+    bad(key, expected);
+    return min;
+  }
+  std::int64_t rank(const std::string& key, const Json& value) {
+    if (value.is_number_integer() && value.get<std::int64_t>() >= 1 && value.get<std::int64_t>() <= 1 << 20)
+      return value.get<std::int64_t>();
+    bad(key, "a positive rank");
+    return 1;
+  }
+  // Index of the value in the table; its first entry where the key is absent.
+  template <class Table>
+  std::size_t choice(const std::string& key, const Table& table, const std::string& expected) {
+    if (at(key).is_null()) return 0;
+    for (std::size_t i = 0; i < table.size(); ++i)
+      if (at(key) == Json(table[i])) return i;
+    bad(key, expected);
+    return 0;
+  }
+  std::vector<std::int64_t> layers(const std::string& key) {
+    std::vector<std::int64_t> result;
+    if (at(key).is_null()) return result;
+    for (const Json& layer : at(key).is_array() ? at(key) : Json::array({at(key)})) {
+      if (!layer.is_number_integer()) {
+        bad(key, "a layer's index, or a list of them");
+        return result;
+      }
+      result.push_back(layer.get<std::int64_t>());
+    }
+    return result;
+  }
+  // Of an object whose keys are regular expressions, in its order.
+  std::vector<std::pair<std::string, Json>> patterns(const std::string& key) {
+    std::vector<std::pair<std::string, Json>> result;
+    if (at(key).is_null()) return result;
+    if (!at(key).is_object()) bad(key, "an object of regular expressions");
+    for (const auto& [pattern, value] : at(key).items()) {
+      if (!pattern_problem(pattern).empty()) bad(key, "regular expressions: " + pattern_problem(pattern));
+      result.emplace_back(pattern, value);
+    }
+    return result;
+  }
+  ModuleTargets targets() {
+    const std::string key = "target_modules";
+    if (!at(key).is_string()) return {.names = names(key), .pattern = {}};
+    const auto text = at(key).get<std::string>();
+    if (text == "all-linear") return {.names = {}, .pattern = {}, .all_linear = true};
+    if (text.empty() || !pattern_problem(text).empty()) bad(key, "a list, \"all-linear\" or a regular expression");
+    return {.names = {}, .pattern = text};
+  }
+
+ private:
+  const Json& json_;
+  std::optional<Error> problem_;
+};
+
+void read_lora(Reader& in, AdapterConfig& adapter) {
+  for (const auto& [key, neutral] : neutral_values())
+    if (!in.at(key).is_null() && std::find(neutral.begin(), neutral.end(), in.at(key)) == neutral.end())
+      in.bad(key, neutral.back().dump() + "; weft does not compute this variant of LoRA");
+  adapter.rank = in.rank("r", in.at("r"));
+  adapter.alpha = in.number("lora_alpha", in.at("lora_alpha"), std::numeric_limits<double>::lowest(), "a number");
+  if (!in.at("lora_dropout").is_null())
+    adapter.dropout = in.number("lora_dropout", in.at("lora_dropout"), 0, "a number in [0, 1)");
+  if (adapter.dropout >= 1) in.bad("lora_dropout", "a number in [0, 1)");
+  adapter.rank_stabilized = in.flag("use_rslora");
+  adapter.decomposed = in.flag("use_dora");
+  adapter.bias = static_cast<AdapterBias>(in.choice("bias", kBiases, "none, all or lora_only"));
+  // false: B was random as well. The tensors are read from the file, so that is the same to us.
+  if (in.at("init_lora_weights") != false)
+    adapter.init =
+        static_cast<LoraInit>(in.choice("init_lora_weights", inits(), "true, gaussian, orthogonal or pissa"));
+  for (const auto& [pattern, value] : in.patterns("rank_pattern"))
+    adapter.rank_pattern.emplace_back(pattern, in.rank("rank_pattern", value));
+  for (const auto& [pattern, value] : in.patterns("alpha_pattern"))
+    adapter.alpha_pattern.emplace_back(
+        pattern, in.number("alpha_pattern", value, std::numeric_limits<double>::lowest(), "numbers"));
+}
+
+std::optional<TaskKind> read_task(Reader& in) {
+  if (in.at("task_type").is_null()) return std::nullopt;
+  for (std::size_t i = 0; i < kTasks.size() && kTasks[i] != nullptr; ++i)
+    if (in.at("task_type") == kTasks[i]) return static_cast<TaskKind>(i);
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::string peft_config_json(const PeftConfig& config) {
-  const bool whole = config.alpha == std::floor(config.alpha) && std::abs(config.alpha) < 1e15;
-  const Json alpha = whole ? Json(static_cast<std::int64_t>(config.alpha)) : Json(config.alpha);
-  const Json json{{"alpha_pattern", Json::object()},
-                  {"auto_mapping", nullptr},
-                  {"base_model_name_or_path", config.base_model},
-                  {"bias", "none"},
-                  {"exclude_modules", nullptr},
-                  {"fan_in_fan_out", config.fan_in_fan_out},
-                  {"inference_mode", true},
-                  {"init_lora_weights", true},
-                  {"layer_replication", nullptr},
-                  {"layers_pattern", nullptr},
-                  {"layers_to_transform", nullptr},
-                  {"loftq_config", Json::object()},
-                  {"lora_alpha", alpha},
-                  {"lora_bias", false},
-                  {"lora_dropout", config.dropout},
-                  {"megatron_config", nullptr},
-                  {"megatron_core", "megatron.core"},
-                  {"modules_to_save", config.modules_to_save.empty() ? Json() : Json(config.modules_to_save)},
-                  {"peft_type", "LORA"},
-                  {"r", config.rank},
-                  {"rank_pattern", Json::object()},
-                  {"revision", nullptr},
-                  {"target_modules", config.target_modules},
-                  {"target_parameters", nullptr},
-                  {"task_type", "SEQ_CLS"},
-                  {"trainable_token_indices", nullptr},
-                  {"use_dora", false},
-                  {"use_rslora", config.rank_stabilized}};
+  const AdapterConfig& adapter = config.adapter;
+  const std::vector<std::string> saved = adapter.modules_to_save.value_or(std::vector<std::string>{});
+  const char* task = config.task ? kTasks[static_cast<std::size_t>(*config.task)] : nullptr;
+  Json json{{"auto_mapping", nullptr},
+            {"base_model_name_or_path", config.base_model},
+            {"exclude_modules", nullptr},
+            {"fan_in_fan_out", config.fan_in_fan_out},
+            {"inference_mode", true},
+            {"modules_to_save", saved.empty() ? Json() : Json(saved)},
+            {"peft_type", kMethods[static_cast<std::size_t>(adapter.method)]},
+            {"revision", nullptr},
+            {"task_type", task == nullptr ? Json() : Json(task)}};
+  if (adapter.method != AdapterMethod::bitfit) json["target_modules"] = targets_json(adapter.target_modules);
+  if (adapter.method != AdapterMethod::bitfit && adapter.method != AdapterMethod::ia3) {
+    json["layers_pattern"] = nullptr;
+    json["layers_to_transform"] = adapter.layers_to_transform.empty() ? Json() : Json(adapter.layers_to_transform);
+  }
+  if (adapter.method == AdapterMethod::ia3) {
+    json["feedforward_modules"] = adapter.feedforward_modules;
+    json["init_ia3_weights"] = true;
+  }
+  if (adapter.method == AdapterMethod::lora) add_lora(json, adapter);
   return json.dump(2) + "\n";
 }
 
 Result<PeftConfig> parse_peft_config(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return Error{"not a JSON object"};
-  if (json.value("peft_type", Json()) != "LORA") return bad("peft_type", json.value("peft_type", Json()), "\"LORA\"");
-  for (const auto& [key, neutral] : neutral_values())
-    if (json.contains(key) && std::find(neutral.begin(), neutral.end(), json[key]) == neutral.end())
-      return bad(key, json[key], neutral.back().dump() + "; weft does not compute this variant of LoRA");
+  Reader in(json);
   PeftConfig config;
-  const Json rank = json.value("r", Json()), alpha = json.value("lora_alpha", Json()),
-             dropout = json.value("lora_dropout", Json(0.0)), base = json.value("base_model_name_or_path", Json());
-  if (!rank.is_number_integer() || rank.get<std::int64_t>() < 1 || rank.get<std::int64_t>() > 1 << 20)
-    return bad("r", rank, "a positive rank");
-  if (!alpha.is_number() || !std::isfinite(alpha.get<double>())) return bad("lora_alpha", alpha, "a number");
-  if (!dropout.is_number() || !(dropout.get<double>() >= 0 && dropout.get<double>() < 1))
-    return bad("lora_dropout", dropout, "a number in [0, 1)");
-  config.rank = rank.get<std::int64_t>();
-  config.alpha = alpha.get<double>();
-  config.dropout = dropout.get<double>();
-  if (base.is_string()) config.base_model = base.get<std::string>();
-  for (const auto& [key, list] :
-       {std::pair{"target_modules", &config.target_modules}, std::pair{"modules_to_save", &config.modules_to_save}}) {
-    Result<std::vector<std::string>> found = names(json, key);
-    if (!found) return found.error();
-    *list = std::move(found).value();
-  }
-  for (const auto& [key, target] :
-       {std::pair{"use_rslora", &config.rank_stabilized}, std::pair{"fan_in_fan_out", &config.fan_in_fan_out}}) {
-    const Result<bool> found = flag(json, key);
-    if (!found) return found.error();
-    *target = found.value();
-  }
+  AdapterConfig& adapter = config.adapter;
+  if (in.at("peft_type").is_null()) in.bad("peft_type", "\"LORA\" or \"IA3\"");
+  adapter.method = static_cast<AdapterMethod>(in.choice("peft_type", kMethods, "\"LORA\" or \"IA3\""));
+  adapter.target_modules = in.targets();
+  adapter.modules_to_save = in.names("modules_to_save");
+  adapter.layers_to_transform = in.layers("layers_to_transform");
+  if (adapter.method == AdapterMethod::lora) read_lora(in, adapter);
+  if (adapter.method == AdapterMethod::ia3) adapter.feedforward_modules = in.names("feedforward_modules");
+  if (in.at("base_model_name_or_path").is_string())
+    config.base_model = in.at("base_model_name_or_path").get<std::string>();
+  config.fan_in_fan_out = in.flag("fan_in_fan_out");
+  config.task = read_task(in);
+  if (in.problem()) return *in.problem();
   return config;
 }
 
@@ -138,7 +260,8 @@ std::string adapter_facts_json(const AdapterFacts& facts) {
 Result<AdapterFacts> parse_adapter_facts(const std::string& text) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return Error{"not a JSON object"};
-  if (json.value("format", Json()) != 1) return bad("format", json.value("format", Json()), "1");
+  if (json.value("format", Json()) != 1)
+    return Error{"\"format\" is " + json.value("format", Json()).dump() + ", expected 1"};
   try {
     return AdapterFacts{.run = json.at("run").get<std::string>(),
                         .run_id = json.at("run_id").get<std::string>(),

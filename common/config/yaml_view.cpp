@@ -188,6 +188,11 @@ bool YamlView::has(const std::string& key) const {
   return node_->find(key) != nullptr;
 }
 
+bool YamlView::is_list(const std::string& key) const {
+  const auto node = node_->find(key);
+  return node != nullptr && node->kind == Node::Kind::list;
+}
+
 YamlView YamlView::child(const std::string& key) const {
   const auto node = ask(*node_, key);
   if (!node) missing(*node_, key, "a map (key: value lines)");

@@ -37,6 +37,7 @@ class YamlView {
                         const std::filesystem::path& base_folder = {});
 
   bool has(const std::string& key) const;
+  bool is_list(const std::string& key) const;                    // false when absent
   YamlView child(const std::string& key) const;                  // map; ConfigError when absent or not a map
   YamlView child_or_empty(const std::string& key) const;         // an absent map reads as an empty one
   std::vector<YamlView> children(const std::string& key) const;  // list of maps; ConfigError when absent

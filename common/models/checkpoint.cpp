@@ -66,11 +66,6 @@ std::string Checkpoint::digest() const {
   return sha256_hex(as_bytes(lines));
 }
 
-TensorReader::TensorReader(const Checkpoint& checkpoint, std::string prefix, at::Device device)
-    : checkpoint_(checkpoint), prefix_(std::move(prefix)), device_(device) {}
-
-bool TensorReader::has(const std::string& name) const { return checkpoint_.has(prefix_ + name); }
-
 const void* TensorReader::find(const std::string& name, at::IntArrayRef shape) {
   const auto& tensors = checkpoint_.files_->tensors.tensors();
   const auto at = tensors.find(name);
@@ -86,7 +81,7 @@ const void* TensorReader::find(const std::string& name, at::IntArrayRef shape) {
   return nullptr;
 }
 
-at::Tensor TensorReader::copy_absolute(const std::string& name, at::IntArrayRef shape) {
+at::Tensor TensorReader::copy(const std::string& name, at::IntArrayRef shape) {
   const auto* found = static_cast<const TensorView*>(find(name, shape));
   at::Tensor tensor = at::empty(shape, at::kFloat);
   if (found == nullptr) return tensor;  // finish() throws before anyone reads it
@@ -96,15 +91,13 @@ at::Tensor TensorReader::copy_absolute(const std::string& name, at::IntArrayRef 
 }
 
 at::Tensor TensorReader::view(const std::string& name, at::IntArrayRef shape) {
-  const auto* found = static_cast<const TensorView*>(find(prefix_ + name, shape));
+  const auto* found = static_cast<const TensorView*>(find(name, shape));
   if (found == nullptr) return at::empty(shape, at::kFloat);
   if (found->dtype != DType::f32 || !device_.is_cpu()) return copy(name, shape);
   return at::from_blob(
       const_cast<std::uint8_t*>(found->bytes.data()), shape,
       [files = checkpoint_.files_](void*) mutable { files.reset(); }, at::kFloat);
 }
-
-void TensorReader::ignore_below(const std::string& prefix) { ignored_.push_back(prefix); }
 
 void TensorReader::finish() const {
   std::vector<std::string> extra;

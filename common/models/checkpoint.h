@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "common/nn/activation.h"
+
 namespace weft::models {
 
 // config.json. Every look-up throws ConfigError naming file, key, what was found and what is expected.
@@ -19,16 +21,26 @@ class ModelConfig {
   ~ModelConfig();
   ModelConfig(ModelConfig&&) noexcept;
   std::int64_t positive(const std::string& key) const;
+  std::int64_t count(const std::string& key, std::int64_t fallback) const;  // 0 or more
   double number(const std::string& key, std::optional<double> fallback = {}) const;
   double probability(const std::string& key,
                      std::optional<double> fallback = {}) const;  // in [0, 1); null reads as absent
   std::string text(const std::string& key, std::optional<std::string> fallback = {}) const;
+  bool has(const std::string& key) const;  // and not null
+  bool flag(const std::string& key, bool fallback) const;
+  std::int64_t positive_or(const std::string& key, std::int64_t fallback) const;
+  std::vector<std::string> texts(const std::string& key) const;  // empty when absent
+  // An object inside this one; errors name the way to it.
+  ModelConfig section(const std::string& key) const;
+  nn::Activation activation(const std::string& key, std::optional<std::string> fallback = {}) const;
   [[noreturn]] void fail(const std::string& problem) const;
 
  private:
   struct Json;
+  ModelConfig(std::filesystem::path file, std::unique_ptr<Json> json, std::string prefix);
   std::filesystem::path file_;
   std::unique_ptr<Json> json_;
+  std::string prefix_;  // of keys in messages: "rope_scaling."
 };
 
 class Checkpoint {
@@ -52,26 +64,23 @@ class Checkpoint {
   std::shared_ptr<const Files> files_;
 };
 
-// Takes tensors out of a checkpoint. Problems are collected; finish() throws one ConfigError that lists them all.
+// Takes tensors out of a checkpoint by their names in it. Problems are collected; finish() throws one ConfigError that
+// lists them all.
 class TensorReader {
  public:
-  TensorReader(const Checkpoint& checkpoint, std::string prefix, at::Device device);
-  // fp32, widened from f16 or bf16, in 64-byte aligned memory of its own. Undefined where a problem was noted.
-  at::Tensor copy(const std::string& name, at::IntArrayRef shape) { return copy_absolute(prefix_ + name, shape); }
-  // As copy(), by the name as it stands in the file.
-  at::Tensor copy_absolute(const std::string& name, at::IntArrayRef shape);
+  TensorReader(const Checkpoint& checkpoint, at::Device device) : checkpoint_(checkpoint), device_(device) {}
+  // fp32, widened from f16 or bf16, in 64-byte aligned memory of its own. Of no use where a problem was noted.
+  at::Tensor copy(const std::string& name, at::IntArrayRef shape);
   // The mapping itself where it holds fp32 and the device is the CPU, else as copy(). For big tables that are only
   // read.
   at::Tensor view(const std::string& name, at::IntArrayRef shape);
-  // Tensors whose full names start so may be there and are not used.
-  void ignore_below(const std::string& prefix);
-  bool has(const std::string& name) const;
+  // Tensors whose names start so may be there and are not used.
+  void ignore_below(const std::string& prefix) { ignored_.push_back(prefix); }
   void finish() const;
 
  private:
   const void* find(const std::string& name, at::IntArrayRef shape);
   const Checkpoint& checkpoint_;
-  std::string prefix_;
   at::Device device_;
   std::set<std::string> used_;
   std::vector<std::string> missing_, misshaped_, ignored_;

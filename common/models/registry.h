@@ -1,21 +1,28 @@
-// Model families by config.json's "model_type": an explicit table. A new family is one file and one line of
-// registry.cpp.
+// Model families by config.json's "model_type": an explicit table. A new family is one file, one line of registry.cpp,
+// and its names in common/adapter/family_names.cpp.
 #pragma once
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 
-#include "common/models/checkpoint.h"
-#include "common/models/classifier.h"
+#include "common/models/builder.h"
+#include "common/models/network.h"
 
 namespace weft::models {
 
 struct Family {
   std::string_view model_type;
-  std::shared_ptr<const SequenceClassifier> (*load)(const ClassifierConfig&, const Checkpoint&);
+  std::unique_ptr<const Network> (*build)(ModelBuilder&);
 };
 
 std::span<const Family> families();
+
+// Each is a file of its own.
+std::unique_ptr<const Network> build_bert(ModelBuilder& builder);
+std::unique_ptr<const Network> build_distilbert(ModelBuilder& builder);
+std::unique_ptr<const Network> build_roberta(ModelBuilder& builder);
+std::unique_ptr<const Network> build_vit(ModelBuilder& builder);
+std::unique_ptr<const Network> build_deit(ModelBuilder& builder);
+std::unique_ptr<const Network> build_clip(ModelBuilder& builder);
 
 }  // namespace weft::models

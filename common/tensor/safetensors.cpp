@@ -11,6 +11,7 @@
 #include <set>
 
 #include "common/base/digest.h"
+#include "common/tensor/torch_file.h"
 
 namespace weft {
 namespace {
@@ -112,27 +113,60 @@ Json metadata_json(const std::map<std::string, std::string>& metadata) {
   return header;
 }
 
-Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path& file_or_folder) {
-  if (!std::filesystem::is_directory(file_or_folder)) return std::vector{file_or_folder};
-  const auto single = file_or_folder / "model.safetensors", index = file_or_folder / "model.safetensors.index.json";
-  if (std::filesystem::exists(single)) return std::vector{single};
-  if (!std::filesystem::exists(index))
-    return Error{file_or_folder.string() +
-                 ": no model.safetensors or model.safetensors.index.json; expected a Hugging "
-                 "Face folder. A folder with only pytorch_model.bin: load and save it once with transformers"};
-  Result<std::string> text = read_text(index);
+// The files of a checkpoint, and where an index says that each tensor is.
+struct Layout {
+  std::vector<std::filesystem::path> files;
+  std::filesystem::path index;                  // empty: there is none
+  std::map<std::string, std::string> shard_of;  // by tensor
+};
+
+Result<Layout> read_index(const std::filesystem::path& index) {
+  const Result<std::string> text = read_text(index);
   if (!text) return text.error();
-  const Json json = Json::parse(*text, nullptr, false);
+  const Json json = Json::parse(text.value(), nullptr, false);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
     return Error{index.string() + ": not a JSON object with a weight_map"};
+  Layout layout{.files = {}, .index = index, .shard_of = {}};
   std::set<std::filesystem::path> shards;
   for (const auto& [name, shard] : json["weight_map"].items()) {
     const std::filesystem::path file = shard.is_string() ? shard.get<std::string>() : "";
     if (file.empty() || file.has_parent_path())
       return Error{index.string() + ": shard of tensor \"" + name + "\" is not a plain file name"};
-    shards.insert(file_or_folder / file);
+    shards.insert(index.parent_path() / file);
+    layout.shard_of[name] = file.string();
   }
-  return std::vector(shards.begin(), shards.end());
+  layout.files.assign(shards.begin(), shards.end());
+  return layout;
+}
+
+Result<Layout> layout_of(const std::filesystem::path& file_or_folder) {
+  if (!std::filesystem::is_directory(file_or_folder))
+    return Layout{.files = {file_or_folder}, .index = {}, .shard_of = {}};
+  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+    const auto single = file_or_folder / name, index = file_or_folder / (std::string(name) + ".index.json");
+    if (std::filesystem::exists(single)) return Layout{.files = {single}, .index = {}, .shard_of = {}};
+    if (std::filesystem::exists(index)) return read_index(index);
+  }
+  return Error{
+      file_or_folder.string() +
+      ": no model.safetensors, pytorch_model.bin or index of shards of either; expected a Hugging Face folder"};
+}
+
+// Each tensor of the index is in its shard, and no shard has another.
+Status check_index(const Layout& layout, const std::map<std::string, std::string>& found) {
+  if (layout.index.empty()) return Ok{};
+  const auto bad = [&](const std::string& name, const std::string& problem) {
+    return Error{layout.index.string() + ": tensor \"" + name + "\" " + problem +
+                 "; the folder's files do not belong together. Fetch the model again"};
+  };
+  for (const auto& [name, shard] : layout.shard_of) {
+    const auto at = found.find(name);
+    if (at == found.end()) return bad(name, "is not in " + shard);
+    if (at->second != shard) return bad(name, "is in " + at->second + ", not in " + shard);
+  }
+  for (const auto& [name, shard] : found)
+    if (layout.shard_of.count(name) == 0) return bad(name, "of " + shard + " is not listed");
+  return Ok{};
 }
 
 }  // namespace
@@ -172,20 +206,28 @@ Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file,
 }
 
 Result<Safetensors> Safetensors::open(const std::filesystem::path& file_or_folder) {
-  Result<std::vector<std::filesystem::path>> paths = files_of(file_or_folder);
-  if (!paths) return paths.error();
+  const Result<Layout> layout = layout_of(file_or_folder);
+  if (!layout) return layout.error();
   Safetensors all;
-  for (const auto& path : *paths) {
+  std::map<std::string, std::string> found;
+  for (const auto& path : layout.value().files) {
     Result<MappedFile> mapped = MappedFile::open(path);
+    if (!mapped && !layout.value().index.empty())
+      return Error{mapped.error().message + ", which " + layout.value().index.string() +
+                   " lists. Fetch the model again"};
     if (!mapped) return mapped.error();
     auto file = std::make_shared<const MappedFile>(std::move(mapped).value());
     const auto in_file = [&](const std::string& problem) { return Error{path.string() + ": " + problem}; };
-    Result<std::map<std::string, TensorView>> tensors = parse_safetensors(file->bytes(), &all.metadata_);
+    Result<std::map<std::string, TensorView>> tensors =
+        path.extension() == ".bin" ? parse_torch_file(file->bytes()) : parse_safetensors(file->bytes(), &all.metadata_);
     if (!tensors) return in_file(tensors.error().message);
-    for (const auto& [name, view] : *tensors)
+    for (const auto& [name, view] : *tensors) {
       if (!all.tensors_.emplace(name, view).second) return in_file("tensor \"" + name + "\" is in two shards");
+      found[name] = path.filename().string();
+    }
     all.files_.push_back(std::move(file));
   }
+  if (Status fits = check_index(layout.value(), found); !fits) return fits.error();
   return all;
 }
 

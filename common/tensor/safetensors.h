@@ -25,10 +25,11 @@ struct TensorView {
   ByteSpan bytes;  // into the mapping; 8-byte aligned at best
 };
 
-// A mapped checkpoint: one file, or all shards of an index. Keep it alive as long as any view.
+// A mapped checkpoint: one file, or all shards of an index, which must have what it lists. Files of torch.save (.bin)
+// are read as well. Keep it alive as long as any view.
 class Safetensors {
  public:
-  // A file, or a Hugging Face folder with model.safetensors or model.safetensors.index.json.
+  // A file, or a Hugging Face folder with model.safetensors, pytorch_model.bin, or NAME.index.json of either.
   static Result<Safetensors> open(const std::filesystem::path& file_or_folder);
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }

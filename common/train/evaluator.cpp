@@ -34,7 +34,7 @@ Indices by_length(const data::EncodedDataset& data) {
 
 }  // namespace
 
-Score evaluate(const models::SequenceClassifier& model, const SequenceClassification& task, const StateDict& adapter,
+Score evaluate(const models::Model& model, const SequenceClassification& task, const StateDict& adapter,
                const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress,
                std::stop_token stop) {
   use_threads(options.threads);
@@ -50,7 +50,7 @@ Score evaluate(const models::SequenceClassifier& model, const SequenceClassifica
   for (const std::span<const std::uint32_t> examples : batches) {
     if (stop.stop_requested()) throw fl::Cancelled{};
     const LabelledBatch batch = pack(data, examples, options.device);
-    const at::Tensor logits_NC = model.logits(batch.tokens, params, {});
+    const at::Tensor logits_NC = model.sequence_logits({batch.tokens, {}}, params, {});
     const std::vector<double> batch_losses = task.losses(logits_NC, batch.labels_N);
     const std::vector<std::size_t> predictions = task.predictions(logits_NC);
     const at::Tensor numbers_NC = logits_NC.to(at::kCPU, at::kDouble).contiguous();

@@ -8,7 +8,7 @@
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
 #include "common/metrics/tally.h"
-#include "common/models/classifier.h"
+#include "common/models/model.h"
 #include "common/train/sequence_classification.h"
 
 namespace weft::train {
@@ -26,7 +26,7 @@ struct EvaluatorOptions {
 };
 
 // No gradients, no dropout. Throws fl::Cancelled when `stop` is asked to.
-Score evaluate(const models::SequenceClassifier& model, const SequenceClassification& task, const StateDict& adapter,
+Score evaluate(const models::Model& model, const SequenceClassification& task, const StateDict& adapter,
                const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress = {},
                std::stop_token stop = {});
 

@@ -8,13 +8,13 @@
 
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/models/classifier.h"
+#include "common/models/model.h"
 #include "common/train/train_config.h"
 
 namespace weft::train {
 
 struct PlainJob {
-  const models::SequenceClassifier* model = nullptr;
+  const models::Model* model = nullptr;
   const data::EncodedDataset* data = nullptr;
   const StateDict* start = nullptr;
   TrainConfig config;       // local_steps is not used

@@ -6,7 +6,7 @@
 
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/models/classifier.h"
+#include "common/models/model.h"
 #include "common/train/sequence_classification.h"
 #include "common/train/train_config.h"
 
@@ -17,7 +17,7 @@ struct EncodedSplits {
 };
 
 struct SiteTrainerOptions {
-  std::shared_ptr<const models::SequenceClassifier> model;
+  std::shared_ptr<const models::Model> model;
   EncodedSplits data;
   TrainConfig config;
   std::size_t classes = 2;

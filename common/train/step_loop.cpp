@@ -56,7 +56,8 @@ StepLoop::StepResult StepLoop::step(std::uint64_t index) {
     const LabelledBatch packed = pack(*context_.data, parts[part], context_.device);
     // A stream for each step and micro-batch: what a step draws does not depend on the steps before it.
     RngStream dropout = context_.rng.stream("dropout", context_.site, index, part);
-    at::Tensor loss = context_.task.loss(context_.model->logits(packed.tokens, params_, {&dropout}), packed.labels_N);
+    const at::Tensor logits = context_.model->sequence_logits({packed.tokens, {}}, params_, {&dropout});
+    at::Tensor loss = context_.task.loss(logits, packed.labels_N);
     // The gradient of the mean over the whole batch, however it is split.
     const double weight = static_cast<double>(parts[part].size()) / static_cast<double>(batch.size());
     if (parts.size() > 1) loss = loss.mul(weight);

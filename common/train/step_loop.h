@@ -8,7 +8,7 @@
 #include "common/base/rng.h"
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/models/classifier.h"
+#include "common/models/model.h"
 #include "common/train/batch_plan.h"
 #include "common/train/optimizer.h"
 #include "common/train/sequence_classification.h"
@@ -17,7 +17,7 @@
 namespace weft::train {
 
 struct StepLoopContext {
-  const models::SequenceClassifier* model = nullptr;
+  const models::Model* model = nullptr;
   const data::EncodedDataset* data = nullptr;
   const TrainConfig* config = nullptr;
   SequenceClassification task{2};

@@ -123,7 +123,7 @@ void run_coordinator(const Place& place, int out) {
   options.base_digest = kBase;
   options.initial = StateDict::zeros(manifest());
   options.scheme = metrics::classification_scheme(2);
-  options.peft = {.base_model = "none", .rank = 8, .target_modules = {"query"}};
+  options.peft = {.base_model = "none", .adapter = {.target_modules = {.names = {"query"}}}};
   net::TlsServer server(
       {.endpoint = "tcp://127.0.0.1:*", .credentials = crypto::credential_files(place.folder / "pki", "coordinator")});
   const std::string endpoint = server.endpoint();

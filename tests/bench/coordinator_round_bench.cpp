@@ -88,7 +88,7 @@ coordinator::CoordinatorOptions options_in(const std::filesystem::path& folder) 
   options.base_digest = kBase;
   options.initial = StateDict::zeros(manifest());
   options.scheme = metrics::classification_scheme(2);
-  options.peft = {.base_model = "none", .target_modules = {"none"}, .modules_to_save = {"head"}};
+  options.peft = {.base_model = "none", .adapter = {.target_modules = {.names = {"none"}}}};
   return options;
 }
 

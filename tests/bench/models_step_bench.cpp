@@ -18,7 +18,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "common/models/bert.h"
+#include "common/models/model.h"
 
 namespace weft::models {
 namespace {
@@ -75,11 +75,10 @@ double step_flops(const nn::Packed& batch) {
 
 void run(const std::filesystem::path& folder, double dropout, int threads, int steps) {
   at::set_num_threads(threads);
-  const ClassifierConfig config{.folder = folder,
-                                .labels = {"negative", "positive"},
-                                .adapter = {.target_modules = {"query", "value"}, .modules_to_save = {"classifier"}},
-                                .base_dropout = dropout};
-  const auto model = load_classifier(config);
+  const auto model = load_model({.folder = folder,
+                                 .labels = {"negative", "positive"},
+                                 .adapter = {.target_modules = {.names = {"query", "value"}}},
+                                 .base_dropout = dropout});
   nn::Trainable params(model->initial_state(Rng(1)), at::kCPU, true);
   const at::Tensor labels = at::randint(2, {32}, at::kLong);
   RngStream lengths = Rng(5).stream("lengths"), rng = Rng(5).stream("dropout");
@@ -89,7 +88,7 @@ void run(const std::filesystem::path& folder, double dropout, int threads, int s
     const nn::Packed batch = batch_of(lengths, 30522);
     const auto start = SteadyClock::now();
     params.zero_grad();
-    const at::Tensor loss = at::cross_entropy_loss(model->logits(batch, params, {&rng}), labels);
+    const at::Tensor loss = at::cross_entropy_loss(model->sequence_logits({batch, {}}, params, {&rng}), labels);
     const double forward = seconds_since(start);
     loss.backward();
     const double seconds = seconds_since(start);

@@ -61,10 +61,10 @@ class SentimentTraining {
   explicit SentimentTraining(at::Device device)
       : device_(device),
         data_(sentiment()),
-        model_(models::load_classifier(
+        model_(models::load_model(
             {.folder = kModel,
              .labels = {"negative", "positive"},
-             .adapter = {.target_modules = {"query", "value"}, .modules_to_save = {"classifier"}},
+             .adapter = {.target_modules = {.names = {"query", "value"}}},
              .device = device})),
         params_(model_->initial_state(Rng(1)), device, true),
         config_{.batch_size = 32, .learning_rate = 5e-4, .clip_norm = 1},
@@ -111,7 +111,7 @@ class SentimentTraining {
 
   at::Device device_;
   data::EncodedDataset data_;
-  std::shared_ptr<const models::SequenceClassifier> model_;
+  std::shared_ptr<const models::Model> model_;
   nn::Trainable params_;
   TrainConfig config_;
   StepLoop loop_;

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "common/adapter/module_rules.h"
 #include "common/base/file.h"
 #include "common/base/rng.h"
 #include "common/tensor/safetensors.h"
@@ -76,11 +77,11 @@ PeftFolder small_adapter() {
   const std::string root = "base_model.model.";
   PeftFolder adapter;
   adapter.config = {.base_model = "small",
-                    .rank = 2,
-                    .alpha = 6,
-                    .dropout = 0.1,
-                    .target_modules = {"up", "down"},
-                    .modules_to_save = {"classifier"}};
+                    .adapter = {.target_modules = {.names = {"up", "down"}},
+                                .modules_to_save = {{"classifier"}},
+                                .rank = 2,
+                                .alpha = 6,
+                                .dropout = 0.1}};
   adapter.state = random_state({{root + "bert.encoder.up.lora_A.weight", {2, 3}},
                                 {root + "bert.encoder.up.lora_B.weight", {5, 2}},
                                 {root + "bert.encoder.down.lora_A.weight", {2, 5}},
@@ -101,7 +102,7 @@ PeftFolder small_adapter() {
 Vector adapted_logits(const std::filesystem::path& base_folder, const PeftFolder& adapter, const Vector& x,
                       int scale_power) {
   const StateDict base = load(base_folder);
-  const double scale = std::pow(adapter.config.scale(), scale_power);
+  const double scale = std::pow(scale_of(adapter.config.adapter, "encoder.up"), scale_power);
   const auto linear = [&](const std::string& name, const Vector& input) {
     const std::string module = "base_model.model.bert." + name;
     const Vector inner = times(adapter.state.tensor(module + ".lora_A.weight"), input);

@@ -47,7 +47,7 @@ TEST_F(MergeTest, AWrongScaleIsSeen) {
   EXPECT_GT(largest_difference(merged, adapted_logits(place_ / "base", adapter, kInput, 0)), 1e-2);
 
   PeftFolder twice = adapter;
-  twice.config.alpha *= twice.config.scale();
+  twice.config.adapter.alpha *= 3;  // the scale
   write_merged(place_ / "base", twice, place_ / "twice");
   EXPECT_GT(
       largest_difference(merged_logits(place_ / "twice", kInput), adapted_logits(place_ / "base", adapter, kInput)),
@@ -56,7 +56,7 @@ TEST_F(MergeTest, AWrongScaleIsSeen) {
 
 TEST_F(MergeTest, RankStabilizedScale) {
   PeftFolder adapter = small_adapter();
-  adapter.config.rank_stabilized = true;
+  adapter.config.adapter.rank_stabilized = true;
   write_merged(place_ / "base", adapter, place_ / "merged");
   EXPECT_LT(
       largest_difference(merged_logits(place_ / "merged", kInput), adapted_logits(place_ / "base", adapter, kInput)),

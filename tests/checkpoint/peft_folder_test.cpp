@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/adapter/module_rules.h"
 #include "common/tensor/safetensors.h"
 #include "tests/checkpoint/checkpoint_support.h"
 
@@ -34,13 +35,13 @@ TEST(PeftFolderTest, RoundTrips) {
   EXPECT_EQ(back.state.values, adapter.state.values);
   EXPECT_EQ(*back.state.manifest, *adapter.state.manifest);
   EXPECT_EQ(back.config.base_model, "small");
-  EXPECT_EQ(back.config.rank, 2);
-  EXPECT_EQ(back.config.alpha, 6);
-  EXPECT_EQ(back.config.scale(), 3);
-  EXPECT_EQ(back.config.dropout, 0.1);
-  EXPECT_THAT(back.config.target_modules, ElementsAre("up", "down"));
-  EXPECT_THAT(back.config.modules_to_save, ElementsAre("classifier"));
-  EXPECT_FALSE(back.config.rank_stabilized);
+  EXPECT_EQ(back.config.adapter.rank, 2);
+  EXPECT_EQ(back.config.adapter.alpha, 6);
+  EXPECT_EQ(scale_of(back.config.adapter, "x"), 3);
+  EXPECT_EQ(back.config.adapter.dropout, 0.1);
+  EXPECT_THAT(back.config.adapter.target_modules.names, ElementsAre("up", "down"));
+  EXPECT_THAT(*back.config.adapter.modules_to_save, ElementsAre("classifier"));
+  EXPECT_FALSE(back.config.adapter.rank_stabilized);
   ASSERT_TRUE(back.facts.has_value());
   EXPECT_THAT(back.facts->labels, ElementsAre("no", "yes"));
   EXPECT_EQ(back.facts->max_tokens, 16U);
@@ -51,23 +52,24 @@ TEST(PeftFolderTest, RoundTrips) {
 TEST(PeftFolderTest, RankStabilizedScaleRoundTrips) {
   const TemporaryFolder place;
   PeftFolder adapter = small_adapter();
-  adapter.config.rank_stabilized = true;
-  adapter.config.alpha = 0.5;
+  adapter.config.adapter.rank_stabilized = true;
+  adapter.config.adapter.alpha = 0.5;
   write_peft_folder(place / "a", adapter);
-  const PeftConfig back = read_peft_folder(place / "a").value().config;
+  const AdapterConfig back = read_peft_folder(place / "a").value().config.adapter;
   EXPECT_TRUE(back.rank_stabilized);
-  EXPECT_DOUBLE_EQ(back.scale(), 0.5 / std::sqrt(2.0));
+  EXPECT_DOUBLE_EQ(scale_of(back, "x"), 0.5 / std::sqrt(2.0));
 }
 
 TEST(PeftFolderTest, ReadsWhatPeftWrote) {
   const PeftFolder adapter =
       read_peft_folder(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models/bert_tiny_adapter").value();
   EXPECT_FALSE(adapter.facts.has_value());
-  EXPECT_EQ(adapter.config.rank, 8);
-  EXPECT_EQ(adapter.config.scale(), 2);
+  EXPECT_EQ(adapter.config.adapter.rank, 8);
+  EXPECT_EQ(scale_of(adapter.config.adapter, "x"), 2);
   EXPECT_EQ(adapter.config.base_model, "bert_tiny");
-  EXPECT_THAT(adapter.config.target_modules, testing::UnorderedElementsAre("query", "value"));
-  EXPECT_THAT(adapter.config.modules_to_save, ElementsAre("classifier", "score"));  // PEFT's own duplicates gone
+  EXPECT_THAT(adapter.config.adapter.target_modules.names, testing::UnorderedElementsAre("query", "value"));
+  EXPECT_THAT(*adapter.config.adapter.modules_to_save,
+              ElementsAre("classifier", "score"));  // PEFT's own duplicates gone
   EXPECT_EQ(adapter.state.manifest->tensors().size(), 14U);
 }
 
@@ -107,18 +109,19 @@ TEST(PeftFolderTest, RemovesWhatACrashLeft) {
 
 TEST(PeftFolderTest, RefusesVariantsThatComputeSomethingElse) {
   const std::pair<const char*, nlohmann::json> variants[] = {
-      {"peft_type", "IA3"},
-      {"use_dora", true},
-      {"bias", "all"},
+      {"peft_type", "VERA"},
+      {"peft_type", nullptr},
+      {"bias", "some"},
+      {"init_lora_weights", "olora"},
       {"lora_bias", true},
-      {"rank_pattern", {{"query", 4}}},
-      {"alpha_pattern", {{"query", 4}}},
+      {"rank_pattern", {{"query", "4"}}},
+      {"alpha_pattern", {{"(", 4}}},
       {"layer_replication", nlohmann::json::array({1})},
       {"r", 0},
       {"r", "8"},
       {"lora_alpha", nullptr},
       {"lora_dropout", 1.0},
-      {"target_modules", "all-linear"},
+      {"target_modules", "("},
       {"modules_to_save", {1}},
       {"use_rslora", "yes"},
   };

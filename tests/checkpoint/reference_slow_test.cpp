@@ -47,10 +47,10 @@ PeftFolder adapter_of(const Case& tested) {
   for (const auto& [name, view] : file.tensors())
     if (name.starts_with(prefix)) shapes.emplace_back(name.substr(prefix.size()), view.shape);
   PeftFolder folder{.config = {.base_model = base_of(tested).string(),
-                               .rank = tested.rank,
-                               .alpha = 2.0 * static_cast<double>(tested.rank),
-                               .target_modules = tested.targets,
-                               .modules_to_save = {"classifier"}},
+                               .adapter = {.target_modules = {.names = tested.targets},
+                                           .modules_to_save = {{"classifier"}},
+                                           .rank = tested.rank,
+                                           .alpha = 2.0 * static_cast<double>(tested.rank)}},
                     .state = StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(shapes).value())),
                     .facts = AdapterFacts{.run = "test", .run_id = "1", .labels = {"negative", "positive"}}};
   for (const TensorSpec& spec : folder.state.manifest->tensors()) {

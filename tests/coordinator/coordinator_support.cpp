@@ -285,7 +285,8 @@ CoordinatorOptions Job::options(bool resume) const {
   options.base_digest = kBaseDigest;
   options.initial = initial;
   options.scheme = metrics::classification_scheme(2);
-  options.peft = {.base_model = "base", .rank = 2, .target_modules = {"query"}, .modules_to_save = {"classifier"}};
+  options.peft = {.base_model = "base",
+                  .adapter = {.target_modules = {.names = {"query"}}, .modules_to_save = {{"classifier"}}, .rank = 2}};
   options.facts = {.labels = {"negative", "positive"}, .max_tokens = 128};
   options.versions = {{"weft", "test"}};
   options.at_step = at_step;

@@ -44,17 +44,27 @@ StateDict Golden::state(const std::string& prefix, const std::shared_ptr<const M
   return state;
 }
 
-std::shared_ptr<const Bert> load(const BertOptions& options) {
-  const ClassifierConfig config{.folder = options.folder,
-                                .labels = {"negative", "positive"},
-                                .adapter = {.rank = options.rank,
-                                            .alpha = 2.0 * static_cast<double>(options.rank),
-                                            .dropout = options.adapter_dropout,
-                                            .target_modules = options.targets,
-                                            .modules_to_save = {"classifier"}},
-                                .base_dropout = options.base_dropout,
-                                .device = options.device};
-  return std::dynamic_pointer_cast<const Bert>(load_classifier(config));
+std::shared_ptr<const Model> load(const BertOptions& options) {
+  return load_model({.folder = options.folder,
+                     .labels = {"negative", "positive"},
+                     .adapter = {.target_modules = {.names = options.targets},
+                                 .rank = options.rank,
+                                 .alpha = 2.0 * static_cast<double>(options.rank),
+                                 .dropout = options.adapter_dropout},
+                     .base_dropout = options.base_dropout,
+                     .device = options.device});
+}
+
+Encoder load_encoder(const BertOptions& options) {
+  const Checkpoint checkpoint(options.folder);
+  const ModelRequest request{.folder = options.folder, .labels = {"a", "b"}, .base_dropout = options.base_dropout};
+  ModelBuilder builder(checkpoint, request, *family_named("bert"));
+  return {builder, bert_encoder_config(builder), bert_encoder_names("bert.")};
+}
+
+at::Tensor logits_of(const Model& model, const nn::Packed& batch, const nn::Trainable& params,
+                     const ForwardMode& mode) {
+  return model.sequence_logits({batch, {}}, params, mode);
 }
 
 nn::Packed batch_from(const std::vector<std::vector<std::int64_t>>& sequences) {
@@ -76,10 +86,10 @@ nn::Packed to_device(const nn::Packed& batch, at::Device device) {
   return {batch.ids_T.to(device), batch.type_ids_T.to(device), batch.position_T.to(device), batch.starts};
 }
 
-double backward_step(const Bert& bert, const nn::Packed& batch, const at::Tensor& labels_N, nn::Trainable& params,
+double backward_step(const Model& bert, const nn::Packed& batch, const at::Tensor& labels_N, nn::Trainable& params,
                      RngStream* rng) {
   params.zero_grad();
-  const at::Tensor loss = at::cross_entropy_loss(bert.logits(batch, params, {rng}), labels_N);
+  const at::Tensor loss = at::cross_entropy_loss(logits_of(bert, batch, params, {rng}), labels_N);
   loss.backward();
   return loss.item().toDouble();
 }

@@ -7,7 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "common/models/bert.h"
+#include "common/models/encoder.h"
+#include "common/models/model.h"
 #include "common/nn/packed.h"
 #include "common/nn/trainable.h"
 
@@ -32,12 +33,16 @@ struct BertOptions {
   std::optional<double> base_dropout;
   at::Device device = at::kCPU;
 };
-std::shared_ptr<const Bert> load(const BertOptions& options);
+std::shared_ptr<const Model> load(const BertOptions& options);
+// Its encoder alone, without an adapter.
+Encoder load_encoder(const BertOptions& options);
+at::Tensor logits_of(const Model& model, const nn::Packed& batch, const nn::Trainable& params,
+                     const ForwardMode& mode = {});
 
 nn::Packed batch_from(const std::vector<std::vector<std::int64_t>>& sequences);
 nn::Packed to_device(const nn::Packed& batch, at::Device device);
 // Mean cross-entropy, differentiated into params.grad(); returns the loss.
-double backward_step(const Bert& bert, const nn::Packed& batch, const at::Tensor& labels_N, nn::Trainable& params,
+double backward_step(const Model& bert, const nn::Packed& batch, const at::Tensor& labels_N, nn::Trainable& params,
                      RngStream* rng);
 double largest_difference(const at::Tensor& a, const at::Tensor& b);
 // Largest difference over the largest value of `expected`.

@@ -23,7 +23,7 @@ class BertGpuTest : public testing::TestWithParam<double> {
     const nn::Packed batch = to_device(golden.batch, device);
     RngStream rng = Rng(4).stream("dropout");
     backward_step(*bert, batch, golden.labels_N.to(device), params, &rng);
-    return {bert->logits(batch, params, {}).detach().to(at::kCPU), params.grad().to(at::kCPU)};
+    return {logits_of(*bert, batch, params).detach().to(at::kCPU), params.grad().to(at::kCPU)};
   }
 };
 

@@ -29,7 +29,7 @@ Sequences sequences() {
   return all;
 }
 
-nn::Trainable params_of(const Bert& bert, bool gradients) {
+nn::Trainable params_of(const Model& bert, bool gradients) {
   const Golden golden(fixture("bert_tiny_query_value.safetensors"));
   return nn::Trainable(golden.state("adapter", bert.manifest()), at::kCPU, gradients);
 }
@@ -37,9 +37,9 @@ nn::Trainable params_of(const Bert& bert, bool gradients) {
 TEST(PackedTest, LogitsAreThoseOfEachSequenceAlone) {
   const auto bert = load({.folder = fixture("bert_tiny")});
   const nn::Trainable params = params_of(*bert, false);
-  const at::Tensor together = bert->logits(batch_from(sequences()), params, {});
+  const at::Tensor together = logits_of(*bert, batch_from(sequences()), params);
   std::vector<at::Tensor> alone;
-  for (const auto& sequence : sequences()) alone.push_back(bert->logits(batch_from({sequence}), params, {}));
+  for (const auto& sequence : sequences()) alone.push_back(logits_of(*bert, batch_from({sequence}), params));
   EXPECT_LT(largest_difference(together, at::cat(alone)), 1e-5);
 }
 
@@ -59,7 +59,7 @@ TEST(PackedTest, TheGradientIsTheMeanOfEachSequences) {
 // A rate for each place that has dropout.
 BertOptions with_dropout() { return {.folder = fixture("bert_tiny"), .adapter_dropout = 0.1, .base_dropout = 0.1}; }
 
-at::Tensor gradient(const Bert& bert, std::uint64_t seed) {
+at::Tensor gradient(const Model& bert, std::uint64_t seed) {
   nn::Trainable params = params_of(bert, true);
   RngStream rng = Rng(seed).stream("dropout");
   backward_step(bert, batch_from(sequences()), at::full({8}, 1, at::kLong), params, &rng);
@@ -85,19 +85,19 @@ TEST(BertDropoutTest, OneThreadOrTwoDrawTheSameMasks) {
 TEST(BertDropoutTest, EvaluationHasNone) {
   const auto bert = load(with_dropout()), without = load({.folder = fixture("bert_tiny"), .base_dropout = 0});
   const nn::Trainable params = params_of(*bert, false);
-  EXPECT_TRUE(at::equal(bert->logits(batch_from(sequences()), params, {}),
-                        without->logits(batch_from(sequences()), params, {})));
+  EXPECT_TRUE(at::equal(logits_of(*bert, batch_from(sequences()), params),
+                        logits_of(*without, batch_from(sequences()), params)));
 }
 
 // Scaled by what is kept: over many masks the embedding's mean is the one without dropout.
 TEST(BertDropoutTest, KeepsTheMean) {
-  const auto bert = load({.folder = fixture("bert_tiny"), .base_dropout = 0.1});
-  const nn::Trainable params = params_of(*bert, false);
+  const Encoder encoder = load_encoder({.folder = fixture("bert_tiny"), .base_dropout = 0.1});
+  const nn::Trainable params(StateDict::zeros(std::make_shared<const Manifest>()), at::kCPU, false);
   const nn::Packed batch = batch_from(sequences());
-  const at::Tensor expected = bert->hidden_state(batch, params, {}, 0);
+  const at::Tensor expected = encoder.states_after({params, nullptr}, batch, 0);
   RngStream rng = Rng(3).stream("dropout");
   std::vector<at::Tensor> draws;
-  for (int i = 0; i < 2000; ++i) draws.push_back(bert->hidden_state(batch, params, {&rng}, 0));
+  for (int i = 0; i < 2000; ++i) draws.push_back(encoder.states_after({params, &rng}, batch, 0));
   // One draw's standard deviation is |x|/3; 5 of those of the mean, for the largest x.
   const double bound = 5 * expected.abs().max().item().toDouble() / 3 / std::sqrt(2000.0);
   const at::Tensor mean = at::stack(draws).mean(at::IntArrayRef{0});
@@ -109,13 +109,13 @@ TEST(BertErrorTest, ATextThatIsTooLongIsRefusedWithItsRemedy) {
   const auto bert = load({.folder = fixture("bert_tiny")});
   const nn::Trainable params = params_of(*bert, false);
   try {
-    bert->logits(batch_from({{1, 2}, std::vector<std::int64_t>(41)}), params, {});
+    logits_of(*bert, batch_from({{1, 2}, std::vector<std::int64_t>(41)}), params);
     FAIL() << "41 tokens were taken";
   } catch (const Failure& error) {
     EXPECT_THAT(error.what(), HasSubstr("sequence 1"));
     EXPECT_THAT(error.what(), HasSubstr("41 tokens; the model takes 1 to 40. Lower task.max_tokens"));
   }
-  EXPECT_THROW(bert->logits(batch_from({{1, 124}}), params, {}), Failure);
+  EXPECT_THROW(logits_of(*bert, batch_from({{1, 124}}), params), Failure);
 }
 
 }  // namespace

@@ -21,12 +21,12 @@ struct Naive {
   metrics::ConfusionMatrix confusion{2};
 };
 
-Naive one_by_one(const models::SequenceClassifier& model, const StateDict& adapter, const data::EncodedDataset& data) {
+Naive one_by_one(const models::Model& model, const StateDict& adapter, const data::EncodedDataset& data) {
   const at::NoGradGuard no_grad;
   const nn::Trainable params(adapter, at::kCPU, false);
   Naive naive;
   for (std::uint32_t i = 0; i < data.size(); ++i) {
-    const at::Tensor logits = model.logits(pack(data, {&i, 1}, at::kCPU).tokens, params, {});
+    const at::Tensor logits = model.sequence_logits({pack(data, {&i, 1}, at::kCPU).tokens, {}}, params, {});
     const auto label = static_cast<std::size_t>(data.labels[i]);
     const double right = static_cast<double>(logits.const_data_ptr<float>()[label]),
                  wrong = static_cast<double>(logits.const_data_ptr<float>()[1 - label]);

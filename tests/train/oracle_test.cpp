@@ -13,7 +13,7 @@
 namespace weft::train {
 namespace {
 
-using Model = std::shared_ptr<const models::SequenceClassifier>;
+using Model = std::shared_ptr<const models::Model>;
 
 enum class Weights { by_examples, uniform };
 

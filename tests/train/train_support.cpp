@@ -37,19 +37,18 @@ nlohmann::json golden(const std::string& part) {
   return nlohmann::json::parse(file).at(part);
 }
 
-std::shared_ptr<const models::SequenceClassifier> tiny_bert(const TinyBertOptions& options) {
-  return models::load_classifier({.folder = fixture("models/bert_tiny"),
-                                  .labels = {"negative", "positive"},
-                                  .adapter = {.rank = 8,
-                                              .alpha = 16,
-                                              .dropout = options.adapter_dropout,
-                                              .target_modules = {"query", "value"},
-                                              .modules_to_save = {"classifier"}},
-                                  .base_dropout = options.base_dropout,
-                                  .device = options.device});
+std::shared_ptr<const models::Model> tiny_bert(const TinyBertOptions& options) {
+  return models::load_model({.folder = fixture("models/bert_tiny"),
+                             .labels = {"negative", "positive"},
+                             .adapter = {.target_modules = {.names = {"query", "value"}},
+                                         .rank = 8,
+                                         .alpha = 16,
+                                         .dropout = options.adapter_dropout},
+                             .base_dropout = options.base_dropout,
+                             .device = options.device});
 }
 
-StateDict state_of(const std::string& file, const std::string& prefix, const models::SequenceClassifier& model) {
+StateDict state_of(const std::string& file, const std::string& prefix, const models::Model& model) {
   const Safetensors opened = Safetensors::open(fixture(file)).value();
   StateDict state = StateDict::zeros(model.manifest());
   for (const TensorSpec& spec : model.manifest()->tensors()) {
@@ -60,7 +59,7 @@ StateDict state_of(const std::string& file, const std::string& prefix, const mod
   return state;
 }
 
-StateDict start_state(const models::SequenceClassifier& model) {
+StateDict start_state(const models::Model& model) {
   return state_of("models/bert_tiny_query_value.safetensors", "adapter", model);
 }
 
@@ -102,7 +101,7 @@ data::EncodedDataset joined(const std::vector<data::EncodedDataset>& parts) {
   return all;
 }
 
-SiteTrainer trainer_of(std::shared_ptr<const models::SequenceClassifier> model, data::EncodedDataset train,
+SiteTrainer trainer_of(std::shared_ptr<const models::Model> model, data::EncodedDataset train,
                        const TrainConfig& config, std::uint64_t rounds) {
   data::EncodedDataset validation = train;
   return SiteTrainer({.model = std::move(model),

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/data/encode.h"
-#include "common/models/classifier.h"
+#include "common/models/model.h"
 #include "common/train/site_trainer.h"
 #include "common/train/train_config.h"
 
@@ -21,12 +21,12 @@ struct TinyBertOptions {
   double base_dropout = 0;
   at::Device device = at::kCPU;
 };
-std::shared_ptr<const models::SequenceClassifier> tiny_bert(const TinyBertOptions& options = {});
+std::shared_ptr<const models::Model> tiny_bert(const TinyBertOptions& options = {});
 
 // Tensors "prefix/NAME" of a fixture as an adapter of `model`. The one of bert_tiny_query_value has B factors that are
 // not zero, so every part of the adapter matters.
-StateDict state_of(const std::string& file, const std::string& prefix, const models::SequenceClassifier& model);
-StateDict start_state(const models::SequenceClassifier& model);
+StateDict state_of(const std::string& file, const std::string& prefix, const models::Model& model);
+StateDict start_state(const models::Model& model);
 // The eight sequences of the model fixtures.
 data::EncodedDataset fixture_batch();
 std::vector<float> floats_of(const std::string& file, const std::string& tensor);
@@ -35,7 +35,7 @@ std::vector<float> floats_of(const std::string& file, const std::string& tensor)
 data::EncodedDataset toy_data(std::size_t count, std::uint64_t seed);
 data::EncodedDataset joined(const std::vector<data::EncodedDataset>& parts);
 
-SiteTrainer trainer_of(std::shared_ptr<const models::SequenceClassifier> model, data::EncodedDataset train,
+SiteTrainer trainer_of(std::shared_ptr<const models::Model> model, data::EncodedDataset train,
                        const TrainConfig& config, std::uint64_t rounds = 1);
 // start + update, in the order in which a coordinator with one site adds them.
 StateDict after(const StateDict& start, const fl::TrainResult& result);

@@ -1,0 +1,250 @@
+// Reading modules and placing what is trained on them.
+#include "common/models/builder.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+
+#include "common/adapter/module_rules.h"
+#include "common/base/result.h"
+#include "common/models/lora_start.h"
+
+namespace weft::models {
+namespace {
+
+std::vector<std::string> texts(const std::vector<std::string_view>& names) { return {names.begin(), names.end()}; }
+
+std::vector<std::string> saved_modules(const ModelRequest& request, const FamilyNames& names) {
+  if (request.adapter.modules_to_save) return *request.adapter.modules_to_save;
+  const FamilyHead* head = names.head(request.task);
+  WEFT_CHECK(head != nullptr, "a model is built for a task that its family cannot do");
+  return texts(head->modules);
+}
+
+std::string joined(const std::vector<std::string>& names, std::size_t most) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < most; ++i) text += (text.empty() ? "" : ", ") + names[i];
+  return text + (names.size() > most ? ", ..." : "");
+}
+
+AdapterConfig with_saved(const ModelRequest& request, const FamilyNames& names) {
+  AdapterConfig config = request.adapter;
+  config.modules_to_save = saved_modules(request, names);
+  return config;
+}
+
+}  // namespace
+
+ModelBuilder::ModelBuilder(const Checkpoint& checkpoint, const ModelRequest& request, const FamilyNames& names)
+    : checkpoint_(checkpoint),
+      request_(request),
+      names_(names),
+      adapter_(with_saved(request, names)),
+      reader_(checkpoint, request.device) {
+  for (const std::string_view prefix : names.dropped) ignore(std::string(prefix));
+}
+
+double ModelBuilder::dropout(const std::string& key, double fallback) const {
+  const double own = config().probability(key, fallback);
+  return request_.base_dropout.value_or(own);
+}
+
+std::string ModelBuilder::stored(const std::string& name) const {
+  for (const std::string& known : {name, names_.stored_name(name)}) {
+    if (checkpoint_.has(known)) return known;
+    const bool prefixed = known.starts_with(names_.prefix);
+    if (prefixed && checkpoint_.has(known.substr(names_.prefix.size()))) return known.substr(names_.prefix.size());
+  }
+  return name;
+}
+
+bool ModelBuilder::has(const std::string& tensor) const { return checkpoint_.has(stored(tensor)); }
+
+void ModelBuilder::ignore(const std::string& prefix) {
+  reader_.ignore_below(prefix);
+  if (prefix.starts_with(names_.prefix)) reader_.ignore_below(prefix.substr(names_.prefix.size()));
+}
+
+bool ModelBuilder::trained_whole(const std::string& module, bool linear) {
+  if (is_saved_whole(*adapter_.modules_to_save, module)) return true;
+  const bool meant = adapter_.method == AdapterMethod::full && (linear || !adapter_.target_modules.all_linear) &&
+                     is_target(adapter_, module);
+  if (meant) adapted_.push_back(module);
+  return meant;
+}
+
+bool ModelBuilder::trains_all_biases() const {
+  return adapter_.method == AdapterMethod::bitfit ||
+         (adapter_.method == AdapterMethod::lora && adapter_.bias == AdapterBias::all);
+}
+
+std::string ModelBuilder::train(const std::string& name, std::vector<std::int64_t> shape, Start start) {
+  const std::string whole = std::string(kAdapterRoot) + name;
+  shapes_.emplace_back(whole, std::move(shape));
+  starts_[whole] = std::move(start);
+  return whole;
+}
+
+Linear ModelBuilder::linear(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options) {
+  return stacked({name}, in, {out}, options);
+}
+
+Linear ModelBuilder::stacked(const std::vector<std::string>& names, std::int64_t in,
+                             const std::vector<std::int64_t>& outs, LinearOptions options) {
+  std::vector<at::Tensor> weights, biases;
+  std::vector<AdaptedModule> modules;
+  std::int64_t first = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    Taken taken = take(names[i], in, outs[i], options, Role::inner);
+    taken.module.first_output = first;
+    first += outs[i];
+    weights.push_back(taken.weight_OI);
+    biases.push_back(taken.bias_O);
+    modules.push_back(std::move(taken.module));
+  }
+  if (names.size() == 1) return {weights[0], biases[0], std::move(modules)};
+  return {at::cat(weights, 0), options.bias ? at::cat(biases, 0) : at::Tensor(), std::move(modules)};
+}
+
+Linear ModelBuilder::head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options) {
+  if (has(name + ".weight")) {
+    Taken taken = take(name, in, out, options, Role::head);
+    return {taken.weight_OI, taken.bias_O, {taken.module}};
+  }
+  if (!trained_whole(name, false)) missing_heads_.push_back(name);
+  modules_.push_back(name);
+  AdaptedModule module{.out = out, .weight = std::string(kAdapterRoot) + name + ".weight", .has_bias = options.bias};
+  train(name + ".weight", {out, in}, start_normal(module.weight, config().number("initializer_range", 0.02)));
+  if (options.bias) module.bias = train(name + ".bias", {out}, start_with(0));
+  const auto zeros = [&](std::vector<std::int64_t> shape) { return at::zeros(shape, at::kFloat).to(request_.device); };
+  return {zeros({out, in}), options.bias ? zeros({out}) : at::Tensor(), {module}};
+}
+
+ModelBuilder::Taken ModelBuilder::take(const std::string& name, std::int64_t in, std::int64_t out,
+                                       const LinearOptions& options, Role role) {
+  const std::vector<std::int64_t> shape = options.stored_IO ? std::vector{in, out} : std::vector{out, in};
+  Taken taken;
+  taken.weight_OI = reader_.copy(stored(name + ".weight"), shape);
+  if (options.stored_IO) taken.weight_OI = taken.weight_OI.t().contiguous();
+  if (options.bias) taken.bias_O = reader_.copy(stored(name + ".bias"), {out});
+  taken.module = {.out = out, .weight_is_IO = options.stored_IO, .has_bias = options.bias};
+  fan_in_fan_out_ = fan_in_fan_out_ || options.stored_IO;
+  adapt(taken, name, role);
+  return taken;
+}
+
+void ModelBuilder::adapt(Taken& taken, const std::string& name, Role role) {
+  AdaptedModule& module = taken.module;
+  modules_.push_back(name);
+  if (role == Role::inner) linears_.push_back(name);
+  const std::int64_t out = taken.weight_OI.size(0), in = taken.weight_OI.size(1);
+  if (trained_whole(name, role == Role::inner)) {
+    const at::Tensor weight = module.weight_is_IO ? taken.weight_OI.t() : taken.weight_OI;
+    module.weight = train(name + ".weight", weight.sizes().vec(), start_as(weight));
+    if (module.has_bias) module.bias = train(name + ".bias", {out}, start_as(taken.bias_O));
+    return;
+  }
+  const bool extra = adapter_.method == AdapterMethod::lora || adapter_.method == AdapterMethod::ia3;
+  const bool meant = extra && (role == Role::inner || !adapter_.target_modules.all_linear) && is_target(adapter_, name);
+  if (meant) adapted_.push_back(name);
+  if (module.has_bias && (trains_all_biases() || (meant && adapter_.bias == AdapterBias::lora_only)))
+    module.bias = train(name + (meant ? ".base_layer.bias" : ".bias"), {out}, start_as(taken.bias_O));
+  if (!meant) return;
+  if (adapter_.method == AdapterMethod::lora) return place_low_rank(taken, name);
+  const bool inputs = is_feedforward(adapter_, name);
+  (inputs ? module.input_scale : module.output_scale) = train(
+      name + ".ia3_l", inputs ? std::vector<std::int64_t>{1, in} : std::vector<std::int64_t>{out, 1}, start_with(1));
+}
+
+void ModelBuilder::place_low_rank(Taken& taken, const std::string& name) {
+  AdaptedModule& module = taken.module;
+  const std::string root(kAdapterRoot);
+  const LowRankShape shape{.a_name = root + name + ".lora_A.weight",
+                           .b_name = root + name + ".lora_B.weight",
+                           .in = taken.weight_OI.size(1),
+                           .out = taken.weight_OI.size(0),
+                           .rank = rank_of(adapter_, name),
+                           .scale = scale_of(adapter_, name)};
+  module.scale = shape.scale;
+  module.dropout = adapter_.dropout;
+  // The pair's product is zero at the start, or taken out of the weight: these are the lengths with it.
+  if (adapter_.decomposed)
+    module.magnitude = train(name + ".lora_magnitude_vector", {shape.out},
+                             start_as(at::linalg_vector_norm(taken.weight_OI, 2, at::IntArrayRef{1})));
+  LowRankStart start = start_low_rank(adapter_.init, shape, taken.weight_OI);
+  module.a = train(name + ".lora_A.weight", {shape.rank, shape.in}, std::move(start.a_RI));
+  module.b = train(name + ".lora_B.weight", {shape.out, shape.rank}, std::move(start.b_OR));
+}
+
+// Checkpoints converted from TensorFlow call scale and shift gamma and beta.
+Norm ModelBuilder::norm(const std::string& name, std::int64_t width, double epsilon, NormKind kind) {
+  const bool old = has(name + ".gamma"), whole = trained_whole(name, false);
+  modules_.push_back(name);
+  const auto tensor = [&](const char* leaf, const char* old_leaf, bool trained) {
+    at::Tensor frozen = reader_.copy(stored(name + (old ? old_leaf : leaf)), {width});
+    return trained ? Parameter::trained_as(train(name + leaf, {width}, start_as(frozen))) : Parameter(frozen);
+  };
+  Parameter scale = tensor(".weight", ".gamma", whole);
+  if (kind == NormKind::rms) return {std::move(scale), {}, epsilon};
+  Parameter shift = tensor(".bias", ".beta", whole || trains_all_biases());
+  return {std::move(scale), std::move(shift), epsilon};
+}
+
+Parameter ModelBuilder::table(const std::string& name, std::int64_t rows, std::int64_t width) {
+  modules_.push_back(name);
+  const std::string tensor = name + ".weight";
+  if (!trained_whole(name, false)) return Parameter(reader_.view(stored(tensor), {rows, width}));
+  return Parameter::trained_as(train(tensor, {rows, width}, start_as(reader_.copy(stored(tensor), {rows, width}))));
+}
+
+Parameter ModelBuilder::parameter(const std::string& name, std::vector<std::int64_t> shape) {
+  const std::string module = name.substr(0, name.rfind('.'));
+  modules_.push_back(module);
+  at::Tensor frozen = reader_.copy(stored(name), shape);
+  if (!trained_whole(module, false) && !(trains_all_biases() && name.ends_with(".bias"))) return Parameter(frozen);
+  return Parameter::trained_as(train(name, std::move(shape), start_as(frozen)));
+}
+
+void ModelBuilder::check_names() const {
+  if (!missing_heads_.empty())
+    throw ConfigError("adapter.modules_to_save does not name " + joined(missing_heads_, 9) + ", and the checkpoint " +
+                      checkpoint_.folder().string() + " has none. Add it to the list.");
+  for (const std::string& saved : *adapter_.modules_to_save) {
+    // PEFT lists these two for every classifier.
+    if (saved == "classifier" || saved == "score") continue;
+    if (std::none_of(modules_.begin(), modules_.end(),
+                     [&](const std::string& module) { return is_saved_whole({saved}, module); }))
+      throw ConfigError("adapter.modules_to_save: \"" + saved + "\" is no module of this model; its head has " +
+                        joined(texts(names_.head(request_.task)->modules), 9));
+  }
+  if (adapter_.method == AdapterMethod::bitfit) return;
+  const std::string remedy = "\". Its linear layers are " + joined(linears_, 7);
+  if (adapted_.empty() && !adapter_.target_modules.pattern.empty())
+    throw ConfigError("adapter.target_modules: no module of this model fits \"" + adapter_.target_modules.pattern +
+                      remedy);
+  for (const std::string& name : adapter_.target_modules.names) {
+    AdapterConfig one = adapter_;
+    one.target_modules.names = {name};
+    if (std::none_of(adapted_.begin(), adapted_.end(),
+                     [&](const std::string& module) { return is_target(one, module); }))
+      throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
+  }
+  for (const std::string& name : adapter_.feedforward_modules)
+    if (std::none_of(adapted_.begin(), adapted_.end(),
+                     [&](const std::string& module) { return module.ends_with(name); }))
+      throw ConfigError("adapter.feedforward_modules: \"" + name + "\" is none of adapter.target_modules");
+}
+
+PlacedAdapter ModelBuilder::finish() {
+  reader_.finish();
+  check_names();
+  PlacedAdapter placed{.config = adapter_, .fan_in_fan_out = fan_in_fan_out_, .manifest = {}, .starts = {}};
+  if (adapter_.target_modules.all_linear) placed.config.target_modules = {.names = adapted_};
+  placed.manifest = std::make_shared<const Manifest>(Manifest::build(std::move(shapes_)).value());
+  placed.starts = std::move(starts_);
+  return placed;
+}
+
+}  // namespace weft::models

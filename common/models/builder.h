@@ -1,0 +1,84 @@
+// Takes a network's modules out of a checkpoint by name and offers each to the adapter, so that the names in a
+// checkpoint are the structure of the model, and a family's file says nothing about adapters.
+//   Linear query = builder.linear(layer + "attention.self.query", width, width);
+// Names are those of the model with its head ("bert.encoder..."); a checkpoint of the bare model lacks the family's
+// prefix, which is found out here. Problems are collected: finish() throws one ConfigError that lists them all.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/adapter/family_names.h"
+#include "common/models/checkpoint.h"
+#include "common/models/linear.h"
+#include "common/models/model.h"
+#include "common/models/norm.h"
+#include "common/models/placed_adapter.h"
+
+namespace weft::models {
+
+struct LinearOptions {
+  bool bias = true;
+  bool stored_IO = false;  // the checkpoint has the weight as [in, out] (GPT-2)
+};
+
+class ModelBuilder {
+ public:
+  // All three must outlive the builder.
+  ModelBuilder(const Checkpoint& checkpoint, const ModelRequest& request, const FamilyNames& names);
+
+  const ModelConfig& config() const { return checkpoint_.config(); }
+  const ModelRequest& request() const { return request_; }
+  std::int64_t classes() const { return static_cast<std::int64_t>(request_.labels.size()); }
+  // The dropout that config.json's key says (or `fallback`), unless the request sets one for all.
+  double dropout(const std::string& key, double fallback) const;
+  bool has(const std::string& tensor) const;
+
+  Linear linear(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options = {});
+  // Modules that read the same input, as one layer with their outputs side by side.
+  Linear stacked(const std::vector<std::string>& names, std::int64_t in, const std::vector<std::int64_t>& outs,
+                 LinearOptions options = {});
+  // A module of the task's head. The checkpoint may lack it; then it must be trained whole, and starts normal with the
+  // config's initializer_range, its bias zero. all-linear does not mean it.
+  Linear head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options = {});
+  Norm norm(const std::string& name, std::int64_t width, double epsilon, NormKind kind = NormKind::layer);
+  // NAME.weight, [rows, width]; mapped where it stays frozen.
+  Parameter table(const std::string& name, std::int64_t rows, std::int64_t width);
+  // Any other tensor, by its whole name.
+  Parameter parameter(const std::string& name, std::vector<std::int64_t> shape);
+  // Tensors whose names begin so may be there and are not used.
+  void ignore(const std::string& prefix);
+
+  // Once, after everything was asked for.
+  PlacedAdapter finish();
+
+ private:
+  enum class Role { inner, head };
+  struct Taken {
+    at::Tensor weight_OI, bias_O;
+    AdaptedModule module;
+  };
+  Taken take(const std::string& name, std::int64_t in, std::int64_t out, const LinearOptions& options, Role role);
+  void adapt(Taken& taken, const std::string& name, Role role);
+  void place_low_rank(Taken& taken, const std::string& name);
+  std::string stored(const std::string& name) const;
+  // Whether all of the module's tensors are trained; `linear`: all-linear means it.
+  bool trained_whole(const std::string& module, bool linear);
+  bool trains_all_biases() const;
+  std::string train(const std::string& name, std::vector<std::int64_t> shape, Start start);
+  void check_names() const;
+
+  const Checkpoint& checkpoint_;
+  const ModelRequest& request_;
+  const FamilyNames& names_;
+  AdapterConfig adapter_;
+  TensorReader reader_;
+  std::vector<std::string> modules_, linears_, adapted_, missing_heads_;
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes_;
+  std::map<std::string, Start> starts_;
+  bool fan_in_fan_out_ = false;
+};
+
+}  // namespace weft::models
