@@ -146,9 +146,20 @@ Add adder_of(TaskKind kind) {
 
 }  // namespace
 
+text::ChatTemplate load_chat_template(const TaskConfig& task, const std::filesystem::path& folder) {
+  auto found = task.chat_template == "checkpoint" ? text::ChatTemplate::of_checkpoint(folder)
+                                                  : text::ChatTemplate::by_name(task.chat_template);
+  if (!found) throw ConfigError("task.template: " + found.error().message);
+  return std::move(found).value();
+}
+
 EncodedDataset encode(const TaskConfig& task, const Encoders& encoders, const std::vector<Example>& examples) {
   EncodedDataset out;
-  if (encoders.preprocessor != nullptr) out.images.normalizer = encoders.preprocessor->normalizer();
+  if (encoders.preprocessor != nullptr) {
+    out.images.normalizer = encoders.preprocessor->normalizer();
+    const auto size = encoders.preprocessor->output_size();
+    if (size) out.images.rgb.reserve(3 * size->height * size->width * examples.size());
+  }
   const Add add = adder_of(task.kind);
   for (const auto& example : examples) add(task, encoders, example, out);
   return out;

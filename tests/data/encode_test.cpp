@@ -90,9 +90,11 @@ TEST_F(EncodeTest, CutsDocumentsIntoBlocks) {
 }
 
 TEST_F(EncodeTest, LearnsTheAnswersOrAll) {
-  const auto chatml = text::ChatTemplate::by_name("chatml").value();
-  const Encoders encoders{.tokenizer = &tokenizer_, .chat_template = &chatml};
   TaskConfig task{.kind = TaskKind::causal_lm, .chat_template = "chatml"};
+  const auto chatml = load_chat_template(task, "/nowhere");
+  EXPECT_THROW(load_chat_template({.chat_template = "checkpoint"}, "/nowhere"), ConfigError);
+  EXPECT_THROW(load_chat_template({.chat_template = "no such"}, "/nowhere"), ConfigError);
+  const Encoders encoders{.tokenizer = &tokenizer_, .chat_template = &chatml};
   Example example;
   example.messages = {{"user", "a cat"}, {"assistant", "more cats"}};
   const EncodedDataset data = encode(task, encoders, {example});
