@@ -7,6 +7,7 @@
 
 namespace {
 
+using namespace weft;
 using namespace weft::data;
 
 struct Choice {
