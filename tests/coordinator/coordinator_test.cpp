@@ -57,9 +57,11 @@ TEST(CoordinatorTest, RunsToTheEndAndLeavesTheResult) {
   EXPECT_EQ(summary["adapter_sha256"], result.adapter_digest);
   EXPECT_THAT(summary["rounds"], SizeIs(3));
   EXPECT_EQ(summary["rounds"][0]["loss"], 1.0);
-  EXPECT_DOUBLE_EQ(summary["rounds"][1]["validation"]["overall"]["accuracy"], 0.52);
-  EXPECT_DOUBLE_EQ(summary["rounds"][2]["validation"]["overall"]["accuracy"], 0.53) << "scored after the last round";
-  EXPECT_DOUBLE_EQ(summary["final"]["overall"]["accuracy"], 33.0 / 60) << "2 of 3, 11 of 20 and 20 of 37 are right";
+  EXPECT_DOUBLE_EQ(summary["rounds"][1]["validation"]["overall"]["accuracy"], 593.0 / 1140);
+  EXPECT_DOUBLE_EQ(summary["rounds"][2]["validation"]["overall"]["accuracy"], 604.0 / 1140)
+      << "scored after the last round";
+  EXPECT_DOUBLE_EQ(summary["final"]["overall"]["accuracy"], 62.0 / 114)
+      << "2 of 3, 11 of 20, 20 of 37 and 29 of 54 are right";
   EXPECT_EQ(summary["final"]["overall"]["loss"], 1);
   EXPECT_EQ(summary["metric"]["name"], "accuracy");
   EXPECT_GT(summary["rounds"][1]["bytes_up"], 4 * 4 * 22);
