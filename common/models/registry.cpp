@@ -45,6 +45,9 @@ std::span<const Family> families() {
       Family{"distilbert", &build_distilbert},
       Family{"roberta", &build_roberta},
       Family{"xlm-roberta", &build_roberta},
+      Family{"vit", &build_vit},
+      Family{"deit", &build_deit},
+      Family{"clip", &build_clip},
   };
   return kFamilies;
 }
