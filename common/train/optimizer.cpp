@@ -17,20 +17,23 @@
 namespace weft::train {
 namespace {
 
-// The leaves that share a weight decay.
+// The leaves that share a weight decay and a learning rate.
 struct Group {
   double weight_decay = 0;
+  double rate_factor = 1;
   std::vector<at::Tensor> values, gradients;
 };
 
-// [0]: with decay, [1]: without.
+// With decay, without, and LoRA's B factors, which are no biases or norms.
 std::vector<Group> groups_of(const TrainConfig& config, nn::Trainable& params) {
   WEFT_CHECK(params.grad().defined(), "an optimizer needs gradients");
-  std::vector<Group> groups(2);
-  groups[0].weight_decay = config.weight_decay;
+  std::vector<Group> groups{{.weight_decay = config.weight_decay},
+                            {.weight_decay = 0},
+                            {.weight_decay = config.weight_decay, .rate_factor = config.lora_plus_ratio}};
   for (std::size_t i = 0; i < params.leaves().size(); ++i) {
     const at::Tensor& leaf = params.leaves()[i];
-    Group& group = groups[decays(params.manifest()->tensors()[i].name) ? 0 : 1];
+    const std::string& name = params.manifest()->tensors()[i].name;
+    Group& group = groups[name.ends_with(".lora_B.weight") ? 2 : decays(name) ? 0 : 1];
     group.values.push_back(leaf);
     group.gradients.push_back(leaf.grad());
   }
@@ -56,7 +59,8 @@ class AdamW final : public Optimizer {
     for (Moments& moments : groups_) {
       for (at::Tensor& count : moments.steps) count.add_(1);
       at::_fused_adamw_(moments.group.values, moments.group.gradients, moments.first, moments.second, {}, moments.steps,
-                        learning_rate, config_.beta1, config_.beta2, moments.group.weight_decay, config_.epsilon,
+                        learning_rate * moments.group.rate_factor, config_.beta1, config_.beta2,
+                        moments.group.weight_decay, config_.epsilon,
                         /*amsgrad=*/false, /*maximize=*/false);
     }
   }
@@ -78,7 +82,7 @@ class Sgd final : public Optimizer {
     for (Group& group : groups_)
       for (std::size_t i = 0; i < group.values.size(); ++i) {
         if (group.weight_decay != 0) group.gradients[i].add_(group.values[i], group.weight_decay);
-        group.values[i].add_(group.gradients[i], -learning_rate);
+        group.values[i].add_(group.gradients[i], -learning_rate * group.rate_factor);
       }
   }
 

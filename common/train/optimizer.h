@@ -21,6 +21,7 @@ class Optimizer {
 // `params` must outlive the optimizer and have gradients.
 // AdamW: Loshchilov and Hutter 2019, "Decoupled weight decay regularization", arXiv:1711.05101; equal to
 // torch.optim.AdamW. SGD: without momentum, weight decay added to the gradient; equal to torch.optim.SGD.
+// LoRA's B factors take lora_plus_ratio times the learning rate: Hayou et al. 2024, "LoRA+", arXiv:2402.12354.
 std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Trainable& params);
 
 // All but biases and norms, by name, as transformers' Trainer does.

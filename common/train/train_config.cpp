@@ -40,6 +40,8 @@ TrainConfig TrainConfig::parse(const YamlView& train) {
       train.choice("optimizer", {"adamw", "sgd"}, "adamw") == "sgd" ? OptimizerKind::sgd : OptimizerKind::adamw;
   config.learning_rate =
       train.number("learning_rate", defaults.learning_rate, {.min = 0, .max = 1e3, .exclusive_min = true});
+  config.lora_plus_ratio =
+      train.number("lora_plus_ratio", defaults.lora_plus_ratio, {.min = 0, .max = 1e4, .exclusive_min = true});
   config.schedule = schedule_of(train.choice("schedule", {"linear", "cosine", "constant"}, "linear"));
   config.warmup_ratio =
       train.number("warmup_ratio", defaults.warmup_ratio, {.min = 0, .max = 1, .exclusive_max = true});

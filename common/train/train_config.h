@@ -17,6 +17,7 @@ struct TrainConfig {
   std::uint64_t length_window = 8;  // batches among which examples are sorted by length; 1: no sorting
   OptimizerKind optimizer = OptimizerKind::adamw;
   double learning_rate = 1e-3;
+  double lora_plus_ratio = 1;  // LoRA's B factors learn at this times the rate
   Schedule schedule = Schedule::linear;
   double warmup_ratio = 0;                            // part of all steps of all rounds
   double weight_decay = 0;                            // not of biases and norms

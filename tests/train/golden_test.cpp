@@ -59,6 +59,19 @@ TEST(OptimizerTest, AdamWIsTorchs) {
 
 TEST(OptimizerTest, SgdIsTorchs) { expect_optimizer("sgd", {.optimizer = OptimizerKind::sgd}); }
 
+TEST(OptimizerTest, LoraPlusMovesBFaster) {
+  const auto manifest =
+      std::make_shared<const Manifest>(Manifest::build({{"x.lora_A.weight", {1}}, {"x.lora_B.weight", {1}}}).value());
+  for (const auto kind : {OptimizerKind::sgd, OptimizerKind::adamw}) {
+    nn::Trainable params(StateDict::zeros(manifest), at::kCPU, true);
+    params.grad().fill_(1);
+    make_optimizer({.optimizer = kind, .lora_plus_ratio = 4}, params)->step(0.1);
+    const StateDict after = params.to_state_dict();
+    EXPECT_NEAR(after.values[0], -0.1, 1e-6);
+    EXPECT_NEAR(after.values[1], -0.4, 1e-6);
+  }
+}
+
 TEST(OptimizerTest, BiasesAndNormsDoNotDecay) {
   for (const char* name : {"classifier.bias", "encoder.layer.0.attention.output.LayerNorm.weight", "model.norm.weight",
                            "layers.3.input_layernorm.weight", "q_norm.weight"})
