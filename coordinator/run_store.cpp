@@ -79,6 +79,7 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
              .base_digest = options.base_digest,
              .manifest_digest = options.initial.manifest->digest(),
              .initial_digest = options.initial.digest()},
+      pissa_start_(options.peft.adapter.init == LoraInit::pissa ? options.initial : StateDict{}),
       adapter_(std::move(options.initial)) {
   const std::optional<RunFacts> there = ledger_.run();
   refuse_other_run(options.folder, there, options.resume);
@@ -192,8 +193,10 @@ std::string RunStore::write_result() {
   facts.base_digest = facts_.base_digest;
   facts.adapter_digest = digest;
   StateDict best = end.best_version == version_ ? adapter_ : load(end.best_version);
-  checkpoint::write_peft_folder(folder_.adapter(),
-                                {.config = options_.peft, .state = std::move(best), .facts = std::move(facts)});
+  checkpoint::write_peft_folder(
+      folder_.adapter(),
+      checkpoint::without_changed_base({.config = options_.peft, .state = std::move(best), .facts = std::move(facts)},
+                                       pissa_start_));
   const std::string summary = summary_json({.run = facts_,
                                             .versions = options_.versions,
                                             .rounds = ledger_.rounds(),

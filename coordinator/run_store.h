@@ -66,6 +66,7 @@ class RunStore {
   Ledger ledger_;
   RunFacts facts_;
   std::uint32_t version_ = 0;
+  StateDict pissa_start_;                   // version 0 where PiSSA's result is made plain LoRA by it; else empty
   StateDict adapter_;                       // of version_
   std::optional<std::uint32_t> best_;       // of the versions that have scores
   std::vector<fl::SiteScore> best_scores_;  // of best_ alone, so that a round costs the same however many were before

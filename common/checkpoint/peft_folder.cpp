@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "common/adapter/module_rules.h"
 #include "common/base/file.h"
@@ -77,6 +78,22 @@ Status check_tensors(const PeftFolder& adapter) {
   return Ok{};
 }
 
+// With bias "all" PEFT writes a head's bias three times: as trained, and as two parts of what wraps the head.
+StateDict without_copies(StateDict state) {
+  std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
+  for (const TensorSpec& spec : state.manifest->tensors())
+    if (spec.name.find(".original_module.") == std::string::npos &&
+        spec.name.find(".modules_to_save.") == std::string::npos)
+      shapes.emplace_back(spec.name, spec.shape);
+  if (shapes.size() == state.manifest->tensors().size()) return state;
+  StateDict kept = StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(std::move(shapes)).value()));
+  for (const TensorSpec& spec : kept.manifest->tensors()) {
+    const std::span<const float> from = std::as_const(state).tensor(spec.name);
+    std::copy(from.begin(), from.end(), kept.tensor(spec.name).begin());
+  }
+  return kept;
+}
+
 // Rows of `first` with those of `second` beside them.
 void join(std::span<const float> first, std::span<const float> second, std::size_t rows, std::span<float> joined) {
   const std::size_t one = first.size() / rows, two = second.size() / rows;
@@ -115,7 +132,7 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
   if (!tensors) return tensors.error();
   Result<StateDict> state = state_dict_from(tensors.value());
   if (!state) return in_file(file, state.error().message);
-  adapter.state = std::move(state).value();
+  adapter.state = without_copies(std::move(state).value());
   if (const Status fits = check_tensors(adapter); !fits) return in_file(file, fits.error().message);
   if (!std::filesystem::exists(folder / kFactsFile)) return adapter;
   const auto facts = parse_file(folder / kFactsFile, &parse_adapter_facts);
@@ -151,6 +168,7 @@ PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial) {
       std::copy(now.begin(), now.end(), to.begin());
   }
   adapter.state = std::move(plain);
+  if (adapter.facts) adapter.facts->adapter_digest = adapter.state.digest();
   config.init = LoraInit::standard;
   // The scale stays: alpha over the rank, or over its root.
   const double more = config.rank_stabilized ? std::sqrt(2.0) : 2.0;
