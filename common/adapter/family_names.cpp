@@ -14,7 +14,7 @@ FamilyNames llama_like(std::string_view model_type, std::string_view language, s
                        std::string_view token) {
   return {.model_type = model_type,
           .prefix = "model.",
-          .heads = {{kSequence, sequence, {"score"}}, {kToken, token, {"score"}}, {kLanguage, language, {}}},
+          .heads = {{kSequence, sequence, {"score"}}, {kToken, token, {"score"}}, {kLanguage, language, {"lm_head"}}},
           .dropped = {}};
 }
 
@@ -64,7 +64,7 @@ const std::vector<FamilyNames>& table() {
        .prefix = "transformer.",
        .heads = {{kSequence, "GPT2ForSequenceClassification", {"score"}},
                  {kToken, "GPT2ForTokenClassification", {"classifier"}},
-                 {kLanguage, "GPT2LMHeadModel", {}}},
+                 {kLanguage, "GPT2LMHeadModel", {"lm_head"}}},
        .dropped = {}},
       llama_like("llama", "LlamaForCausalLM", "LlamaForSequenceClassification", "LlamaForTokenClassification"),
       llama_like("mistral", "MistralForCausalLM", "MistralForSequenceClassification", "MistralForTokenClassification"),

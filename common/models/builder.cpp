@@ -18,6 +18,7 @@ std::vector<std::string> texts(const std::vector<std::string_view>& names) { ret
 
 std::vector<std::string> saved_modules(const ModelRequest& request, const FamilyNames& names) {
   if (request.adapter.modules_to_save) return *request.adapter.modules_to_save;
+  if (request.task == TaskKind::causal_lm || request.task == TaskKind::image_text) return {};  // no head is new
   const FamilyHead* head = names.head(request.task);
   WEFT_CHECK(head != nullptr, "a model is built for a task that its family cannot do");
   return texts(head->modules);
