@@ -107,6 +107,47 @@ TEST(SafetensorsTest, RejectsNonFiniteAndIntegerTensorsAsState) {
   EXPECT_FALSE(state_dict_from(Safetensors::open(write("int.safetensors", to_safetensors({{"i", view}}, {}))).value()));
 }
 
+// A folder of two shards with this index.
+std::string error_with_index(const std::string& weight_map) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "sharded";
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  const std::vector<float> values{1, 2};
+  const TensorView view{DType::f32, {2}, bytes_of(std::span<const float>(values))};
+  write("sharded/one.safetensors", to_safetensors({{"a", view}, {"b", view}}, {}));
+  write("sharded/two.safetensors", to_safetensors({{"c", view}}, {}));
+  const std::string index = "{\"weight_map\": {" + weight_map + "}}";
+  write("sharded/model.safetensors.index.json", as_bytes(index));
+  const auto opened = Safetensors::open(folder);
+  if (!opened) return opened.error().message;
+  EXPECT_EQ(opened.value().tensors().size(), 3U);
+  return "";
+}
+
+TEST(SafetensorsTest, ShardsHoldWhatTheIndexLists) {
+  const std::string a = R"("a": "one.safetensors")", b = R"(, "b": "one.safetensors")",
+                    c = R"(, "c": "two.safetensors")";
+  const auto says = [](const std::string& error, const std::string& what) {
+    return error.find(what) != std::string::npos;
+  };
+  EXPECT_EQ(error_with_index(a + b + c), "");
+  EXPECT_TRUE(says(error_with_index(a + c), "\"b\" of one.safetensors is not listed"));
+  EXPECT_TRUE(says(error_with_index(a + b + c + R"(, "d": "two.safetensors")"), "\"d\" is not in two.safetensors"));
+  EXPECT_TRUE(says(error_with_index(a + R"(, "b": "two.safetensors")" + c), "is in one.safetensors, not in two"));
+  EXPECT_TRUE(says(error_with_index(a + b + c + R"(, "d": "three.safetensors")"), "three.safetensors"));
+  EXPECT_TRUE(says(error_with_index(R"("a": "../one.safetensors")"), "not a plain file name"));
+}
+
+TEST(SafetensorsTest, TheDigestIsOfAllShards) {
+  error_with_index(R"("a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors")");
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "sharded";
+  const std::string before = Safetensors::open(folder).value().digest();
+  const std::vector<float> values{1, 3};
+  write("sharded/two.safetensors",
+        to_safetensors({{"c", {DType::f32, {2}, bytes_of(std::span<const float>(values))}}}, {}));
+  EXPECT_NE(Safetensors::open(folder).value().digest(), before);
+}
+
 TEST(SafetensorsTest, NamesTheRemedyForAFolderWithoutWeights) {
   const auto missing = Safetensors::open(testing::TempDir());
   ASSERT_FALSE(missing);
