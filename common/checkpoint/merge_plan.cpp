@@ -23,7 +23,7 @@ class Planner {
       : adapter_(adapter), names_(names), head_(head) {
     for (const auto& [name, view] : base.tensors()) {
       const std::string to = merged_name(name);
-      if (!dropped(to)) plan_[to] = {.name = to, .base = &view};
+      if (!dropped(to)) plan_[names_.model_name(to)] = {.name = to, .base = &view};
     }
   }
 
@@ -119,7 +119,7 @@ class Planner {
   const PeftFolder& adapter_;
   const FamilyNames& names_;
   const FamilyHead& head_;
-  std::map<std::string, MergedTensor> plan_;
+  std::map<std::string, MergedTensor> plan_;  // by names in the model
   std::string problems_;
 };
 
