@@ -6,17 +6,22 @@
 
 namespace weft::text {
 
+// Only children fill the gaps, from the first one. Siblings look for room from a place that moves on where it is
+// crowded, so all searches together pass each node a bounded number of times.
 std::uint32_t ByteTrie::place(std::span<const unsigned char> labels) {
+  constexpr int kCrowded = 16;
   while (first_free_ < nodes_.size() && nodes_[first_free_].parent != kNone) ++first_free_;
-  std::uint32_t base = first_free_ > labels.front() ? first_free_ - labels.front() : 1;
-  for (std::uint32_t tries = 0;; ++base, ++tries) {
-    const bool fits = std::all_of(labels.begin(), labels.end(), [&](unsigned char label) {
+  siblings_from_ = std::max(siblings_from_, first_free_);
+  const std::uint32_t start = labels.size() == 1 ? first_free_ : siblings_from_;
+  std::uint32_t base = start - labels.front();
+  const auto fits = [&] {
+    return std::all_of(labels.begin(), labels.end(), [&](unsigned char label) {
       return base + label >= nodes_.size() || nodes_[base + label].parent == kNone;
     });
-    if (fits) break;
-    // A crowded start is given up, at the price of a little space.
-    if (tries > 1000) base = std::max(base, static_cast<std::uint32_t>(nodes_.size()));
-  }
+  };
+  int tries = 0;
+  for (; !fits(); ++base) ++tries;
+  if (tries > kCrowded) siblings_from_ = base + labels.front();
   if (base + labels.back() >= nodes_.size()) nodes_.resize(base + labels.back() + 1);
   return base;
 }

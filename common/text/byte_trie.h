@@ -55,7 +55,7 @@ class ByteTrie {
   std::uint32_t place(std::span<const unsigned char> labels);
 
   std::vector<Node> nodes_;
-  std::uint32_t first_free_ = 1;
+  std::uint32_t first_free_ = 256, siblings_from_ = 256;  // more than any label, so that a base is never negative
 };
 
 }  // namespace weft::text
