@@ -165,7 +165,9 @@ Encoding Tokenizer::encode_words(std::span<const std::string> words, const Encod
     impl_->segmenter.segment(valid_utf8(words[i], room), kNoLimit, first.ids);
     first.words.resize(first.ids.size(), static_cast<std::int32_t>(i));
   }
-  return impl_->finish(false, first, none, options);
+  Encoding out = impl_->finish(false, first, none, options);
+  out.words.resize(out.ids.size(), -1);  // where no word has a token
+  return out;
 }
 
 Encoding Tokenizer::encode_marked(std::string_view text, std::span<const TextSpan> spans,
@@ -183,7 +185,9 @@ Encoding Tokenizer::encode_marked(std::string_view text, std::span<const TextSpa
   for (std::size_t i = 0; i < counts.size(); i += 2) {
     for (std::size_t at = counts[i]; at < counts[i + 1]; ++at) first.marked[at] = 1;
   }
-  return impl_->finish(false, first, none, options);
+  Encoding out = impl_->finish(false, first, none, options);
+  out.marked.resize(out.ids.size(), 0);  // where the text has no token
+  return out;
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, Specials specials) const {

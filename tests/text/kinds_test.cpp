@@ -100,6 +100,12 @@ TEST(KindsTest, ATokenAcrossTheStartOfASpanIsMarkedWithIt) {
   EXPECT_EQ(std::count(ours.marked.begin(), ours.marked.end(), 1), 1);
 }
 
+TEST(KindsTest, SpecialTokensAreOfNoWordAndUnmarkedEvenAlone) {
+  const auto tokenizer = tokenizer_of(kind_named("roberta"));
+  EXPECT_EQ(tokenizer.encode_words({}, {}).words, (std::vector<std::int32_t>{-1, -1}));
+  EXPECT_EQ(tokenizer.encode_marked("", {}, {}).marked, (std::vector<std::uint8_t>{0, 0}));
+}
+
 TEST(KindsTest, BytesThatAreNoUtf8ReadAsReplacementCharacters) {
   for (const auto& kind : kinds()) {
     const auto tokenizer = tokenizer_of(kind);
