@@ -33,21 +33,19 @@ void check_labels(const ModelRequest& request) {
   const bool classifies = request.task == TaskKind::sequence_classification ||
                           request.task == TaskKind::token_classification ||
                           request.task == TaskKind::image_classification;
-  if (classifies && request.labels.size() < 2)
-    throw ConfigError("task.labels: a classifier needs at least two labels");
+  if (classifies && request.labels.size() < 2) throw ConfigError("task.labels: a classifier needs at least two labels");
 }
 
 }  // namespace
 
 std::span<const Family> families() {
   static constexpr std::array kFamilies{
-      Family{"bert", &build_bert},
-      Family{"distilbert", &build_distilbert},
-      Family{"roberta", &build_roberta},
-      Family{"xlm-roberta", &build_roberta},
-      Family{"vit", &build_vit},
-      Family{"deit", &build_deit},
-      Family{"clip", &build_clip},
+      Family{"bert", &build_bert},       Family{"distilbert", &build_distilbert},
+      Family{"roberta", &build_roberta}, Family{"xlm-roberta", &build_roberta},
+      Family{"gpt2", &build_gpt2},       Family{"llama", &build_llama},
+      Family{"mistral", &build_mistral}, Family{"qwen2", &build_qwen2},
+      Family{"qwen3", &build_qwen3},     Family{"vit", &build_vit},
+      Family{"deit", &build_deit},       Family{"clip", &build_clip},
   };
   return kFamilies;
 }
