@@ -52,7 +52,9 @@ Status check_tensors(const PeftFolder& adapter) {
   const bool lora = config.method == AdapterMethod::lora;
   for (const TensorSpec& spec : manifest.tensors()) {
     const std::string& name = spec.name;
-    const auto problem = [&](const std::string& text) { return Error{"tensor \"" + name + "\" " + text}; };
+    const auto problem = [&](const std::string& text) {
+      return Error{std::string("tensor \"").append(name).append("\" ").append(text)};
+    };
     if (!name.starts_with(kAdapterRoot)) return problem("does not begin with " + std::string(kAdapterRoot));
     const auto partner = [&](std::string_view own, std::string_view other) {
       return manifest.find(name.substr(0, name.size() - own.size()).append(other)) != nullptr;
