@@ -17,14 +17,14 @@ namespace weft::cli {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
-using Task = std::function<void(std::stop_token)>;
+using Job = std::function<void(std::stop_token)>;
 
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
 // Tasks in their order on `lanes` threads. The first exception stops the others and is thrown.
-void run_all(const std::vector<Task>& tasks, std::size_t lanes, std::stop_token stop) {
+void run_all(const std::vector<Job>& tasks, std::size_t lanes, std::stop_token stop) {
   std::atomic<std::size_t> next = 0;
   std::stop_source halt;
   const std::stop_callback pass_on(stop, [&] { halt.request_stop(); });
@@ -50,20 +50,11 @@ void run_all(const std::vector<Task>& tasks, std::size_t lanes, std::stop_token 
   if (first) std::rethrow_exception(first);
 }
 
-void append(data::EncodedDataset& all, const data::EncodedDataset& part) {
-  const std::int64_t shift = all.starts.back();
-  all.ids.insert(all.ids.end(), part.ids.begin(), part.ids.end());
-  all.type_ids.insert(all.type_ids.end(), part.type_ids.begin(), part.type_ids.end());
-  for (std::size_t i = 0; i < part.size(); ++i) all.starts.push_back(part.starts[i + 1] + shift);
-  all.labels.insert(all.labels.end(), part.labels.begin(), part.labels.end());
-  all.truncated += part.truncated;
-}
-
 train::EncodedSplits pool(const std::vector<ComparedSite>& sites) {
   train::EncodedSplits all;
   for (const ComparedSite& site : sites) {
-    append(all.train, site.data->train);
-    append(all.validation, site.data->validation);
+    all.train.append(site.data->train);
+    all.validation.append(site.data->validation);
   }
   return all;
 }
@@ -77,10 +68,9 @@ struct Entry {
 
 class Comparer {
  public:
-  Comparer(const ComparisonJob& job, const Say& say)
-      : job_(job), say_(say), task_(job.settings->labels.size()), pooled_(pool(job.sites)) {
+  Comparer(const ComparisonJob& job, const Say& say) : job_(job), say_(say), pooled_(pool(job.sites)) {
     const auto sites = job.sites.size();
-    result_.metric = scheme_of(*job.settings).primary;
+    result_.metric = train::scheme_of(job.settings->task).primary;
     result_.steps_alone = job.settings->rounds.count * job.settings->train.local_steps;
     result_.steps_pooled = result_.steps_alone * sites;
     for (const ComparedSite& site : job.sites) {
@@ -106,7 +96,7 @@ class Comparer {
   // The pooled job takes as long as all sites alone together; so half of the cores are its own, and the sites share
   // the other half. Whoever is done first helps with what is left of the sites.
   void train_all(std::stop_token stop) {
-    const int threads = std::max(1, job_.place.threads);
+    const int threads = std::max(1, job_.threads);
     const std::size_t lanes =
         std::clamp<std::size_t>(static_cast<std::size_t>(job_.cores / 2 / threads), 1, job_.sites.size());
     const int pooled_threads = std::max(threads, job_.cores - static_cast<int>(lanes) * threads);
@@ -116,7 +106,7 @@ class Comparer {
     entries_.resize(job_.sites.size() + 3);
     entries_.front() = {"base", *job_.initial};
     entries_[entries_.size() - 2] = {"federated", *job_.federated};
-    std::vector<Task> tasks{[&](std::stop_token token) {
+    std::vector<Job> tasks{[&](std::stop_token token) {
       entries_.back() = train("pooled", "pooled", pooled_, {result_.steps_pooled, pooled_threads}, token);
     }};
     for (std::size_t i = 0; i < job_.sites.size(); ++i) {
@@ -141,15 +131,13 @@ class Comparer {
       told = quarter;
       say(name + ": step " + std::to_string(now.done) + " of " + std::to_string(now.total));
     };
-    const train::PlainResult trained = train::train_plainly({.model = job_.base->classifier.get(),
+    const train::PlainResult trained = train::train_plainly({.task = job_.base->task.get(),
                                                              .data = &data.train,
                                                              .start = job_.initial,
                                                              .config = job_.settings->train,
                                                              .name = streams,
                                                              .steps = effort.steps,
-                                                             .classes = task_.classes(),
                                                              .seed = job_.settings->seed,
-                                                             .device = job_.place.device,
                                                              .threads = effort.threads,
                                                              .validation = &data.validation,
                                                              .validate_every = effort.steps / rounds()},
@@ -163,13 +151,13 @@ class Comparer {
   }
 
   void score_all(std::stop_token stop) {
-    std::vector<Task> tasks;
+    std::vector<Job> tasks;
     for (std::size_t row = 0; row < entries_.size(); ++row) {
       entries_[row].tallies.resize(job_.sites.size());
       for (std::size_t site = 0; site < job_.sites.size(); ++site)
         tasks.push_back([this, row, site](std::stop_token token) { score(row, site, token); });
     }
-    run_all(tasks, static_cast<std::size_t>(std::max(1, job_.cores / std::max(1, job_.place.threads))), stop);
+    run_all(tasks, static_cast<std::size_t>(std::max(1, job_.cores / std::max(1, job_.threads))), stop);
     for (const Entry& entry : entries_) result_.rows.push_back(row_of(entry));
   }
 
@@ -177,8 +165,7 @@ class Comparer {
     const data::EncodedDataset& test = job_.sites[site].data->test;
     if (test.size() == 0) return;
     const train::Score score =
-        train::evaluate(*job_.base->classifier, task_, entries_[row].adapter, test,
-                        {.device = job_.place.device, .threads = job_.place.threads}, {}, std::move(stop));
+        train::evaluate(*job_.base->task, entries_[row].adapter, test, {.threads = job_.threads}, {}, std::move(stop));
     entries_[row].tallies[site] = score.tally;
   }
 
@@ -200,7 +187,6 @@ class Comparer {
 
   const ComparisonJob& job_;
   const Say& say_;
-  train::SequenceClassification task_;
   train::EncodedSplits pooled_;  // without test data
   std::vector<Entry> entries_;
   Comparison result_;

@@ -27,7 +27,7 @@ struct ComparisonJob {
   std::vector<ComparedSite> sites;
   const StateDict* initial = nullptr;    // version 0
   const StateDict* federated = nullptr;  // the run's best version
-  TrainerPlace place;                    // of a site: trains alone with so many threads, and every score is computed so
+  int threads = 1;                       // of a site that trains alone, and of every score
   int cores = 1;                         // to use at once
 };
 

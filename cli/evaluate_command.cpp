@@ -61,11 +61,11 @@ Settings settings_of(const RunFile& run, const FoundAdapter& adapter) {
     for (const std::string& label : labels) text.append(text.empty() ? "" : ", ").append(label);
     return "[" + text + "]";
   };
-  if (facts.labels != settings.labels)
+  if (facts.labels != settings.task.labels)
     throw ConfigError("the adapter at " + adapter.folder.string() + " tells apart " + listed(facts.labels) +
-                      ", the run file has task.labels " + listed(settings.labels) +
+                      ", the run file has task.labels " + listed(settings.task.labels) +
                       "; name the adapter's own run file with --config RUN.yaml");
-  settings.max_tokens = facts.max_tokens;
+  settings.task.max_tokens = facts.max_tokens;
   return settings;
 }
 
@@ -113,9 +113,9 @@ std::vector<data::Example> load_examples(const Evaluation& job, const std::strin
   return examples;
 }
 
-void check_fits(const Evaluation& job, const models::Model& classifier) {
+void check_fits(const Evaluation& job, const models::Model& model) {
   const Manifest& got = *job.adapter->peft.state.manifest;
-  const Manifest& expected = *classifier.manifest();
+  const Manifest& expected = *model.manifest();
   if (got == expected) return;
   const auto first_missing = [](const Manifest& of, const Manifest& in) {
     for (const TensorSpec& spec : of.tensors()) {
@@ -157,9 +157,14 @@ std::string confusion_table(const metrics::ConfusionMatrix& confusion, const std
 
 void print_json(const Evaluation& job, const train::Score& score, const Flags& flags, const std::string& digest,
                 const std::string& base_digest) {
-  nlohmann::ordered_json json{{"adapter_sha256", digest},      {"base_digest", base_digest}, {"data", flags.data},
-                              {"split", flags.split},          {"examples", score.examples}, {"tokens", score.tokens},
-                              {"labels", job.settings.labels}, {"seconds", score.seconds}};
+  nlohmann::ordered_json json{{"adapter_sha256", digest},
+                              {"base_digest", base_digest},
+                              {"data", flags.data},
+                              {"split", flags.split},
+                              {"examples", score.examples},
+                              {"tokens", score.tokens},
+                              {"labels", job.settings.task.labels},
+                              {"seconds", score.seconds}};
   for (const auto& [name, value] : metrics::values(score.tally)) json[name] = value;
   if (const auto confusion = confusion_of(score.tally)) {
     nlohmann::ordered_json counts = nlohmann::ordered_json::array();
@@ -177,11 +182,12 @@ void print_text(const Evaluation& job, const train::Score& score, const Flags& f
                 const data::CleaningReport& report, std::uint64_t truncated) {
   std::printf("%s\n%s: %s\nscored %llu examples (split: %s; %llu cut at %zu tokens) in %.1f s\n\n", job.name.c_str(),
               flags.data.c_str(), report.summary().c_str(), static_cast<unsigned long long>(score.examples),
-              flags.split.c_str(), static_cast<unsigned long long>(truncated), job.settings.max_tokens, score.seconds);
+              flags.split.c_str(), static_cast<unsigned long long>(truncated), job.settings.task.max_tokens,
+              score.seconds);
   for (const auto& [name, value] : metrics::values(score.tally))
     std::printf("%-10s  %s\n", metrics::title(name).c_str(), metrics::shown(name, value).c_str());
   if (const auto confusion = confusion_of(score.tally))
-    std::printf("\n%s", confusion_table(*confusion, job.settings.labels).c_str());
+    std::printf("\n%s", confusion_table(*confusion, job.settings.task.labels).c_str());
 }
 
 int evaluate(const Flags& flags) {
@@ -191,18 +197,16 @@ int evaluate(const Flags& flags) {
   const at::Device device = pick_device(flags.device);
   const Base base = load_base(job.settings, job.model, device);
   if (job.adapter) {
-    check_fits(job, *base.classifier);
-    if (!flags.force) check_base_digest(*job.adapter, job.model, base.classifier->base_digest());
+    check_fits(job, base.model());
+    if (!flags.force) check_base_digest(*job.adapter, job.model, base.model().base_digest());
   }
-  const data::EncodedDataset data = data::encode(*base.tokenizer, examples, job.settings.max_tokens);
-  const StateDict adapter =
-      job.adapter ? job.adapter->peft.state : base.classifier->initial_state(Rng(job.settings.seed));
+  const data::EncodedDataset data = encode(base, examples);
+  const StateDict adapter = job.adapter ? job.adapter->peft.state : base.model().initial_state(Rng(job.settings.seed));
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const train::Score score =
-      train::evaluate(*base.classifier, train::SequenceClassification(job.settings.labels.size()), adapter, data,
-                      {.device = device, .threads = flags.threads > 0 ? flags.threads : cores});
+      train::evaluate(*base.task, adapter, data, {.threads = flags.threads > 0 ? flags.threads : cores});
   if (flags.json) {
-    print_json(job, score, flags, adapter.digest(), base.classifier->base_digest());
+    print_json(job, score, flags, adapter.digest(), base.model().base_digest());
   } else {
     print_text(job, score, flags, report, data.truncated);
   }

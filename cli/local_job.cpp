@@ -57,41 +57,55 @@ at::Device pick_device(const std::string& name) {
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device) {
   if (!std::filesystem::is_directory(model))
     throw ConfigError("model.path: there is no folder " + model.string() +
-                      "; expected a Hugging Face folder with config.json, tokenizer.json and model.safetensors");
+                      "; expected a Hugging Face folder with config.json and weights");
   train::keep_freed_memory();
-  Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
-  if (!tokenizer) throw ConfigError(tokenizer.error().message);
+  const data::TaskConfig& task = settings.task;
   Base base;
-  base.tokenizer = std::make_shared<const text::Tokenizer>(std::move(tokenizer).value());
-  base.classifier = models::load_model({.folder = model,
-                                        .labels = settings.labels,
-                                        .adapter = settings.adapter,
-                                        .base_dropout = settings.base_dropout,
-                                        .device = device});
-  if (static_cast<std::int64_t>(settings.max_tokens) > base.classifier->max_positions())
-    throw ConfigError("task.max_tokens: got " + std::to_string(settings.max_tokens) + ", the model at " +
-                      model.string() + " has " + std::to_string(base.classifier->max_positions()) + " positions");
+  if (task.kind != TaskKind::image_classification) {
+    Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
+    if (!tokenizer) throw ConfigError(tokenizer.error().message);
+    base.tokenizer = std::make_shared<const text::Tokenizer>(std::move(tokenizer).value());
+  }
+  if (task.kind == TaskKind::image_classification || task.kind == TaskKind::image_text)
+    base.preprocessor = std::make_shared<const image::Preprocessor>(image::Preprocessor::load(model));
+  if (task.has_conversations())
+    base.chat_template = std::make_shared<const text::ChatTemplate>(data::load_chat_template(task, model));
+  const bool regression = task.problem == data::Problem::regression;
+  base.task =
+      train::make_task(task, models::load_model({.folder = model,
+                                                 .task = task.kind,
+                                                 .labels = regression ? std::vector<std::string>{"value"} : task.labels,
+                                                 .adapter = settings.adapter,
+                                                 .base_dropout = settings.base_dropout,
+                                                 .device = device}));
+  const std::int64_t positions = base.model().max_positions();
+  if (base.tokenizer && static_cast<std::int64_t>(task.max_tokens) > positions)
+    throw ConfigError("task.max_tokens: got " + std::to_string(task.max_tokens) + ", the model at " + model.string() +
+                      " has " + std::to_string(positions) + " positions");
   return base;
 }
 
-metrics::Scheme scheme_of(const Settings& settings) { return metrics::classification_scheme(settings.labels.size()); }
+data::EncodedDataset encode(const Base& base, const std::vector<data::Example>& examples) {
+  const data::Encoders encoders{.tokenizer = base.tokenizer.get(),
+                                .preprocessor = base.preprocessor.get(),
+                                .chat_template = base.chat_template.get()};
+  return data::encode(base.task->config(), encoders, examples);
+}
 
-train::EncodedSplits encode(const Base& base, const data::Splits& splits, std::size_t max_tokens) {
-  return {.train = data::encode(*base.tokenizer, splits.train, max_tokens),
-          .validation = data::encode(*base.tokenizer, splits.validation, max_tokens),
-          .test = data::encode(*base.tokenizer, splits.test, max_tokens)};
+train::EncodedSplits encode(const Base& base, const data::Splits& splits) {
+  return {.train = encode(base, splits.train),
+          .validation = encode(base, splits.validation),
+          .test = encode(base, splits.test)};
 }
 
 std::unique_ptr<fl::LocalTrainer> make_trainer(const Settings& settings, const Base& base, train::EncodedSplits data,
-                                               const TrainerPlace& place) {
-  return std::make_unique<train::SiteTrainer>(train::SiteTrainerOptions{.model = base.classifier,
+                                               int threads) {
+  return std::make_unique<train::SiteTrainer>(train::SiteTrainerOptions{.task = base.task,
                                                                         .data = std::move(data),
                                                                         .config = settings.train,
-                                                                        .classes = settings.labels.size(),
                                                                         .seed = settings.seed,
                                                                         .rounds = settings.rounds.count,
-                                                                        .device = place.device,
-                                                                        .threads = place.threads});
+                                                                        .threads = threads});
 }
 
 std::unique_ptr<fl::LocalTrainer> with_slots(std::unique_ptr<fl::LocalTrainer> trainer, std::shared_ptr<Slots> slots) {

@@ -11,34 +11,33 @@
 #include "common/data/dataset.h"
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/metrics/scheme.h"
-#include "common/models/model.h"
+#include "common/image/preprocessor.h"
+#include "common/text/chat_template.h"
 #include "common/text/tokenizer.h"
 #include "common/train/site_trainer.h"
+#include "common/train/task.h"
 
 namespace weft::cli {
 
 // "auto": the first CUDA device, else the CPU. "cpu", "cuda:N". ConfigError when it is not there.
 at::Device pick_device(const std::string& name);
 
-// Frozen base model and tokenizer of one process, shared by all its sites.
+// What one process loads of a base model for a run's task, shared by all its sites.
 struct Base {
-  std::shared_ptr<const models::Model> classifier;
-  std::shared_ptr<const text::Tokenizer> tokenizer;
+  std::shared_ptr<const train::Task> task;
+  std::shared_ptr<const text::Tokenizer> tokenizer;         // where the task has texts
+  std::shared_ptr<const image::Preprocessor> preprocessor;  // where it has pictures
+  std::shared_ptr<const text::ChatTemplate> chat_template;  // where it has conversations
+  const models::Model& model() const { return task->model(); }
 };
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device);
 
-// What evaluations of the task count, and which value decides.
-metrics::Scheme scheme_of(const Settings& settings);
+data::EncodedDataset encode(const Base& base, const std::vector<data::Example>& examples);
+train::EncodedSplits encode(const Base& base, const data::Splits& splits);
 
-train::EncodedSplits encode(const Base& base, const data::Splits& splits, std::size_t max_tokens);
-
-struct TrainerPlace {
-  at::Device device = at::kCPU;
-  int threads = 1;
-};
+// Trains on the base's device with so many threads.
 std::unique_ptr<fl::LocalTrainer> make_trainer(const Settings& settings, const Base& base, train::EncodedSplits data,
-                                               const TrainerPlace& place);
+                                               int threads);
 
 // Lets at most as many trainers of one process run at once as there are slots, so that many simulated sites do not
 // fight for the cores.

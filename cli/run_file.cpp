@@ -40,11 +40,7 @@ Settings Settings::parse(const YamlView& root) {
   if (!valid_site_name(settings.run))
     root.fail("run", "\"" + settings.run + "\": expected 1 to 64 letters, digits, '-', '_' or '.'");
   settings.seed = static_cast<std::uint64_t>(root.integer("seed", 1, {.min = 0}));
-  const YamlView task = root.child("task");
-  settings.task = task.choice("kind", {"sequence_classification"});
-  settings.labels = task.texts("labels");
-  if (settings.labels.size() < 2) task.fail("labels", "names fewer than two classes");
-  settings.max_tokens = static_cast<std::size_t>(task.integer("max_tokens", 128, {.min = 3, .max = 100000}));
+  settings.task = data::parse_task_config(root.child("task"));
   settings.adapter = AdapterConfig::parse(root.child("adapter"));
   settings.rounds = fl::RoundsConfig::parse(root.child("rounds"));
   settings.train = train::TrainConfig::parse(root.child("train"));
@@ -67,7 +63,7 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
     for (const SiteId& site : file.sites) names.push_back(site.name);
     const YamlView data = root.child("data");
     file.simulation =
-        Simulation{data::parse_data_config(data, file.settings.labels), data::parse_sites_config(data, names)};
+        Simulation{data::parse_data_config(data, file.settings.task), data::parse_sites_config(data, names)};
   }
   root.finish();
   file.text = root.dump();

@@ -7,12 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "common/adapter/adapter_config.h"
 #include "common/base/ids.h"
 #include "common/config/yaml_view.h"
 #include "common/data/partition.h"
 #include "common/data/source.h"
+#include "common/data/task_config.h"
 #include "common/fl/config.h"
-#include "common/adapter/adapter_config.h"
 #include "common/train/train_config.h"
 
 namespace weft::cli {
@@ -22,9 +23,7 @@ namespace weft::cli {
 struct Settings {
   std::string run;
   std::uint64_t seed = 0;
-  std::string task;  // "sequence_classification"
-  std::vector<std::string> labels;
-  std::size_t max_tokens = 128;
+  data::TaskConfig task;
   std::optional<double> base_dropout;  // nullopt: as in the checkpoint's config
   AdapterConfig adapter;
   train::TrainConfig train;

@@ -38,14 +38,14 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
           .sites = run.sites,
           .rounds = run.settings.rounds,
           .aggregation = run.aggregation,
-          .base_digest = base.classifier->base_digest(),
-          .initial = base.classifier->initial_state(Rng(run.settings.seed)),
-          .scheme = scheme_of(run.settings),
-          .peft = peft_config(run, *base.classifier),
+          .base_digest = base.model().base_digest(),
+          .initial = base.model().initial_state(Rng(run.settings.seed)),
+          .scheme = train::scheme_of(run.settings.task),
+          .peft = peft_config(run, base.model()),
           .facts = {.run = run.settings.run,
-                    .labels = run.settings.labels,
-                    .max_tokens = run.settings.max_tokens,
-                    .base_digest = base.classifier->base_digest()},
+                    .labels = run.settings.task.labels,
+                    .max_tokens = run.settings.task.max_tokens,
+                    .base_digest = base.model().base_digest()},
           .versions = linked_versions()};
 }
 

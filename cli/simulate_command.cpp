@@ -35,18 +35,18 @@ std::vector<data::SiteData> load_simulated_sites(const RunFile& run, const std::
 }
 
 // For people: what each site holds, and what cleaning took away.
-void print_sites(const std::vector<data::SiteData>& sites, const std::vector<std::string>& labels, std::FILE* out) {
+void print_sites(const std::vector<data::SiteData>& sites, const data::TaskConfig& task, std::FILE* out) {
   for (const data::SiteData& site : sites)
     std::fprintf(out, "%s: %s\n", site.name.c_str(), site.report.summary().c_str());
-  std::fprintf(out, "\n%s\n", data::label_table(sites, labels).c_str());
+  std::fprintf(out, "\n%s\n", data::label_table(sites, task).c_str());
   std::fflush(out);
 }
 
 void compare_run(const SimulatedRun& job, const Base& base, std::stop_token stop) {
   const Settings& settings = job.run.settings;
   std::vector<train::EncodedSplits> encoded;
-  for (const data::SiteData& site : job.sites) encoded.push_back(encode(base, site.splits, settings.max_tokens));
-  const StateDict initial = base.classifier->initial_state(Rng(settings.seed));
+  for (const data::SiteData& site : job.sites) encoded.push_back(encode(base, site.splits));
+  const StateDict initial = base.model().initial_state(Rng(settings.seed));
   const coordinator::RunFolder files(job.place.folder);
   const auto federated = checkpoint::read_peft_folder(files.adapter());
   ComparisonJob comparison{.settings = &settings,
@@ -54,7 +54,7 @@ void compare_run(const SimulatedRun& job, const Base& base, std::stop_token stop
                            .sites = {},
                            .initial = &initial,
                            .federated = &federated.value().state,
-                           .place = {.device = pick_device(job.run.device), .threads = settings.threads},
+                           .threads = settings.threads,
                            .cores = static_cast<int>(std::thread::hardware_concurrency())};
   for (std::size_t i = 0; i < job.sites.size(); ++i) comparison.sites.push_back({job.sites[i].name, &encoded[i]});
   std::FILE* out = job.place.json ? stderr : stdout;
@@ -78,7 +78,7 @@ int simulate(Flags& flags) {
   if (const auto left = private_folder_of(job.place.folder); std::filesystem::exists(left))
     PrivateFolder{left};  // of an unclean end of --processes: removed
   job.sites = load_simulated_sites(job.run, flags.run_file);
-  print_sites(job.sites, job.run.settings.labels, flags.place.json ? stderr : stdout);
+  print_sites(job.sites, job.run.settings.task, flags.place.json ? stderr : stdout);
 
   std::optional<Base> base;
   const auto load = [&] {

@@ -78,7 +78,7 @@ class Launcher {
   void add_site(const data::SiteData& site) {
     const crypto::CredentialFiles files = crypto::issue(pki(), {.name = site.name, .valid_days = 1});
     const std::filesystem::path data = private_.path() / (site.name + ".jsonl");
-    data::write_jsonl(data, site.splits, job_.run.settings.labels);
+    data::write_jsonl(data, site.splits, job_.run.settings.task);
     std::filesystem::permissions(data, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     std::string limits;
     for (const char* key : {"max_rounds", "max_local_steps", "max_batch_size", "max_tokens", "max_parameters",

@@ -40,9 +40,7 @@ worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, 
               [&job, &base, &site, slots](const YamlView& view) {
                 const Settings settings = Settings::parse(view);
                 view.finish();
-                return with_slots(make_trainer(settings, base, encode(base, site.splits, settings.max_tokens),
-                                               {.device = pick_device(job.run.device), .threads = settings.threads}),
-                                  slots);
+                return with_slots(make_trainer(settings, base, encode(base, site.splits), settings.threads), slots);
               }};
 }
 

@@ -71,8 +71,8 @@ SiteFile SiteFile::load(const std::filesystem::path& path, const std::vector<std
   return file;
 }
 
-data::SiteData SiteFile::load_data(const std::vector<std::string>& labels) const {
-  const data::DataConfig config = data::parse_data_config(root.child("data"), labels);
+data::SiteData SiteFile::load_data(const data::TaskConfig& task) const {
+  const data::DataConfig config = data::parse_data_config(root.child("data"), task);
   root.finish();
   return data::load_site(config, site.name);
 }

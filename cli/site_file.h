@@ -25,7 +25,7 @@ struct SiteFile {
   int threads = 0;  // 0: as the run file says
   YamlView root;    // of the file; its `data:` block is parsed when the run's labels are known
   // The site's examples, cleaned and split. Throws ConfigError, also for keys of the file that nobody asked for.
-  data::SiteData load_data(const std::vector<std::string>& labels) const;
+  data::SiteData load_data(const data::TaskConfig& task) const;
   // All of the file is checked that can be without the run: keys, model folder, data files and their columns.
   static SiteFile load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 };

@@ -30,12 +30,11 @@ std::unique_ptr<fl::LocalTrainer> load_trainer(const SiteFile& site, at::Device 
   view.finish();
   log::info("loading the base model " + site.model.string());
   const Base base = load_base(settings, site.model, device);
-  const data::SiteData data = site.load_data(settings.labels);
+  const data::SiteData data = site.load_data(settings.task);
   log::info("data: " + data.report.summary());
   const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return make_trainer(
-      settings, base, encode(base, data.splits, settings.max_tokens),
-      {.device = device, .threads = site.threads == 0 ? std::min(settings.threads, cores) : site.threads});
+  return make_trainer(settings, base, encode(base, data.splits),
+                      site.threads == 0 ? std::min(settings.threads, cores) : site.threads);
 }
 
 std::uint64_t random_seed() {

@@ -17,7 +17,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 // What a run file may leave out is judged as the training would take it: see train_config.h and run_file.h.
-constexpr std::int64_t kUsualBatchSize = 32, kUsualTokens = 128;
+constexpr std::int64_t kUsualBatchSize = 32, kUsualTokens = 512;
 
 std::optional<Refusal> above(const std::string& what, std::int64_t got, std::int64_t limit, const char* key) {
   if (got <= limit) return std::nullopt;
@@ -33,14 +33,14 @@ Refusal not_listed(const std::string& what, const std::vector<std::string>& allo
 
 std::optional<Refusal> outside(const std::string& what, const std::string& got, const std::vector<std::string>& allowed,
                                const char* key) {
-  if (contains(allowed, got)) return std::nullopt;
+  if (allowed.empty() || contains(allowed, got)) return std::nullopt;
   return not_listed(what + " \"" + got + "\"", allowed, key);
 }
 
 std::optional<Refusal> check_settings(const Policy& policy, const YamlView& settings) {
   const YamlView task = settings.child("task");
   if (auto no = outside("task", task.text("kind"), policy.tasks, "tasks")) return no;
-  if (auto no = outside("adapter method", settings.child("adapter").text("method"), policy.adapter_methods,
+  if (auto no = outside("adapter method", settings.child("adapter").text("method", "lora"), policy.adapter_methods,
                         "adapter_methods"))
     return no;
   if (auto no = above("rounds.count", settings.child("rounds").integer("count"), policy.max_rounds, "max_rounds"))

@@ -3,8 +3,8 @@
 //   policy:
 //     runs: ["sentiment*"]       # names of runs, * and ? match anything; default: any
 //     base_digests: [..]         # base models by digest; default: any that this site holds
-//     tasks: [sequence_classification]
-//     adapter_methods: [lora]
+//     tasks: [sequence_classification]   # default: any
+//     adapter_methods: [lora]            # default: any
 //     max_rounds: 1000
 //     max_local_steps: 100000    # optimizer steps in one round
 //     max_batch_size: 1024       # examples of one step, and ...
@@ -13,9 +13,8 @@
 //     max_trainings: 2000        # in one run, begun again ones too; counted on disk
 //     max_scorings: 4000         # of adapters that the coordinator chooses, in one run; counted on disk
 //     min_examples: 1            # training examples below which this site does not train
-//     min_scored: 1              # examples of a split below which it is not scored: counts over few come near to
-//     single
-//                                # ones. To the coordinator such a split is empty
+//     min_scored: 1              # examples of a split below which it is not scored, and said to be empty: counts
+//                                # over few examples come near to single ones
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -41,8 +40,8 @@ struct Refusal {
 struct Policy {
   std::vector<std::string> runs{"*"};
   std::vector<std::string> base_digests;  // empty: any
-  std::vector<std::string> tasks{"sequence_classification"};
-  std::vector<std::string> adapter_methods{"lora"};
+  std::vector<std::string> tasks;            // empty: any
+  std::vector<std::string> adapter_methods;  // empty: any
   std::int64_t max_rounds = 1000;
   std::int64_t max_local_steps = 100000;
   std::int64_t max_batch_size = 1024;

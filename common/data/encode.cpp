@@ -171,4 +171,27 @@ EncodedDataset encode(const text::Tokenizer& tokenizer, const std::vector<Exampl
   return encode(task, {.tokenizer = &tokenizer}, examples);
 }
 
+void EncodedDataset::append(const EncodedDataset& other) {
+  const std::int64_t shift = starts.back();
+  const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  add(ids, other.ids);
+  add(type_ids, other.type_ids);
+  for (std::size_t i = 1; i < other.starts.size(); ++i) starts.push_back(other.starts[i] + shift);
+  add(labels, other.labels);
+  add(label_vectors, other.label_vectors);
+  add(targets, other.targets);
+  add(token_labels, other.token_labels);
+  if (images.size() == 0) {
+    images = other.images;
+  } else if (other.images.size() > 0) {
+    if (other.images.height != images.height || other.images.width != images.width)
+      throw ConfigError("pictures of " + std::to_string(other.images.width) + " x " +
+                        std::to_string(other.images.height) + " beside others of " + std::to_string(images.width) +
+                        " x " + std::to_string(images.height) + "; all must have one size");
+    add(images.rgb, other.images.rgb);
+  }
+  truncated += other.truncated;
+  without_loss += other.without_loss;
+}
+
 }  // namespace weft::data

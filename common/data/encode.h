@@ -48,6 +48,8 @@ struct EncodedDataset {
   std::size_t length(std::size_t i) const { return static_cast<std::size_t>(starts[i + 1] - starts[i]); }
   std::span<const std::int32_t> ids_of(std::size_t i) const { return part_of(ids, i); }
   std::span<const std::int32_t> token_labels_of(std::size_t i) const { return part_of(token_labels, i); }
+  // Adds the examples of another data set of the same task. ConfigError: its pictures are of another size.
+  void append(const EncodedDataset& other);
 
  private:
   std::span<const std::int32_t> part_of(const std::vector<std::int32_t>& values, std::size_t i) const {

@@ -9,25 +9,20 @@ namespace {
 
 struct KindFacts {
   TaskKind kind;
-  std::string name;
   bool has_labels;
   std::int64_t max_tokens;  // by default; 0: it has no texts
 };
 
-const std::array<KindFacts, 5>& kinds() {
-  static const std::array<KindFacts, 5> kAll{{{TaskKind::sequence_classification, "sequence_classification", true, 128},
-                                              {TaskKind::token_classification, "token_classification", true, 128},
-                                              {TaskKind::causal_lm, "causal_lm", false, 512},
-                                              {TaskKind::image_classification, "image_classification", true, 0},
-                                              {TaskKind::image_text, "image_text", false, 77}}};
-  return kAll;
-}
+constexpr std::array kKinds{
+    KindFacts{TaskKind::sequence_classification, true, 128}, KindFacts{TaskKind::token_classification, true, 128},
+    KindFacts{TaskKind::causal_lm, false, 512}, KindFacts{TaskKind::image_classification, true, 0},
+    KindFacts{TaskKind::image_text, false, 77}};
 
 const KindFacts& parse_kind(const YamlView& task) {
   std::vector<std::string> names;
-  for (const KindFacts& facts : kinds()) names.push_back(facts.name);
-  const std::string name = task.choice("kind", names);
-  return *std::find_if(kinds().begin(), kinds().end(), [&](const KindFacts& facts) { return facts.name == name; });
+  for (const KindFacts& facts : kKinds) names.emplace_back(name_of(facts.kind));
+  const TaskKind kind = *task_kind_named(task.choice("kind", names));
+  return *std::find_if(kKinds.begin(), kKinds.end(), [&](const KindFacts& facts) { return facts.kind == kind; });
 }
 
 Problem parse_problem(const YamlView& task) {
@@ -52,10 +47,6 @@ std::vector<std::string> parse_labels(const YamlView& task, Problem problem) {
 bool TaskConfig::has_one_label() const {
   return kind == TaskKind::image_classification ||
          (kind == TaskKind::sequence_classification && problem == Problem::single_label);
-}
-
-const std::string& name_of(TaskKind kind) {
-  return std::find_if(kinds().begin(), kinds().end(), [&](const KindFacts& facts) { return facts.kind == kind; })->name;
 }
 
 TaskConfig parse_task_config(const YamlView& task) {

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
+#include "common/adapter/task_kind.h"
 #include "common/config/yaml_view.h"
 
 namespace weft::data {
 
-enum class TaskKind { sequence_classification, token_classification, causal_lm, image_classification, image_text };
 enum class Problem { single_label, multi_label, regression };
 enum class LossOn { answers, all };
 
@@ -32,9 +32,6 @@ struct TaskConfig {
   // Whether each example is of exactly one class, Example::label.
   bool has_one_label() const;
 };
-
-// As in the run file.
-const std::string& name_of(TaskKind kind);
 
 // Reads the block. ConfigError on nonsense. Whether the template exists is told when it is loaded.
 TaskConfig parse_task_config(const YamlView& task);

@@ -20,15 +20,15 @@ std::vector<std::size_t> batch_sizes(std::size_t count, std::size_t size, RngStr
 
 }  // namespace
 
-BatchPlan::BatchPlan(const data::EncodedDataset& data, const BatchPlanOptions& options, const Rng& rng,
+BatchPlan::BatchPlan(std::vector<std::uint32_t> lengths, const BatchPlanOptions& options, const Rng& rng,
                      std::string site)
-    : data_(data), options_(options), rng_(rng), site_(std::move(site)) {
-  WEFT_CHECK(data.size() > 0, "a batch plan needs examples");
+    : lengths_(std::move(lengths)), options_(options), rng_(rng), site_(std::move(site)) {
+  WEFT_CHECK(!lengths_.empty(), "a batch plan needs examples");
   WEFT_CHECK(options.batch_size > 0 && options.length_window > 0, "a batch plan needs positive sizes");
 }
 
 std::uint64_t BatchPlan::batches_per_epoch() const {
-  return (data_.size() + options_.batch_size - 1) / options_.batch_size;
+  return (lengths_.size() + options_.batch_size - 1) / options_.batch_size;
 }
 
 const Indices& BatchPlan::batch(std::uint64_t step) {
@@ -39,7 +39,7 @@ const Indices& BatchPlan::batch(std::uint64_t step) {
 
 void BatchPlan::plan_epoch(std::uint64_t epoch) {
   RngStream random = rng_.stream("order", site_, epoch);
-  Indices order(data_.size());
+  Indices order(lengths_.size());
   std::iota(order.begin(), order.end(), 0U);
   random.shuffle(std::span(order));
 
@@ -47,7 +47,7 @@ void BatchPlan::plan_epoch(std::uint64_t epoch) {
   const std::size_t window = options_.batch_size * options_.length_window;
   for (std::size_t begin = 0; begin < order.size(); begin += window) {
     const std::span<std::uint32_t> examples = std::span(order).subspan(begin, std::min(window, order.size() - begin));
-    const auto by_length = [this](std::uint32_t a, std::uint32_t b) { return data_.length(a) < data_.length(b); };
+    const auto by_length = [this](std::uint32_t a, std::uint32_t b) { return lengths_[a] < lengths_[b]; };
     if (options_.length_window > 1) std::stable_sort(examples.begin(), examples.end(), by_length);
     const std::size_t first_of_window = batches_.size();
     auto next = examples.begin();
@@ -62,7 +62,7 @@ void BatchPlan::plan_epoch(std::uint64_t epoch) {
   epoch_ = epoch;
 }
 
-std::vector<std::span<const std::uint32_t>> micro_batches(const data::EncodedDataset& data,
+std::vector<std::span<const std::uint32_t>> micro_batches(std::span<const std::uint32_t> lengths,
                                                           std::span<const std::uint32_t> batch, std::uint64_t parts,
                                                           std::uint64_t max_tokens) {
   std::vector<std::span<const std::uint32_t>> result;
@@ -71,7 +71,7 @@ std::vector<std::span<const std::uint32_t>> micro_batches(const data::EncodedDat
     std::size_t begin = batch.size() * part / parts, tokens = 0;
     const std::size_t end = batch.size() * (part + 1) / parts;
     for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t length = data.length(batch[i]);
+      const std::size_t length = lengths[batch[i]];
       if (max_tokens != 0 && i > begin && tokens + length > max_tokens) {
         result.push_back(batch.subspan(begin, i - begin));
         begin = i;

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "common/base/rng.h"
-#include "common/data/encode.h"
 
 namespace weft::train {
 
@@ -25,8 +24,9 @@ struct BatchPlanOptions {
 // One thread: keeps the epoch it is in.
 class BatchPlan {
  public:
-  // `data` must outlive the plan and have at least one example.
-  BatchPlan(const data::EncodedDataset& data, const BatchPlanOptions& options, const Rng& rng, std::string site);
+  // `lengths`: of each example, at least one.
+  BatchPlan(std::vector<std::uint32_t> lengths, const BatchPlanOptions& options, const Rng& rng, std::string site);
+  const std::vector<std::uint32_t>& lengths() const { return lengths_; }
   std::uint64_t batches_per_epoch() const;
   // Examples of the run's step `step` (from 0), of ascending length. Valid until the next call.
   const Indices& batch(std::uint64_t step);
@@ -34,7 +34,7 @@ class BatchPlan {
  private:
   void plan_epoch(std::uint64_t epoch);
 
-  const data::EncodedDataset& data_;
+  std::vector<std::uint32_t> lengths_;
   BatchPlanOptions options_;
   Rng rng_;
   std::string site_;
@@ -43,8 +43,9 @@ class BatchPlan {
 };
 
 // Splits a batch into at most `parts` runs of nearly equal example counts, and each of these wherever it would exceed
-// `max_tokens` (0: no limit; an example that is longer than that stands alone). None is empty.
-std::vector<std::span<const std::uint32_t>> micro_batches(const data::EncodedDataset& data,
+// `max_tokens` (0: no limit; an example that is longer than that stands alone). None is empty. `lengths` is of all
+// examples of the data set.
+std::vector<std::span<const std::uint32_t>> micro_batches(std::span<const std::uint32_t> lengths,
                                                           std::span<const std::uint32_t> batch, std::uint64_t parts,
                                                           std::uint64_t max_tokens);
 

@@ -1,5 +1,4 @@
-// Scores of an adapter on a data set. Batches are packed by length to a token budget; the sums run over the examples
-// in their own order, in double.
+// Scores of an adapter on a data set, in batches of like length within a token budget.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -8,8 +7,7 @@
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
 #include "common/metrics/tally.h"
-#include "common/models/model.h"
-#include "common/train/sequence_classification.h"
+#include "common/train/task.h"
 
 namespace weft::train {
 
@@ -20,14 +18,12 @@ struct Score {
 };
 
 struct EvaluatorOptions {
-  at::Device device = at::kCPU;
   int threads = 1;
   std::uint64_t batch_tokens = 4096;
 };
 
 // No gradients, no dropout. Throws fl::Cancelled when `stop` is asked to.
-Score evaluate(const models::Model& model, const SequenceClassification& task, const StateDict& adapter,
-               const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress = {},
-               std::stop_token stop = {});
+Score evaluate(const Task& task, const StateDict& adapter, const data::EncodedDataset& data,
+               const EvaluatorOptions& options, const fl::ProgressFn& progress = {}, std::stop_token stop = {});
 
 }  // namespace weft::train

@@ -6,7 +6,6 @@
 
 #include "common/base/result.h"
 #include "common/metrics/registry.h"
-#include "common/metrics/scheme.h"
 #include "common/train/evaluator.h"
 #include "common/train/step_loop.h"
 #include "common/train/threads.h"
@@ -25,22 +24,18 @@ fl::ProgressFn shifted(const fl::ProgressFn& progress, std::uint64_t done, std::
 }  // namespace
 
 PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, std::stop_token stop) {
-  WEFT_CHECK(job.model != nullptr && job.data != nullptr && job.start != nullptr,
-             "a plain job needs model, data, start");
-  const SequenceClassification task(job.classes);
-  task.check(*job.data, job.name);
+  WEFT_CHECK(job.task != nullptr && job.data != nullptr && job.start != nullptr, "a plain job needs task, data, start");
+  job.task->check(*job.data, job.name);
   use_threads(job.threads);
-  nn::Trainable params(*job.start, job.device, /*gradients=*/true);
-  StepLoop loop({.model = job.model,
+  nn::Trainable params(*job.start, job.task->model().device(), /*gradients=*/true);
+  StepLoop loop({.task = job.task,
                  .data = job.data,
                  .config = &job.config,
-                 .task = task,
                  .rng = Rng(job.seed),
                  .site = job.name,
-                 .total_steps = job.steps,
-                 .device = job.device},
+                 .total_steps = job.steps},
                 params);
-  const std::string metric = metrics::classification_scheme(job.classes).primary;
+  const std::string metric = scheme_of(job.task->config()).primary;
   const bool validates = job.validation != nullptr && job.validation->size() > 0 && job.validate_every > 0;
   const std::uint64_t stretch = validates ? job.validate_every : std::max<std::uint64_t>(job.steps, 1);
   PlainResult result;
@@ -54,8 +49,7 @@ PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, s
     result.seconds += stats.seconds;
     if (!validates) continue;
     StateDict state = params.to_state_dict();
-    const EvaluatorOptions options{.device = job.device, .threads = job.threads};
-    const Score score = evaluate(*job.model, task, state, *job.validation, options, {}, stop);
+    const Score score = evaluate(*job.task, state, *job.validation, {.threads = job.threads}, {}, stop);
     const double value = metrics::value(score.tally, metric).value_or(std::nan(""));  // NaN is never better
     if (result.adapter_step != 0 && !metrics::is_better(metric, value, result.best_value)) continue;
     result.best_value = value;

@@ -8,21 +8,19 @@
 
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/models/model.h"
+#include "common/train/task.h"
 #include "common/train/train_config.h"
 
 namespace weft::train {
 
 struct PlainJob {
-  const models::Model* model = nullptr;
+  const Task* task = nullptr;
   const data::EncodedDataset* data = nullptr;
   const StateDict* start = nullptr;
   TrainConfig config;       // local_steps is not used
   std::string name;         // labels the random streams, as a site's name does
   std::uint64_t steps = 0;  // all of them; where the schedule ends
-  std::size_t classes = 2;
   std::uint64_t seed = 0;
-  at::Device device = at::kCPU;
   int threads = 1;
   // With both, the adapter with the best validation score (the task's primary metric) among those after every
   // `validate_every` steps and after the last is returned; else the last.

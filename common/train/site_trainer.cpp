@@ -18,12 +18,13 @@ StateDict difference(const StateDict& trained, const StateDict& start) {
 
 }  // namespace
 
-SiteTrainer::SiteTrainer(SiteTrainerOptions options) : options_(std::move(options)), task_(options_.classes) {
-  WEFT_CHECK(options_.model != nullptr, "a trainer needs a model");
-  facts_ = {.base_digest = options_.model->base_digest(), .manifest = options_.model->manifest(), .examples = {}};
+SiteTrainer::SiteTrainer(SiteTrainerOptions options) : options_(std::move(options)) {
+  WEFT_CHECK(options_.task != nullptr, "a trainer needs a task");
+  const models::Model& model = options_.task->model();
+  facts_ = {.base_digest = model.base_digest(), .manifest = model.manifest(), .examples = {}};
   for (const char* name : {"train", "validation", "test"}) {
     const data::EncodedDataset& split = split_named(name);
-    task_.check(split, std::string("split \"") + name + "\"");
+    options_.task->check(split, std::string("split \"") + name + "\"");
     facts_.examples[name] = split.size();
   }
 }
@@ -51,16 +52,14 @@ void SiteTrainer::check_start(const fl::TrainJob& job) const {
 fl::TrainResult SiteTrainer::train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) {
   check_start(job);
   use_threads(options_.threads);
-  nn::Trainable params(*job.start, options_.device, /*gradients=*/true);
+  nn::Trainable params(*job.start, options_.task->model().device(), /*gradients=*/true);
   const TrainConfig& config = options_.config;
-  StepLoop loop({.model = options_.model.get(),
+  StepLoop loop({.task = options_.task.get(),
                  .data = &options_.data.train,
                  .config = &config,
-                 .task = task_,
                  .rng = Rng(options_.seed),
                  .site = job.site,
-                 .total_steps = options_.rounds * config.local_steps,
-                 .device = options_.device},
+                 .total_steps = options_.rounds * config.local_steps},
                 params);
   const StepStats stats = loop.run((job.round - 1) * config.local_steps, config.local_steps, progress, stop);
   return {.update = difference(params.to_state_dict(), *job.start),
@@ -76,8 +75,7 @@ fl::Evaluation SiteTrainer::evaluate(const StateDict& adapter, const std::string
                                      std::stop_token stop) {
   const data::EncodedDataset& data = split_named(split);
   if (data.size() == 0) return {};
-  const Score score = train::evaluate(*options_.model, task_, adapter, data,
-                                      {.device = options_.device, .threads = options_.threads}, progress, stop);
+  const Score score = train::evaluate(*options_.task, adapter, data, {.threads = options_.threads}, progress, stop);
   return {.examples = score.examples, .tally = score.tally};
 }
 

@@ -6,8 +6,7 @@
 
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/models/model.h"
-#include "common/train/sequence_classification.h"
+#include "common/train/task.h"
 #include "common/train/train_config.h"
 
 namespace weft::train {
@@ -17,14 +16,12 @@ struct EncodedSplits {
 };
 
 struct SiteTrainerOptions {
-  std::shared_ptr<const models::Model> model;
+  std::shared_ptr<const Task> task;
   EncodedSplits data;
   TrainConfig config;
-  std::size_t classes = 2;
   std::uint64_t seed = 0;
   std::uint64_t rounds = 1;  // of the whole run: where the schedule ends
-  at::Device device = at::kCPU;
-  int threads = 1;  // of LibTorch, set in whatever thread calls train or evaluate
+  int threads = 1;           // of LibTorch, set in whatever thread calls train or evaluate
 };
 
 // train: config.local_steps steps with a fresh optimizer. values: "loss" (mean over the round), "steps", "tokens",
@@ -33,7 +30,7 @@ struct SiteTrainerOptions {
 // no counts.
 class SiteTrainer final : public fl::LocalTrainer {
  public:
-  // ConfigError when a label is not one of the classes.
+  // ConfigError when the data are not of the task.
   explicit SiteTrainer(SiteTrainerOptions options);
   const fl::SiteFacts& facts() const override { return facts_; }
   fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) override;
@@ -45,7 +42,6 @@ class SiteTrainer final : public fl::LocalTrainer {
   const data::EncodedDataset& split_named(const std::string& name) const;
 
   SiteTrainerOptions options_;
-  SequenceClassification task_;
   fl::SiteFacts facts_;
 };
 

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "common/base/result.h"
-#include "common/train/packing.h"
+#include "common/train/batch.h"
 #include "common/train/schedule.h"
 
 namespace weft::train {
@@ -21,8 +21,9 @@ using SteadyClock = std::chrono::steady_clock;
 StepLoop::StepLoop(const StepLoopContext& context, nn::Trainable& params)
     : context_(context),
       params_(params),
-      plan_(*context.data, {.batch_size = context.config->batch_size, .length_window = context.config->length_window},
-            context.rng, context.site),
+      plan_(context.task->lengths(*context.data),
+            {.batch_size = context.config->batch_size, .length_window = context.config->length_window}, context.rng,
+            context.site),
       optimizer_(make_optimizer(*context.config, params)) {}
 
 StepStats StepLoop::run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress,
@@ -48,22 +49,23 @@ StepStats StepLoop::run(std::uint64_t first, std::uint64_t count, const fl::Prog
 
 StepLoop::StepResult StepLoop::step(std::uint64_t index) {
   const at::AutoGradMode with_gradients(true);
-  const Indices& batch = plan_.batch(index);
-  const auto parts = micro_batches(*context_.data, batch, context_.config->accumulation, context_.config->batch_tokens);
+  const Task& task = *context_.task;
+  const Indices& indices = plan_.batch(index);
+  const auto parts =
+      micro_batches(plan_.lengths(), indices, context_.config->accumulation, context_.config->batch_tokens);
+  const double whole = task.weight(*context_.data, indices);
   StepResult result;
   params_.zero_grad();
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    const LabelledBatch packed = pack(*context_.data, parts[part], context_.device);
+    const Batch batch = make_batch(*context_.data, parts[part], task.model().device());
     // A stream for each step and micro-batch: what a step draws does not depend on the steps before it.
     RngStream dropout = context_.rng.stream("dropout", context_.site, index, part);
-    const at::Tensor logits = context_.model->sequence_logits({packed.tokens, {}}, params_, {&dropout});
-    at::Tensor loss = context_.task.loss(logits, packed.labels_N);
+    at::Tensor loss = task.loss(batch, params_, &dropout);
     // The gradient of the mean over the whole batch, however it is split.
-    const double weight = static_cast<double>(parts[part].size()) / static_cast<double>(batch.size());
-    if (parts.size() > 1) loss = loss.mul(weight);
+    if (parts.size() > 1) loss = loss.mul(task.weight(*context_.data, parts[part]) / whole);
     loss.backward();
     result.loss += loss.item<double>();
-    result.tokens += static_cast<std::uint64_t>(packed.tokens.starts.back());
+    for (const std::uint32_t example : parts[part]) result.tokens += plan_.lengths()[example];
   }
   if (!std::isfinite(result.loss)) fail(index, "the loss", result.loss);
   const double norm = clip_gradient(params_, context_.config->clip_norm);

@@ -8,23 +8,20 @@
 #include "common/base/rng.h"
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
-#include "common/models/model.h"
 #include "common/train/batch_plan.h"
 #include "common/train/optimizer.h"
-#include "common/train/sequence_classification.h"
+#include "common/train/task.h"
 #include "common/train/train_config.h"
 
 namespace weft::train {
 
 struct StepLoopContext {
-  const models::Model* model = nullptr;
+  const Task* task = nullptr;
   const data::EncodedDataset* data = nullptr;
   const TrainConfig* config = nullptr;
-  SequenceClassification task{2};
   Rng rng{0};
   std::string site;               // labels the streams of batches and dropout
   std::uint64_t total_steps = 1;  // of the whole run: where the schedule ends
-  at::Device device = at::kCPU;
 };
 
 struct StepStats {

@@ -61,20 +61,19 @@ class SentimentTraining {
   explicit SentimentTraining(at::Device device)
       : device_(device),
         data_(sentiment()),
-        model_(models::load_model(
-            {.folder = kModel,
-             .labels = {"negative", "positive"},
-             .adapter = {.target_modules = {.names = {"query", "value"}}},
-             .device = device})),
+        model_(models::load_model({.folder = kModel,
+                                   .labels = {"negative", "positive"},
+                                   .adapter = {.target_modules = {.names = {"query", "value"}}},
+                                   .device = device})),
+        task_(make_task({.labels = {"negative", "positive"}}, model_)),
         params_(model_->initial_state(Rng(1)), device, true),
         config_{.batch_size = 32, .learning_rate = 5e-4, .clip_norm = 1},
-        loop_({.model = model_.get(),
+        loop_({.task = task_.get(),
                .data = &data_,
                .config = &config_,
                .rng = Rng(1),
                .site = "bench",
-               .total_steps = 100'000,
-               .device = device},
+               .total_steps = 100'000},
               params_) {}
 
   nlohmann::json turn(std::uint64_t steps) {
@@ -112,6 +111,7 @@ class SentimentTraining {
   at::Device device_;
   data::EncodedDataset data_;
   std::shared_ptr<const models::Model> model_;
+  std::shared_ptr<const Task> task_;
   nn::Trainable params_;
   TrainConfig config_;
   StepLoop loop_;

@@ -14,9 +14,15 @@ namespace {
 
 using testing::ElementsAre;
 
+std::vector<std::uint32_t> lengths_of(const data::EncodedDataset& data) {
+  std::vector<std::uint32_t> lengths;
+  for (std::size_t i = 0; i < data.size(); ++i) lengths.push_back(static_cast<std::uint32_t>(data.length(i)));
+  return lengths;
+}
+
 BatchPlan plan_of(const data::EncodedDataset& data, std::uint64_t batch, std::uint64_t window, std::uint64_t seed = 1,
                   const std::string& site = "a") {
-  return BatchPlan(data, {.batch_size = batch, .length_window = window}, Rng(seed), site);
+  return BatchPlan(lengths_of(data), {.batch_size = batch, .length_window = window}, Rng(seed), site);
 }
 
 std::vector<Indices> batches(BatchPlan plan, std::uint64_t count) {
@@ -81,23 +87,12 @@ TEST(BatchPlanTest, AWindowGathersLikeLengthsButDoesNotOrderTheEpoch) {
         std::is_sorted(batch.begin(), batch.end(), [&](auto a, auto b) { return data.length(a) < data.length(b); }));
 }
 
-data::EncodedDataset of_lengths(const std::vector<std::size_t>& lengths) {
-  data::EncodedDataset data;
-  for (const std::size_t length : lengths) {
-    data.ids.resize(data.ids.size() + length);
-    data.starts.push_back(static_cast<std::int64_t>(data.ids.size()));
-    data.labels.push_back(0);
-  }
-  data.type_ids.resize(data.ids.size());
-  return data;
-}
-
-std::vector<Indices> split(const std::vector<std::size_t>& lengths, std::uint64_t parts, std::uint64_t max_tokens) {
-  const data::EncodedDataset data = of_lengths(lengths);
+std::vector<Indices> split(const std::vector<std::uint32_t>& lengths, std::uint64_t parts, std::uint64_t max_tokens) {
   Indices batch(lengths.size());
   std::iota(batch.begin(), batch.end(), 0U);
   std::vector<Indices> result;
-  for (const auto part : micro_batches(data, batch, parts, max_tokens)) result.emplace_back(part.begin(), part.end());
+  for (const auto part : micro_batches(lengths, batch, parts, max_tokens))
+    result.emplace_back(part.begin(), part.end());
   return result;
 }
 

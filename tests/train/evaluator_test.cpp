@@ -9,7 +9,6 @@
 
 #include "common/metrics/confusion.h"
 #include "common/metrics/registry.h"
-#include "common/train/packing.h"
 #include "common/train/plain_training.h"
 #include "tests/train/train_support.h"
 
@@ -26,7 +25,7 @@ Naive one_by_one(const models::Model& model, const StateDict& adapter, const dat
   const nn::Trainable params(adapter, at::kCPU, false);
   Naive naive;
   for (std::uint32_t i = 0; i < data.size(); ++i) {
-    const at::Tensor logits = model.sequence_logits({pack(data, {&i, 1}, at::kCPU).tokens, {}}, params, {});
+    const at::Tensor logits = model.sequence_logits(make_batch(data, {&i, 1}, at::kCPU).inputs, params, {});
     const auto label = static_cast<std::size_t>(data.labels[i]);
     const double right = static_cast<double>(logits.const_data_ptr<float>()[label]),
                  wrong = static_cast<double>(logits.const_data_ptr<float>()[1 - label]);
@@ -44,7 +43,7 @@ TEST(EvaluatorTest, IsTheMeanOverTextsTakenOneByOne) {
   const data::EncodedDataset data = toy_data(61, 9);
   const Naive expected = one_by_one(*model, adapter, data);
   for (const std::uint64_t budget : {1U, 64U, 4096U}) {
-    const Score score = evaluate(*model, SequenceClassification(2), adapter, data, {.batch_tokens = budget});
+    const Score score = evaluate(*two_classes(model), adapter, data, {.batch_tokens = budget});
     EXPECT_NEAR(value_of(score, "loss"), expected.loss, 1e-5) << budget;
     const metrics::ConfusionMatrix confusion(score.tally.find("confusion"));
     for (std::size_t label = 0; label < 2; ++label)
@@ -58,8 +57,8 @@ TEST(EvaluatorTest, TheOrderOfTextsHardlyMatters) {
   const auto model = tiny_bert();
   const StateDict adapter = start_state(*model);
   const data::EncodedDataset a = toy_data(20, 1), b = toy_data(30, 2);
-  const Score ab = evaluate(*model, SequenceClassification(2), adapter, joined({a, b}), {});
-  const Score ba = evaluate(*model, SequenceClassification(2), adapter, joined({b, a}), {});
+  const Score ab = evaluate(*two_classes(model), adapter, joined({a, b}), {});
+  const Score ba = evaluate(*two_classes(model), adapter, joined({b, a}), {});
   EXPECT_NEAR(value_of(ab, "loss"), value_of(ba, "loss"), 1e-6);
   EXPECT_EQ(value_of(ab, "accuracy"), value_of(ba, "accuracy"));
 }
@@ -69,13 +68,14 @@ TEST(PlainTrainingTest, KeepsTheBestValidatedStep) {
   const StateDict start = model->initial_state(Rng(5));
   const data::EncodedDataset data = toy_data(60, 1), validation = toy_data(40, 2);
   // A constant rate without warm-up, so that a shorter job takes the same steps.
-  PlainJob job{.model = model.get(),
+  const auto task = two_classes(model);
+  PlainJob job{.task = task.get(),
                .data = &data,
                .start = &start,
                .config = {.batch_size = 16, .learning_rate = 2e-2, .schedule = Schedule::constant},
                .name = "pooled"};
   const auto accuracy_of = [&](const StateDict& adapter) {
-    return value_of(evaluate(*model, SequenceClassification(2), adapter, validation, {}), "accuracy");
+    return value_of(evaluate(*two_classes(model), adapter, validation, {}), "accuracy");
   };
   double best = -1;
   std::uint64_t best_step = 0;

@@ -46,7 +46,8 @@ StateDict federated(const Model& model, const std::vector<data::EncodedDataset>&
 
 StateDict plain(const Model& model, const data::EncodedDataset& data, const TrainConfig& config, std::uint64_t steps) {
   const StateDict start = start_state(*model);
-  return train_plainly({.model = model.get(),
+  const auto task = two_classes(model);
+  return train_plainly({.task = task.get(),
                         .data = &data,
                         .start = &start,
                         .config = config,

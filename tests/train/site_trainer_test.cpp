@@ -36,7 +36,8 @@ void expect_peft_steps(TrainConfig config) {
   config.epsilon = 1e-6;
   config.clip_norm = 0.5;
   nn::Trainable params(start_state(*model), at::kCPU, true);
-  StepLoop loop({.model = model.get(), .data = &data, .config = &config, .site = "a", .total_steps = 5}, params);
+  const auto task = two_classes(model);
+  StepLoop loop({.task = task.get(), .data = &data, .config = &config, .site = "a", .total_steps = 5}, params);
   const StepStats stats = loop.run(0, 4, {}, {});
   EXPECT_LT(largest_difference(params.to_state_dict(), state_of(kTrained, "trained", *model)), 1e-5);
   double loss = 0;
@@ -83,7 +84,7 @@ TEST(SiteTrainerTest, OneThreadOrTwoAgree) {
   const StateDict start = start_state(*model);
   std::vector<fl::TrainResult> results;
   for (const int threads : {1, 2}) {
-    SiteTrainer trainer({.model = model,
+    SiteTrainer trainer({.task = two_classes(model),
                          .data = {.train = toy_data(40, 1), .validation = {}, .test = {}},
                          .config = {.local_steps = 1, .batch_size = 8, .optimizer = OptimizerKind::sgd},
                          .threads = threads});

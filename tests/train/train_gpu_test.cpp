@@ -19,13 +19,9 @@ class TrainGpuTest : public testing::Test {
     const auto model = tiny_bert({.adapter_dropout = dropout, .base_dropout = dropout, .device = device});
     const StateDict start = start_state(*model);
     const data::EncodedDataset data = toy_data(200, 1);
-    return train_plainly({.model = model.get(),
-                          .data = &data,
-                          .start = &start,
-                          .config = config,
-                          .name = "a",
-                          .steps = steps,
-                          .device = device});
+    const auto task = two_classes(model);
+    return train_plainly(
+        {.task = task.get(), .data = &data, .start = &start, .config = config, .name = "a", .steps = steps});
   }
   const at::Device gpu_{at::kCUDA, 0};
 };
@@ -45,8 +41,8 @@ TEST_F(TrainGpuTest, TheLossFallsAndScoresAgree) {
   EXPECT_LT(trained.loss, first.loss * 0.8);
   const data::EncodedDataset data = toy_data(200, 1);
   const auto on_cpu = tiny_bert(), on_gpu = tiny_bert({.device = gpu_});
-  const Score cpu = evaluate(*on_cpu, SequenceClassification(2), trained.adapter, data, {});
-  const Score gpu = evaluate(*on_gpu, SequenceClassification(2), trained.adapter, data, {.device = gpu_});
+  const Score cpu = evaluate(*two_classes(on_cpu), trained.adapter, data, {});
+  const Score gpu = evaluate(*two_classes(on_gpu), trained.adapter, data, {});
   EXPECT_GT(metrics::value(gpu.tally, "accuracy").value(), 0.85);
   EXPECT_NEAR(metrics::value(gpu.tally, "loss").value(), metrics::value(cpu.tally, "loss").value(), 1e-4);
 }

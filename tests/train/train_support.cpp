@@ -48,6 +48,10 @@ std::shared_ptr<const models::Model> tiny_bert(const TinyBertOptions& options) {
                              .device = options.device});
 }
 
+std::shared_ptr<const Task> two_classes(std::shared_ptr<const models::Model> model) {
+  return make_task({.labels = {"negative", "positive"}}, std::move(model));
+}
+
 StateDict state_of(const std::string& file, const std::string& prefix, const models::Model& model) {
   const Safetensors opened = Safetensors::open(fixture(file)).value();
   StateDict state = StateDict::zeros(model.manifest());
@@ -104,7 +108,7 @@ data::EncodedDataset joined(const std::vector<data::EncodedDataset>& parts) {
 SiteTrainer trainer_of(std::shared_ptr<const models::Model> model, data::EncodedDataset train,
                        const TrainConfig& config, std::uint64_t rounds) {
   data::EncodedDataset validation = train;
-  return SiteTrainer({.model = std::move(model),
+  return SiteTrainer({.task = two_classes(std::move(model)),
                       .data = {.train = std::move(train), .validation = std::move(validation), .test = {}},
                       .config = config,
                       .seed = 7,

@@ -22,6 +22,8 @@ struct TinyBertOptions {
   at::Device device = at::kCPU;
 };
 std::shared_ptr<const models::Model> tiny_bert(const TinyBertOptions& options = {});
+// The task that it was loaded for.
+std::shared_ptr<const Task> two_classes(std::shared_ptr<const models::Model> model);
 
 // Tensors "prefix/NAME" of a fixture as an adapter of `model`. The one of bert_tiny_query_value has B factors that are
 // not zero, so every part of the adapter matters.
