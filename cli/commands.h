@@ -17,6 +17,7 @@ void add_worker(CLI::App& app, Chosen& chosen);
 void add_pki(CLI::App& app, Chosen& chosen);
 void add_evaluate(CLI::App& app, Chosen& chosen);
 void add_export(CLI::App& app, Chosen& chosen);
+void add_generate(CLI::App& app, Chosen& chosen);
 int print_version();
 
 }  // namespace weft::cli

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   weft::cli::add_pki(app, chosen);
   weft::cli::add_evaluate(app, chosen);
   weft::cli::add_export(app, chosen);
+  weft::cli::add_generate(app, chosen);
   try {
     app.parse(argc, argv);
     if (version) return weft::cli::print_version();

@@ -1,0 +1,108 @@
+// weft generate on a tiny model with a tokenizer of single letters.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/cli/weft_support.h"
+
+namespace weft::cli {
+namespace {
+
+using nlohmann::json;
+
+class GenerateTest : public testing::Test {
+ protected:
+  GenerateTest() {
+    std::filesystem::copy(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models/llama_tiny", model());
+    json vocabulary{{"<s>", 0}, {"</s>", 1}};
+    const std::string letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    for (const char letter : letters) vocabulary[std::string(1, letter)] = vocabulary.size();
+    const auto special = [](int id, const char* content) {
+      return json{{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+                  {"rstrip", false}, {"normalized", false}, {"special", true}};
+    };
+    const json tokenizer{{"version", "1.0"},
+                         {"added_tokens", {special(0, "<s>"), special(1, "</s>")}},
+                         {"decoder", {{"type", "Fuse"}}},
+                         {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}};
+    std::ofstream(place_ / "model/tokenizer.json") << tokenizer;
+    std::ofstream(place_ / "model/tokenizer_config.json") << json{{"eos_token", "</s>"}};
+  }
+
+  std::filesystem::path model() const { return place_ / "model"; }
+  Ended generate(Arguments more) const {
+    Arguments arguments{"generate", model().string(), "--device", "cpu", "--threads", "1"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return weft(arguments);
+  }
+  std::vector<json> lines(Arguments more) const {
+    more.emplace_back("--json");
+    const Ended ended = generate(std::move(more));
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    std::vector<json> found;
+    std::istringstream in(ended.out);
+    for (std::string line; std::getline(in, line);) found.push_back(json::parse(line));
+    return found;
+  }
+
+  TemporaryPlace place_;
+};
+
+TEST_F(GenerateTest, StreamsWhatJsonHolds) {
+  const std::vector<json> found = lines({"--prompt", "hello", "--max-new-tokens", "12"});
+  ASSERT_EQ(found.size(), 1u);
+  const std::string text = found[0]["text"];
+  EXPECT_EQ(found[0]["prompt"], "hello");
+  EXPECT_LE(found[0]["tokens"], 12);
+  EXPECT_EQ(text.size(), found[0]["tokens"]);  // a letter each
+  EXPECT_EQ(generate({"--prompt", "hello", "--max-new-tokens", "12"}).out, text + "\n");
+}
+
+TEST_F(GenerateTest, EndsBeforeAStopString) {
+  const std::string text = lines({"--prompt", "hello", "--max-new-tokens", "12"})[0]["text"];
+  ASSERT_GE(text.size(), 5u);
+  const std::string stop = text.substr(2, 3);
+  const json stopped = lines({"--prompt", "hello", "--max-new-tokens", "12", "--stop", stop})[0];
+  EXPECT_EQ(stopped["text"], text.substr(0, text.find(stop)));
+  EXPECT_EQ(stopped["stop"], "stop_string");
+}
+
+TEST_F(GenerateTest, AnswersEachLineOfAFile) {
+  std::ofstream(place_ / "prompts.jsonl") << R"({"prompt": "abc"})"
+                                          << "\n\n"
+                                          << R"({"prompt": "xyz"})"
+                                          << "\n";
+  const std::vector<json> found = lines({"--file", (place_ / "prompts.jsonl").string(), "--max-new-tokens", "5"});
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[1]["text"], lines({"--prompt", "xyz", "--max-new-tokens", "5"})[0]["text"]);
+}
+
+TEST_F(GenerateTest, DrawsBySeed) {
+  const Arguments warm{"--prompt", "hello", "--max-new-tokens", "30", "--temperature", "2", "--seed"};
+  const auto with_seed = [&](const char* seed) {
+    Arguments arguments = warm;
+    arguments.emplace_back(seed);
+    return lines(arguments)[0]["text"];
+  };
+  EXPECT_EQ(with_seed("1"), with_seed("1"));
+  EXPECT_NE(with_seed("1"), with_seed("2"));
+}
+
+TEST_F(GenerateTest, SaysWhatIsWrong) {
+  const auto expect_refused = [&](const Arguments& arguments, const std::string& part) {
+    const Ended ended = generate(arguments);
+    EXPECT_EQ(ended.code, 2) << ended.err;
+    EXPECT_NE(ended.err.find(part), std::string::npos) << ended.err;
+  };
+  expect_refused({}, "--prompt, --chat or --file");
+  expect_refused({"--chat", "hello"}, "--template NAME");
+  expect_refused({"--prompt", "a", "--adapter", place_.path().string()}, "adapter_config.json");
+  std::ofstream(place_ / "broken.jsonl") << "{\"prompt\": \"a\"}\n{\"prompt\": 3}\n";
+  expect_refused({"--file", (place_ / "broken.jsonl").string()}, "broken.jsonl:2");
+  EXPECT_EQ(weft({"generate", (place_ / "nowhere").string(), "--prompt", "a"}).code, 2);
+}
+
+}  // namespace
+}  // namespace weft::cli
