@@ -33,7 +33,7 @@ void check_labels(const ModelRequest& request) {
   const bool classifies = request.task == TaskKind::sequence_classification ||
                           request.task == TaskKind::token_classification ||
                           request.task == TaskKind::image_classification;
-  if (classifies && request.labels.size() < 2) throw ConfigError("task.labels: a classifier needs at least two labels");
+  if (classifies && request.labels.empty()) throw ConfigError("task.labels: a classifier needs labels");
 }
 
 }  // namespace

@@ -89,8 +89,9 @@ void check_labels(const data::TaskConfig& config, const std::vector<std::int32_t
   const auto classes = static_cast<std::int32_t>(config.labels.size());
   for (std::size_t i = 0; i < labels.size(); ++i)
     if (labels[i] != data::kNoLoss && (labels[i] < 0 || labels[i] >= classes))
-      throw ConfigError(what + ", example " + std::to_string(i) + ": got label " + std::to_string(labels[i]) +
-                        ", expected 0 to " + std::to_string(classes - 1));
+      throw ConfigError(what + ", number " + std::to_string(i) + ": got label " + std::to_string(labels[i]) +
+                        ", but task.labels names " + std::to_string(classes) + " classes, 0 to " +
+                        std::to_string(classes - 1) + "; check the label mapping of the data");
 }
 
 }  // namespace weft::train

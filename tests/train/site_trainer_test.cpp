@@ -161,7 +161,7 @@ TEST(SiteTrainerErrorTest, ALabelBeyondTheClassesIsNamed) {
   data::EncodedDataset data = toy_data(10, 1);
   data.labels[3] = 2;
   EXPECT_THAT(error_of<ConfigError>([&] { trainer_of(tiny_bert(), data, small_config()); }),
-              AllOf(HasSubstr("split \"train\""), HasSubstr("example 3 has label 2"), HasSubstr("2 classes"),
+              AllOf(HasSubstr("split \"train\""), HasSubstr("number 3: got label 2"), HasSubstr("2 classes"),
                     HasSubstr("label mapping")));
 }
 
