@@ -212,7 +212,7 @@ std::string peft_config_json(const PeftConfig& config) {
             {"revision", nullptr},
             {"task_type", task == nullptr ? Json() : Json(task)}};
   if (adapter.method != AdapterMethod::bitfit) json["target_modules"] = targets_json(adapter.target_modules);
-  if (adapter.method != AdapterMethod::bitfit && adapter.method != AdapterMethod::ia3) {
+  if (adapter.method == AdapterMethod::lora || adapter.method == AdapterMethod::full) {
     json["layers_pattern"] = nullptr;
     json["layers_to_transform"] = adapter.layers_to_transform.empty() ? Json() : Json(adapter.layers_to_transform);
   }
@@ -232,9 +232,10 @@ Result<PeftConfig> parse_peft_config(const std::string& text) {
   AdapterConfig& adapter = config.adapter;
   if (in.at("peft_type").is_null()) in.bad("peft_type", "\"LORA\" or \"IA3\"");
   adapter.method = static_cast<AdapterMethod>(in.choice("peft_type", kMethods, "\"LORA\" or \"IA3\""));
-  adapter.target_modules = in.targets();
   adapter.modules_to_save = in.names("modules_to_save");
-  adapter.layers_to_transform = in.layers("layers_to_transform");
+  if (adapter.method != AdapterMethod::bitfit) adapter.target_modules = in.targets();
+  if (adapter.method == AdapterMethod::lora || adapter.method == AdapterMethod::full)
+    adapter.layers_to_transform = in.layers("layers_to_transform");
   if (adapter.method == AdapterMethod::lora) read_lora(in, adapter);
   if (adapter.method == AdapterMethod::ia3) adapter.feedforward_modules = in.names("feedforward_modules");
   if (in.at("base_model_name_or_path").is_string())
