@@ -47,7 +47,7 @@ WEFT_INLINE void gemm_rows(std::int64_t rows, Strided a, const float* b, std::in
 template <int W>
 WEFT_INLINE void small_gemm(std::int64_t rows, std::int64_t columns, std::int64_t depth, Strided a, const float* b,
                             std::int64_t ldb, float* c, std::int64_t ldc, bool accumulate) {
-  constexpr int kRows = W == 16 ? 6 : W == 8 ? 4 : 2;
+  constexpr int kRows = W == 4 ? 2 : 6;
   std::int64_t n = 0;
   if constexpr (W == 16)
     for (; n + 32 <= columns; n += 32) gemm_rows<W, kRows, 2>(rows, a, b + n, ldb, c + n, ldc, depth, accumulate);

@@ -143,7 +143,7 @@ void expect_cached_equals_whole(const Case& c, CachedFunction function) {
       out.push_back(expected.narrow(0, starts[at_n] + done[at_n], count));
       done[at_n] += count;
     }
-    EXPECT_LT(difference(function(at::cat(in, 0), bias, shape, rows, cache), at::cat(out, 0)), 2e-5);
+    EXPECT_LT(relative(function(at::cat(in, 0), bias, shape, rows, cache), at::cat(out, 0)), 2e-5);
   }
 }
 
