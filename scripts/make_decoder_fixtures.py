@@ -41,7 +41,7 @@ MODELS = {
                                eos_token_id=1)),
     "llama_tiny": ("llama", LLAMA | dict(rope_parameters={
         "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 32})),
+        "original_max_position_embeddings": 100})),
     "llama_yarn_tiny": ("llama", LLAMA | dict(num_hidden_layers=1, attention_bias=True, tie_word_embeddings=True,
                                               rope_parameters={
         "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 40})),
