@@ -28,6 +28,10 @@ checkpoint::PeftConfig peft_config(const RunFile& run, const models::Model& mode
 
 }  // namespace
 
+StateDict initial_adapter(const RunFile& run, const Base& base) {
+  return run.start ? initial_state_of(*run.start, base.model()) : base.model().initial_state(Rng(run.settings.seed));
+}
+
 coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Base& base, const RunPlace& place) {
   return {.folder = place.folder,
           .resume = place.resume,
@@ -39,11 +43,12 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
           .rounds = run.settings.rounds,
           .aggregation = run.aggregation,
           .base_digest = base.model().base_digest(),
-          .initial = base.model().initial_state(Rng(run.settings.seed)),
+          .initial = initial_adapter(run, base),
           .scheme = train::scheme_of(run.settings.task),
           .peft = peft_config(run, base.model()),
           .facts = {.run = run.settings.run,
                     .labels = run.settings.task.labels,
+                    .problem = std::string(data::name_of(run.settings.task.problem)),
                     .max_tokens = run.settings.task.max_tokens,
                     .base_digest = base.model().base_digest()},
           .versions = linked_versions()};

@@ -2,8 +2,10 @@
 #include "common/checkpoint/merge.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/adapter/module_rules.h"
 #include "common/base/file.h"
@@ -17,8 +19,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What transformers' tokenizers load; those of these that the base has are copied.
-constexpr std::string_view kTokenizerFiles[] = {
+// What transformers loads beside config and weights; those of these that the base has are copied.
+constexpr std::string_view kCopiedFiles[] = {
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -26,8 +28,21 @@ constexpr std::string_view kTokenizerFiles[] = {
     "vocab.txt",
     "vocab.json",
     "merges.txt",
+    "tokenizer.model",
     "spiece.model",
+    "sentencepiece.bpe.model",
+    "chat_template.jinja",
+    "chat_template.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
 };
+
+// transformers' names of what a head of sequence classification says, by ours.
+constexpr std::array<std::pair<std::string_view, const char*>, 3> kProblems{
+    {{"single_label", "single_label_classification"},
+     {"multi_label", "multi_label_classification"},
+     {"regression", "regression"}}};
 
 Json read_config(const std::filesystem::path& file) {
   const Result<std::string> text = read_text(file);
@@ -47,9 +62,28 @@ const FamilyNames& names_for(const Json& config, const std::filesystem::path& fi
   throw ConfigError(file.string() + ": model_type is " + type.dump() + ", a merged model can be written for: " + known);
 }
 
-// The head of the adapter's task, or the family's first where no task is known.
-const FamilyHead& head_for(const FamilyNames& names, const PeftFolder& adapter, const std::filesystem::path& file) {
-  if (!adapter.config.task) return names.heads.front();
+// The head of the model that the base's config names.
+const FamilyHead* head_of_base(const FamilyNames& names, const Json& config) {
+  const Json architectures = config.value("architectures", Json());
+  if (!architectures.is_array() || architectures.empty()) return nullptr;
+  const auto found = std::find_if(names.heads.begin(), names.heads.end(), [&](const FamilyHead& head) {
+    return architectures[0] == std::string(head.architecture);
+  });
+  return found == names.heads.end() ? nullptr : &*found;
+}
+
+// The head of the adapter's task. Where no task is known: the family's only head, or the one that the base has.
+const FamilyHead& head_for(const FamilyNames& names, const PeftFolder& adapter, const Json& config,
+                           const std::filesystem::path& file) {
+  if (!adapter.config.task) {
+    if (names.heads.size() == 1) return names.heads.front();
+    if (const FamilyHead* head = head_of_base(names, config)) return *head;
+    std::string known;
+    for (const FamilyHead& head : names.heads) known.append(known.empty() ? "" : ", ").append(head.architecture);
+    throw ConfigError("the adapter's task_type is not known, and \"architectures\" of " + file.string() +
+                      " names none of " + known +
+                      ". Write the task_type (SEQ_CLS, TOKEN_CLS or CAUSAL_LM) into adapter_config.json");
+  }
   const FamilyHead* head = names.head(*adapter.config.task);
   if (head == nullptr)
     throw ConfigError(file.string() + ": a " + std::string(names.model_type) + " cannot do the adapter's task, " +
@@ -67,6 +101,12 @@ std::size_t class_count(const PeftFolder& adapter, const FamilyHead& head) {
   return classes;
 }
 
+const char* problem_type(const std::string& problem) {
+  for (const auto& [name, type] : kProblems)
+    if (name == problem) return type;
+  throw ConfigError("weft.json: \"problem\" is \"" + problem + "\", expected single_label, multi_label or regression");
+}
+
 void add_head(Json& config, const PeftFolder& adapter, const FamilyHead& head) {
   config["architectures"] = {head.architecture};
   config.erase("_name_or_path");
@@ -82,7 +122,8 @@ void add_head(Json& config, const PeftFolder& adapter, const FamilyHead& head) {
   config["num_labels"] = id2label.size();
   config["id2label"] = id2label;
   config["label2id"] = label2id;
-  if (head.task == TaskKind::sequence_classification) config["problem_type"] = "single_label_classification";
+  if (head.task == TaskKind::sequence_classification && adapter.facts)
+    config["problem_type"] = problem_type(adapter.facts->problem);
 }
 
 TensorPlan plan_of(const MergedTensor& tensor) {
@@ -122,8 +163,8 @@ void write_tensor(TensorWriter& writer, const MergedTensor& tensor, const PeftFo
   writer.put(narrow(values, dtype));
 }
 
-void copy_tokenizer(const std::filesystem::path& from, const std::filesystem::path& to) {
-  for (const std::string_view name : kTokenizerFiles) {
+void copy_rest(const std::filesystem::path& from, const std::filesystem::path& to) {
+  for (const std::string_view name : kCopiedFiles) {
     if (!std::filesystem::exists(from / name)) continue;
     std::error_code error;
     std::filesystem::copy_file(from / name, to / name, error);
@@ -169,7 +210,7 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
     throw Failure(out.string() + " exists and is not empty; nothing was written. Choose another folder");
   Json config = read_config(base / "config.json");
   const FamilyNames& names = names_for(config, base / "config.json");
-  const FamilyHead& head = head_for(names, adapter, base / "config.json");
+  const FamilyHead& head = head_for(names, adapter, config, base / "config.json");
   if (adapter.config.adapter.method == AdapterMethod::lora && adapter.config.adapter.init == LoraInit::pissa)
     throw ConfigError(
         "the adapter is PiSSA's and fits a base model that has lost what it began with, so it cannot be merged; save "
@@ -188,7 +229,7 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
   add_head(config, adapter, head);
   if (const Status written = write_atomic(folder.working() / "config.json", as_bytes(config.dump(2) + "\n")); !written)
     throw Failure(written.error().message);
-  copy_tokenizer(base, folder.working());
+  copy_rest(base, folder.working());
   folder.publish();
 }
 

@@ -27,8 +27,10 @@ void add_scaled_product(std::span<float> w, std::span<const float> b_OR, std::sp
 void set_lengths(std::span<float> w, std::span<const float> lengths_O, const DeltaShape& shape);
 
 // Writes `out` whole or not at all: model.safetensors (each tensor in the base's dtype), config.json with the head's
-// architecture and labels, and the tokenizer's files. Throws ConfigError for a base that the adapter does not fit or
-// whose family has no rule, Failure when `out` exists or cannot be written.
+// architecture, labels and problem, and what else of the base transformers loads: the files of tokenizer, chat
+// template, generation and preprocessing. Throws ConfigError for a base that the adapter does not fit or whose family
+// has no rule, and where neither the adapter nor the base says which head it is; Failure when `out` exists or cannot be
+// written.
 void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, const std::filesystem::path& out);
 
 }  // namespace weft::checkpoint

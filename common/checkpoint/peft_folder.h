@@ -28,7 +28,8 @@ struct PeftConfig {
 struct AdapterFacts {
   std::string run, run_id;
   std::uint32_t version = 0;
-  std::vector<std::string> labels;  // of the classes, in order
+  std::vector<std::string> labels;       // of the classes, in order
+  std::string problem = "single_label";  // of sequence classification, as run files spell it
   std::uint64_t max_tokens = 0;
   std::string base_digest;
   std::string adapter_digest;  // StateDict::digest()

@@ -252,6 +252,7 @@ std::string adapter_facts_json(const AdapterFacts& facts) {
                   {"run_id", facts.run_id},
                   {"version", facts.version},
                   {"labels", facts.labels},
+                  {"problem", facts.problem},
                   {"max_tokens", facts.max_tokens},
                   {"base_digest", facts.base_digest},
                   {"adapter_digest", facts.adapter_digest}};
@@ -268,6 +269,7 @@ Result<AdapterFacts> parse_adapter_facts(const std::string& text) {
                         .run_id = json.at("run_id").get<std::string>(),
                         .version = json.at("version").get<std::uint32_t>(),
                         .labels = json.at("labels").get<std::vector<std::string>>(),
+                        .problem = json.value("problem", "single_label"),
                         .max_tokens = json.at("max_tokens").get<std::uint64_t>(),
                         .base_digest = json.at("base_digest").get<std::string>(),
                         .adapter_digest = json.at("adapter_digest").get<std::string>()};

@@ -25,10 +25,12 @@ const KindFacts& parse_kind(const YamlView& task) {
   return *std::find_if(kKinds.begin(), kKinds.end(), [&](const KindFacts& facts) { return facts.kind == kind; });
 }
 
+// In the order of Problem.
+constexpr std::array<const char*, 3> kProblems{"single_label", "multi_label", "regression"};
+
 Problem parse_problem(const YamlView& task) {
-  const std::string problem = task.choice("problem", {"single_label", "multi_label", "regression"}, "single_label");
-  if (problem == "multi_label") return Problem::multi_label;
-  return problem == "regression" ? Problem::regression : Problem::single_label;
+  const std::string problem = task.choice("problem", {kProblems.begin(), kProblems.end()}, kProblems.front());
+  return static_cast<Problem>(std::find(kProblems.begin(), kProblems.end(), problem) - kProblems.begin());
 }
 
 std::vector<std::string> parse_labels(const YamlView& task, Problem problem) {
@@ -43,6 +45,8 @@ std::vector<std::string> parse_labels(const YamlView& task, Problem problem) {
 }
 
 }  // namespace
+
+std::string_view name_of(Problem problem) { return kProblems[static_cast<std::size_t>(problem)]; }
 
 bool TaskConfig::has_one_label() const {
   return kind == TaskKind::image_classification ||

@@ -10,6 +10,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/adapter/task_kind.h"
@@ -18,6 +19,7 @@
 namespace weft::data {
 
 enum class Problem { single_label, multi_label, regression };
+std::string_view name_of(Problem problem);  // as run files spell it
 enum class LossOn { answers, all };
 
 struct TaskConfig {

@@ -92,6 +92,71 @@ TEST_F(MergeTest, WithoutFactsLabelsAreNumbered) {
   EXPECT_EQ(config["id2label"], (nlohmann::json{{"0", "LABEL_0"}, {"1", "LABEL_1"}}));
 }
 
+// A multi-label head or a regression read as one of single labels computes another loss and other scores.
+TEST_F(MergeTest, WritesTheProblemThatTheRunHad) {
+  const std::pair<const char*, const char*> problems[] = {{"single_label", "single_label_classification"},
+                                                          {"multi_label", "multi_label_classification"},
+                                                          {"regression", "regression"}};
+  for (const auto& [ours, theirs] : problems) {
+    PeftFolder adapter = small_adapter();
+    adapter.facts->problem = ours;
+    write_merged(place_ / "base", adapter, place_ / ours);
+    EXPECT_EQ(nlohmann::json::parse(read_file(place_ / ours / "config.json"))["problem_type"], theirs);
+  }
+  PeftFolder adapter = small_adapter();
+  adapter.facts->problem = "riddle";
+  EXPECT_THAT(error_of(adapter), HasSubstr("\"riddle\""));
+  adapter.facts.reset();  // not known: nothing is claimed
+  write_merged(place_ / "base", adapter, place_ / "foreign");
+  EXPECT_FALSE(nlohmann::json::parse(read_file(place_ / "foreign/config.json")).contains("problem_type"));
+}
+
+TEST_F(MergeTest, CopiesAllThatTransformersLoadsBesideTheModel) {
+  const char* files[] = {"tokenizer_config.json",
+                         "special_tokens_map.json",
+                         "added_tokens.json",
+                         "tokenizer.model",
+                         "sentencepiece.bpe.model",
+                         "chat_template.jinja",
+                         "generation_config.json",
+                         "chat_template.json",
+                         "processor_config.json",
+                         "preprocessor_config.json",
+                         "vocab.txt",
+                         "merges.txt"};
+  for (const char* name : files) write_file(place_ / "base" / name, name);
+  write_merged(place_ / "base", small_adapter(), place_ / "merged");
+  for (const char* name : files) EXPECT_EQ(read_file(place_ / "merged" / name), name);
+}
+
+// A PEFT folder without task_type: the head that the base has stays, with its weights.
+TEST_F(MergeTest, WithoutATaskTheBaseSaysWhichHeadItIs) {
+  const std::vector<float> values(15, 1.0F);
+  const Bytes file = to_safetensors({{"model.embed.weight", {DType::f32, {5, 3}, bytes_of<float>(values)}},
+                                     {"lm_head.weight", {DType::f32, {5, 3}, bytes_of<float>(values)}}},
+                                    {});
+  write_file(place_ / "base/model.safetensors", std::string(as_text(file)));
+  write_file(place_ / "base/config.json", R"({"model_type": "llama", "architectures": ["LlamaForCausalLM"]})");
+  PeftFolder adapter = small_adapter();
+  adapter.config.task.reset();
+  adapter.state = StateDict::zeros(
+      std::make_shared<const Manifest>(Manifest::build({{"base_model.model.model.embed.lora_A.weight", {2, 3}},
+                                                        {"base_model.model.model.embed.lora_B.weight", {5, 2}}})
+                                           .value()));
+  write_merged(place_ / "base", adapter, place_ / "merged");
+  EXPECT_EQ(Safetensors::open(place_ / "merged").value().tensors().count("lm_head.weight"), 1U);
+  EXPECT_EQ(nlohmann::json::parse(read_file(place_ / "merged/config.json"))["architectures"],
+            nlohmann::json({"LlamaForCausalLM"}));
+
+  for (const char* unknown : {R"({"model_type": "llama", "architectures": ["LlamaModel"]})",
+                              R"({"model_type": "llama", "architectures": []})", R"({"model_type": "llama"})"}) {
+    write_file(place_ / "base/config.json", unknown);
+    std::filesystem::remove_all(place_ / "merged");
+    EXPECT_THAT(error_of(adapter), AllOf(HasSubstr("task_type"), HasSubstr("LlamaForCausalLM")));
+    EXPECT_FALSE(std::filesystem::exists(place_ / "merged"));
+  }
+}
+
 TEST_F(MergeTest, KeepsHalfPrecisionAndOtherTypes) {
   const std::vector<std::uint16_t> up(15, 0x3f80), down(15, 0x4000);  // bf16 1 and 2
   const std::int64_t ids[] = {7, 8};

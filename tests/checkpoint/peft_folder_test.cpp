@@ -29,7 +29,8 @@ void change_config(const std::filesystem::path& folder, const std::string& key, 
 
 TEST(PeftFolderTest, RoundTrips) {
   const TemporaryFolder place;
-  const PeftFolder adapter = small_adapter();
+  PeftFolder adapter = small_adapter();
+  adapter.facts->problem = "multi_label";
   write_peft_folder(place / "deep/adapter/", adapter);
   const PeftFolder back = read_peft_folder(place / "deep/adapter").value();
   EXPECT_EQ(back.state.values, adapter.state.values);
@@ -44,6 +45,7 @@ TEST(PeftFolderTest, RoundTrips) {
   EXPECT_FALSE(back.config.adapter.rank_stabilized);
   ASSERT_TRUE(back.facts.has_value());
   EXPECT_THAT(back.facts->labels, ElementsAre("no", "yes"));
+  EXPECT_EQ(back.facts->problem, "multi_label");
   EXPECT_EQ(back.facts->max_tokens, 16U);
   EXPECT_EQ(back.facts->version, 4U);
   EXPECT_FALSE(std::filesystem::exists(place / "deep/adapter.tmp"));
