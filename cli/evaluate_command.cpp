@@ -96,7 +96,7 @@ std::vector<data::Example> load_examples(const Evaluation& job, const std::strin
                                          data::CleaningReport& report) {
   data::Cleaner cleaner(job.format);
   const std::filesystem::path& file = job.format.files.front();
-  if (!std::filesystem::is_regular_file(file)) throw ConfigError("--data: there is no file " + file.string());
+  if (!std::filesystem::exists(file)) throw ConfigError("--data: there is no file " + file.string());
   cleaner.add_file(file);
   report = cleaner.report();
   std::vector<data::Example> examples;

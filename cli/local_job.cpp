@@ -61,6 +61,14 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
   train::keep_freed_memory();
   const data::TaskConfig& task = settings.task;
   Base base;
+  const bool regression = task.problem == data::Problem::regression;
+  base.task =
+      train::make_task(task, models::load_model({.folder = model,
+                                                 .task = task.kind,
+                                                 .labels = regression ? std::vector<std::string>{"value"} : task.labels,
+                                                 .adapter = settings.adapter,
+                                                 .base_dropout = settings.base_dropout,
+                                                 .device = device}));
   if (task.kind != TaskKind::image_classification) {
     Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
     if (!tokenizer) throw ConfigError(tokenizer.error().message);
@@ -70,14 +78,6 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
     base.preprocessor = std::make_shared<const image::Preprocessor>(image::Preprocessor::load(model));
   if (task.has_conversations())
     base.chat_template = std::make_shared<const text::ChatTemplate>(data::load_chat_template(task, model));
-  const bool regression = task.problem == data::Problem::regression;
-  base.task =
-      train::make_task(task, models::load_model({.folder = model,
-                                                 .task = task.kind,
-                                                 .labels = regression ? std::vector<std::string>{"value"} : task.labels,
-                                                 .adapter = settings.adapter,
-                                                 .base_dropout = settings.base_dropout,
-                                                 .device = device}));
   const std::int64_t positions = base.model().max_positions();
   if (base.tokenizer && static_cast<std::int64_t>(task.max_tokens) > positions)
     throw ConfigError("task.max_tokens: got " + std::to_string(task.max_tokens) + ", the model at " + model.string() +
