@@ -1,4 +1,5 @@
 // A pickle machine that can build one thing: a dictionary of names to tensors.
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@ struct Storage {
 };
 struct Tuple {
   std::shared_ptr<Values> items;  // shared: values are copied when they are memoised
+  int depth = 1;                  // of tuples in tuples
 };
 struct Dict {
   std::shared_ptr<Values> items;  // keys and values in turn
@@ -37,7 +39,9 @@ struct Malformed : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-constexpr std::size_t kMostValues = 1 << 22;  // a state dict has some ten for each tensor
+constexpr std::size_t kMostValues = 1 << 22;  // a state dict has some forty for each tensor
+constexpr std::size_t kMostTextBytes = 64 << 20, kLongestText = 64 << 10, kMostDimensions = 64;
+constexpr int kDeepestTuple = 8;  // a state dict has three in one another
 
 std::optional<DType> storage_type(const std::string& name) {
   constexpr std::array<std::pair<const char*, DType>, 9> kTypes{{{"torch FloatStorage", DType::f32},
@@ -67,7 +71,8 @@ class Machine {
     while (step(byte())) {
     }
     std::map<std::string, PickledTensor> tensors;
-    const Values items = *get<Dict>(pop()).items;
+    const std::shared_ptr<Values> held = get<Dict>(pop()).items;
+    const Values& items = *held;
     for (std::size_t i = 0; i + 1 < items.size(); i += 2) {
       const auto* name = std::get_if<std::string>(&items[i].is);
       const auto* tensor = std::get_if<PickledTensor>(&items[i + 1].is);
@@ -92,23 +97,40 @@ class Machine {
     return value;
   }
   std::string text(std::uint64_t size) {
+    if (size > kLongestText) throw Malformed("its pickle has a text of " + std::to_string(size) + " bytes");
     const ByteSpan raw = bytes(size);
     return {raw.begin(), raw.end()};
   }
   std::string line() {
     std::string read;
-    for (char c = static_cast<char>(byte()); c != '\n'; c = static_cast<char>(byte())) read += c;
+    for (char c = static_cast<char>(byte()); c != '\n'; c = static_cast<char>(byte())) {
+      if (read.size() == kLongestText) throw Malformed("its pickle has a line without end");
+      read += c;
+    }
     return read;
   }
 
+  // Every copy counts: an instruction of one byte may copy a long text.
+  void count(const Value& value) {
+    const auto* text = std::get_if<std::string>(&value.is);
+    text_bytes_ += text == nullptr ? 0 : text->size();
+    if (++made_ > kMostValues || text_bytes_ > kMostTextBytes) throw Malformed("its pickle makes too many values");
+  }
   void push(Value value) {
-    if (stack_.size() + made_ > kMostValues) throw Malformed("its pickle makes too many values");
+    count(value);
     stack_.push_back(std::move(value));
   }
   template <class T>
   void push_new(T value) {
-    ++made_;
     push({std::move(value)});
+  }
+  // Tuples are destroyed by recursion, so they may not nest without end. Dictionaries are held by the machine.
+  void push_tuple_of(Values items) {
+    Tuple tuple{.items = std::make_shared<Values>(std::move(items))};
+    for (const Value& item : *tuple.items)
+      if (const auto* inner = std::get_if<Tuple>(&item.is)) tuple.depth = std::max(tuple.depth, inner->depth + 1);
+    if (tuple.depth > kDeepestTuple) throw Malformed("its pickle nests tuples too deeply");
+    push_new(std::move(tuple));
   }
   Value pop() {
     if (stack_.empty()) throw Malformed("its pickle takes from an empty stack");
@@ -138,7 +160,7 @@ class Machine {
   void push_tuple(std::size_t size) {
     Values items(size);
     for (std::size_t i = size; i > 0; --i) items[i - 1] = pop();
-    push_new(Tuple{std::make_shared<Values>(std::move(items))});
+    push_tuple_of(std::move(items));
   }
   void add_items(Values items) {
     if (stack_.empty() || items.size() % 2 != 0) throw Malformed("its pickle sets items of nothing");
@@ -147,6 +169,7 @@ class Machine {
   }
   void memoise(std::uint64_t index) {
     if (stack_.empty()) throw Malformed("its pickle notes nothing");
+    count(stack_.back());
     memo_[index] = stack_.back();
   }
   void recall(std::uint64_t index) {
@@ -157,7 +180,8 @@ class Machine {
 
   // ("storage", type, key, place, count), which torch.save writes for each storage.
   void load_storage() {
-    const Values items = *get<Tuple>(pop()).items;
+    const std::shared_ptr<Values> held = get<Tuple>(pop()).items;
+    const Values& items = *held;
     if (items.size() < 5 || get<std::string>(items[0]) != "storage") throw Malformed("its pickle names no storage");
     const std::string& type = get<Global>(items[1]).name;
     const std::optional<DType> dtype = storage_type(type);
@@ -167,12 +191,15 @@ class Machine {
 
   std::vector<std::int64_t> integers(const Value& value) {
     std::vector<std::int64_t> numbers;
-    for (const Value& item : *get<Tuple>(value).items) numbers.push_back(get<std::int64_t>(item));
+    const Values& items = *get<Tuple>(value).items;
+    if (items.size() > kMostDimensions) throw Malformed("it holds a tensor of more than 64 dimensions");
+    for (const Value& item : items) numbers.push_back(get<std::int64_t>(item));
     return numbers;
   }
 
   void call() {
-    const Values arguments = *get<Tuple>(pop()).items;
+    const std::shared_ptr<Values> held = get<Tuple>(pop()).items;
+    const Values& arguments = *held;
     const std::string function = get<Global>(pop()).name;
     const auto need = [&](std::size_t count) {
       if (arguments.size() < count) throw Malformed("its pickle calls " + function + " with too little");
@@ -207,7 +234,7 @@ class Machine {
         break;
       case ')':
       case ']':  // an empty list stands for an empty tuple: nothing here tells them apart
-        push_new(Tuple{std::make_shared<Values>()});
+        push_tuple_of({});
         break;
       case '(':
         push_new(Mark{});
@@ -261,7 +288,7 @@ class Machine {
   bool step_on_stack(std::uint8_t code) {
     switch (code) {
       case 't':
-        push_new(Tuple{std::make_shared<Values>(pop_to_mark())});
+        push_tuple_of(pop_to_mark());
         break;
       case 0x85:  // TUPLE1 to TUPLE3
       case 0x86:
@@ -313,7 +340,7 @@ class Machine {
   Values stack_;
   std::map<std::uint64_t, Value> memo_;
   std::vector<std::shared_ptr<Values>> dictionaries_;
-  std::size_t made_ = 0;
+  std::size_t made_ = 0, text_bytes_ = 0;
 };
 
 }  // namespace

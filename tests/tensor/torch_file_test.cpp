@@ -84,6 +84,39 @@ TEST(TorchFileTest, RejectsTornFilesAtEveryLength) {
     EXPECT_FALSE(parse_torch_file(ByteSpan(whole).first(size))) << size;
 }
 
+std::string pickle_error(const std::string& pickle) {
+  const auto result = parse_state_dict_pickle(as_bytes(pickle));
+  return result ? "" : result.error().message;
+}
+
+// "X": a text with its length, 'a' below 2^16.
+std::string text_of(std::size_t size) {
+  return {std::string("X") + static_cast<char>(size & 255U) + static_cast<char>(size >> 8 & 255U) +
+          static_cast<char>(size >> 16 & 255U) + '\0' + std::string(size, 'a')};
+}
+
+TEST(TorchFileTest, TuplesNestNoDeeperThanAStateDictNeeds) {
+  for (const char* one : {"\x85", "\x85q\x01"}) {  // each tuple around the one before it
+    std::string pickle = ")";
+    for (int i = 0; i < 300'000; ++i) pickle += one;
+    EXPECT_THAT(pickle_error(pickle + "."), HasSubstr("nests tuples"));
+  }
+  EXPECT_THAT(pickle_error(std::string(")") + std::string(7, '\x85') + "."), HasSubstr("another kind"));
+}
+
+TEST(TorchFileTest, CopiesOfTextsAreCounted) {
+  EXPECT_THAT(pickle_error(text_of((64 << 10) + 1) + "."), HasSubstr("text of 65537 bytes"));
+  const std::string text = text_of(60'000);
+  EXPECT_THAT(pickle_error(text + std::string(2000, '\x94') + "."), HasSubstr("too many values"));
+  std::string recalls = text + "q\x01";
+  for (int i = 0; i < 2000; ++i) recalls += "h\x01";
+  EXPECT_THAT(pickle_error(recalls + "."), HasSubstr("too many values"));
+  std::string into_one = "}" + text + "q\x01" + "K\x01s";  // the stack stays short
+  for (int i = 0; i < 2000; ++i) into_one += "h\x01K\x01s";
+  EXPECT_THAT(pickle_error(into_one + "."), HasSubstr("too many values"));
+  EXPECT_THAT(pickle_error("c" + std::string(70'000, 'a')), HasSubstr("line without end"));
+}
+
 // Whatever one byte says, tensors lie inside the file.
 TEST(TorchFileTest, SurvivesEveryChangedByte) {
   Bytes file = bytes_in("views.bin");
