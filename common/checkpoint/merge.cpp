@@ -9,6 +9,7 @@
 
 #include "common/adapter/module_rules.h"
 #include "common/base/file.h"
+#include "common/base/json_depth.h"
 #include "common/checkpoint/half.h"
 #include "common/checkpoint/merge_plan.h"
 #include "common/checkpoint/new_folder.h"
@@ -47,7 +48,7 @@ constexpr std::array<std::pair<std::string_view, const char*>, 3> kProblems{
 Json read_config(const std::filesystem::path& file) {
   const Result<std::string> text = read_text(file);
   if (!text) throw ConfigError(text.error().message);
-  Json config = Json::parse(text.value(), nullptr, false);
+  Json config = Json::parse(shallow_json(text.value()), nullptr, false);
   if (!config.is_object()) throw ConfigError(file.string() + ": not a JSON object");
   return config;
 }
@@ -59,7 +60,8 @@ const FamilyNames& names_for(const Json& config, const std::filesystem::path& fi
     if (type == std::string(names.model_type)) return names;
     known += (known.empty() ? "" : ", ") + std::string(names.model_type);
   }
-  throw ConfigError(file.string() + ": model_type is " + type.dump() + ", a merged model can be written for: " + known);
+  throw ConfigError(file.string() + ": model_type is " + (type.is_structured() ? type.type_name() : type.dump()) +
+                    ", a merged model can be written for: " + known);
 }
 
 // The head of the model that the base's config names.

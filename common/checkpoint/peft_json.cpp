@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/adapter/module_rules.h"
+#include "common/base/json_depth.h"
 
 namespace weft::checkpoint {
 namespace {
@@ -225,7 +226,7 @@ std::string peft_config_json(const PeftConfig& config) {
 }
 
 Result<PeftConfig> parse_peft_config(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = Json::parse(shallow_json(text), nullptr, false);
   if (!json.is_object()) return Error{"not a JSON object"};
   Reader in(json);
   PeftConfig config;
@@ -260,7 +261,7 @@ std::string adapter_facts_json(const AdapterFacts& facts) {
 }
 
 Result<AdapterFacts> parse_adapter_facts(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, false);
+  const Json json = Json::parse(shallow_json(text), nullptr, false);
   if (!json.is_object()) return Error{"not a JSON object"};
   if (json.value("format", Json()) != 1)
     return Error{"\"format\" is " + json.value("format", Json()).dump() + ", expected 1"};

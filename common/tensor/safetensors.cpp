@@ -11,6 +11,7 @@
 #include <set>
 
 #include "common/base/digest.h"
+#include "common/base/json_depth.h"
 #include "common/tensor/torch_file.h"
 
 namespace weft {
@@ -123,7 +124,7 @@ struct Layout {
 Result<Layout> read_index(const std::filesystem::path& index) {
   const Result<std::string> text = read_text(index);
   if (!text) return text.error();
-  const Json json = Json::parse(text.value(), nullptr, false);
+  const Json json = Json::parse(shallow_json(text.value()), nullptr, false);
   if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object())
     return Error{index.string() + ": not a JSON object with a weight_map"};
   Layout layout{.files = {}, .index = index, .shard_of = {}};
@@ -183,8 +184,7 @@ Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file,
   if (length > kMaxHeaderBytes || length > file.size() - 8)
     return Error{"header declares " + std::to_string(length) + " bytes, the file has " + std::to_string(file.size()) +
                  "; it is torn or not safetensors"};
-  const Json header =
-      Json::parse(file.begin() + 8, file.begin() + 8 + static_cast<std::ptrdiff_t>(length), nullptr, false);
+  const Json header = Json::parse(shallow_json(as_text(file.subspan(8, length))), nullptr, false);
   if (!header.is_object()) return Error{"header is not a JSON object; the file is torn or not safetensors"};
   const ByteSpan payload = file.subspan(8 + length);
   std::map<std::string, TensorView> tensors;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/adapter/module_rules.h"
+#include "common/checkpoint/peft_json.h"
 #include "common/tensor/safetensors.h"
 #include "tests/checkpoint/checkpoint_support.h"
 
@@ -25,6 +26,16 @@ void change_config(const std::filesystem::path& folder, const std::string& key, 
   auto config = nlohmann::json::parse(read_file(folder / "adapter_config.json"));
   config[key] = value;
   write_file(folder / "adapter_config.json", config.dump());
+}
+
+// Values are compared and shown by recursion, which a text of brackets alone would make endless.
+TEST(PeftFolderTest, RefusesNestedConfigs) {
+  const std::string deep = std::string(1 << 20, '[') + std::string(1 << 20, ']');
+  const auto config = parse_peft_config(R"({"peft_type": "LORA", "arrow_config": )" + deep + "}");
+  const auto facts = parse_adapter_facts(R"({"format": )" + deep + "}");
+  ASSERT_FALSE(config || facts);
+  EXPECT_THAT(config.error().message, HasSubstr("not a JSON object"));
+  EXPECT_THAT(facts.error().message, HasSubstr("not a JSON object"));
 }
 
 TEST(PeftFolderTest, RoundTrips) {

@@ -90,6 +90,9 @@ TEST(SafetensorsTest, RejectsLyingHeaders) {
   EXPECT_NE(error_of(with_header(entry("F32", "[281474976710656,281474976710656]", "[0,8]"), 8)).find("overflows"),
             std::string::npos);
   EXPECT_NE(error_of(with_header(entry("F32", "[2]", "[8,0]"), 8)).find("outside"), std::string::npos);
+  const std::string deep(1 << 20, '['), close(1 << 20, ']');
+  EXPECT_NE(error_of(with_header(entry("F32", "[" + deep + close + "]", "[0,8]"), 8)).find("JSON object"),
+            std::string::npos);
   EXPECT_NE(error_of(with_header("[1]", 0)).find("JSON object"), std::string::npos);
   const std::string overlap =
       R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})";
