@@ -23,10 +23,11 @@ struct SiteFile {
   worker::Policy policy;
   std::string device;
   int threads = 0;  // 0: as the run file says
-  YamlView root;    // of the file; its `data:` block is parsed when the run's labels are known
-  // The site's examples, cleaned and split. Throws ConfigError, also for keys of the file that nobody asked for.
+  YamlView root;    // of the file
+  YamlView data;    // its `data:` block, parsed when the run's task is known
+  // The site's examples, cleaned and split. Throws ConfigError, also for keys of the block that are of other tasks.
   data::SiteData load_data(const data::TaskConfig& task) const;
-  // All of the file is checked that can be without the run: keys, model folder, data files and their columns.
+  // All of the file is checked that can be without the run: keys, model folder, and whether data files are there.
   static SiteFile load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 };
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/data/image_rows.h"
+
 namespace weft::data {
 namespace {
 
@@ -80,6 +82,11 @@ void parse_words(const YamlView& data, DataConfig& config) {
   parse_label(data, config);
 }
 
+Documents parse_documents(const YamlView& data) {
+  const std::string documents = data.choice("documents", {"paragraphs", "lines", "file"}, "paragraphs");
+  return documents == "file" ? Documents::file : documents == "lines" ? Documents::lines : Documents::paragraphs;
+}
+
 void parse_language(const YamlView& data, DataConfig& config) {
   if (config.task.has_conversations()) {
     if (data.has("messages") && data.has("prompt")) data.fail("prompt", "given beside messages, expected one of them");
@@ -91,10 +98,7 @@ void parse_language(const YamlView& data, DataConfig& config) {
       config.messages_column = data.text("messages", config.messages_column);
     }
   } else if (config.format == Format::text) {
-    const std::string documents = data.choice("documents", {"paragraphs", "lines", "file"}, "paragraphs");
-    config.documents = documents == "file"    ? Documents::file
-                       : documents == "lines" ? Documents::lines
-                                              : Documents::paragraphs;
+    config.documents = parse_documents(data);
   } else {
     config.text_column = data.text("text", config.text_column);
   }
@@ -144,13 +148,18 @@ const FormatFacts& facts_of(Format format) {
   return *std::find_if(formats().begin(), formats().end(), [&](const auto& facts) { return facts.format == format; });
 }
 
-Format parse_format(const YamlView& data, const TaskConfig& task) {
+// One that is for this task; for any when there is none yet.
+Format parse_format(const YamlView& data, const std::optional<TaskKind>& task) {
   std::vector<std::string> names;
   for (const FormatFacts& facts : formats())
-    if (!facts.only || facts.only == task.kind) names.push_back(facts.name);
+    if (!facts.only || !task || facts.only == task) names.push_back(facts.name);
   const std::string name = data.choice("format", names);
-  const Format format =
-      std::find_if(formats().begin(), formats().end(), [&](const auto& facts) { return facts.name == name; })->format;
+  return std::find_if(formats().begin(), formats().end(), [&](const auto& facts) { return facts.name == name; })
+      ->format;
+}
+
+Format parse_format(const YamlView& data, const TaskConfig& task) {
+  const Format format = parse_format(data, task.kind);
   if (format == Format::text && task.has_conversations())
     data.fail("format", "text holds no conversations, expected tsv, csv or jsonl; or remove task.template");
   return format;
@@ -163,6 +172,24 @@ void parse_split(const YamlView& data, DataConfig& config) {
   config.test = view.number("test", config.test, part);
   if (config.validation + config.test >= 1) {
     data.fail("split", "validation and test together leave nothing to train on, expected a sum below 1");
+  }
+}
+
+std::size_t parse_max_characters(const YamlView& data, std::size_t fallback) {
+  return static_cast<std::size_t>(
+      data.integer("max_characters", static_cast<std::int64_t>(fallback), {.min = 0, .max = 1e9}));
+}
+
+// As far as it goes without the names of the labels.
+void check_label(const YamlView& label) {
+  (void)label.text("column", "");
+  (void)label.text("separator", "");
+  (void)label.choice("unmapped", {"drop", "error"}, "error");
+  if (label.has("map"))
+    for (const YamlView map = label.child("map"); const std::string& word : map.keys()) (void)map.text(word);
+  if (label.has("ranges")) {
+    const YamlView ranges = label.child("ranges");
+    (void)parse_ranges(ranges, ranges.keys());
   }
 }
 
@@ -192,15 +219,30 @@ DataConfig parse_data_config(const YamlView& data, const TaskConfig& task) {
   kParsers.at(task.kind)(data, config);
   // Documents are cut to blocks, however long.
   if (task.kind == TaskKind::causal_lm && !task.has_conversations()) config.max_characters = 0;
-  config.max_characters = static_cast<std::size_t>(
-      data.integer("max_characters", static_cast<std::int64_t>(config.max_characters), {.min = 0, .max = 1e9}));
+  config.max_characters = parse_max_characters(data, config.max_characters);
   parse_split(data, config);
   config.files = files_of(data);
   return config;
 }
 
-DataConfig parse_data_config(const YamlView& data, const std::vector<std::string>& labels) {
-  return parse_data_config(data, TaskConfig{.labels = labels});
+void check_data_block(const YamlView& data) {
+  DataConfig config;
+  config.format = parse_format(data, std::optional<TaskKind>());
+  for (const char* column : {"text", "text_pair", "words", "tags", "messages", "prompt", "response", "image"})
+    (void)data.text(column, "");
+  (void)data.texts("columns", std::vector<std::string>{});
+  (void)parse_documents(data);
+  check_label(data.child_or_empty("label"));
+  parse_pixels(data, config);
+  (void)parse_max_characters(data, config.max_characters);
+  parse_split(data, config);
+  config.files = files_of(data);
+  data.finish();
+  if (config.files.empty()) data.fail("file", "missing, expected a path; or files: with a list of them");
+  for (const std::filesystem::path& file : config.files) {
+    for (const auto& needed : config.format == Format::idx ? std::vector{file, idx_labels_of(file)} : std::vector{file})
+      if (!std::filesystem::exists(needed)) data.fail("", "there is no file " + needed.string());
+  }
 }
 
 }  // namespace weft::data

@@ -104,8 +104,9 @@ struct DataConfig {
 
 // Reads the block. Its `sites:` is left to SitesConfig. ConfigError on nonsense.
 DataConfig parse_data_config(const YamlView& data, const TaskConfig& task);
-// The same for sequence classification with one of `labels`.
-DataConfig parse_data_config(const YamlView& data, const std::vector<std::string>& labels);
+// What can be told of a site's block before its task is known: ConfigError for keys that no task has, for values that
+// none would take, and for files that are not there. All keys count as asked for: parse a fresh view afterwards.
+void check_data_block(const YamlView& data);
 
 // `files: [a, b]` or `file: a` of a block; empty when neither is there.
 std::vector<std::filesystem::path> files_of(const YamlView& view);

@@ -104,8 +104,4 @@ std::string label_table(const std::vector<SiteData>& sites, const TaskConfig& ta
   return render(rows);
 }
 
-std::string label_table(const std::vector<SiteData>& sites, const std::vector<std::string>& labels) {
-  return label_table(sites, TaskConfig{.labels = labels});
-}
-
 }  // namespace weft::data

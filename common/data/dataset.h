@@ -65,7 +65,5 @@ struct SiteData {
 // A table for people: a line per site, and per split the count of each label (multi_label: of each of the several,
 // token classification: of words with each tag), or of examples where a task has no labels.
 std::string label_table(const std::vector<SiteData>& sites, const TaskConfig& task);
-// The same for examples of one label each.
-std::string label_table(const std::vector<SiteData>& sites, const std::vector<std::string>& labels);
 
 }  // namespace weft::data

@@ -165,12 +165,6 @@ EncodedDataset encode(const TaskConfig& task, const Encoders& encoders, const st
   return out;
 }
 
-EncodedDataset encode(const text::Tokenizer& tokenizer, const std::vector<Example>& examples, std::size_t max_tokens) {
-  TaskConfig task;
-  task.max_tokens = max_tokens;
-  return encode(task, {.tokenizer = &tokenizer}, examples);
-}
-
 void EncodedDataset::append(const EncodedDataset& other) {
   const std::int64_t shift = starts.back();
   const auto add = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };

@@ -73,7 +73,4 @@ text::ChatTemplate load_chat_template(const TaskConfig& task, const std::filesys
 // of another size than the others, a conversation that the template does not have.
 EncodedDataset encode(const TaskConfig& task, const Encoders& encoders, const std::vector<Example>& examples);
 
-// Sequence classification with one label. 0: no limit.
-EncodedDataset encode(const text::Tokenizer& tokenizer, const std::vector<Example>& examples, std::size_t max_tokens);
-
 }  // namespace weft::data

@@ -61,10 +61,6 @@ void write_jsonl(const std::filesystem::path& path, const Splits& splits, const 
   (void)write_atomic(path, as_bytes(out)).value();
 }
 
-void write_jsonl(const std::filesystem::path& path, const Splits& splits, const std::vector<std::string>& labels) {
-  write_jsonl(path, splits, TaskConfig{.labels = labels});
-}
-
 std::string jsonl_data_block(const DataConfig& config, const std::filesystem::path& path) {
   std::string out = "  format: jsonl\n";
   // Columns have the names that are theirs by default.

@@ -16,8 +16,6 @@ namespace weft::data {
 
 // Throws Failure when the disk refuses.
 void write_jsonl(const std::filesystem::path& path, const Splits& splits, const TaskConfig& task);
-// The same for sequence classification with one of `labels`.
-void write_jsonl(const std::filesystem::path& path, const Splits& splits, const std::vector<std::string>& labels);
 
 // The `data:` block of a site file that reads such a file with the splits of `config`, as YAML lines below "data:".
 std::string jsonl_data_block(const DataConfig& config, const std::filesystem::path& path);

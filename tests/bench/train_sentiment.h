@@ -37,7 +37,8 @@ inline data::EncodedDataset sentiment() {
   for (const char* name : {"tweets.tsv", "reviews.tsv", "films.tsv", "editorials.tsv"}) cleaner.add_file(kData / name);
   std::vector<data::Example> examples;
   for (data::Record& record : cleaner.take()) examples.push_back(std::move(record.example));
-  return data::encode(text::Tokenizer::load(kModel / "tokenizer.json").value(), examples, 128);
+  const auto tokenizer = text::Tokenizer::load(kModel / "tokenizer.json").value();
+  return data::encode({.max_tokens = 128}, {.tokenizer = &tokenizer}, examples);
 }
 
 // FLOP/s of products the size of the model's largest, so the peak is one that a step could reach.

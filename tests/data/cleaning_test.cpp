@@ -166,9 +166,9 @@ TEST(JsonlWriterTest, ReadsBackToTheSameSplitsInTheSameOrder) {
       0.1, 0.2);
   const ScratchFolder folder;
   const auto config = config_of("format: tsv\nsplit: {validation: 0.1, test: 0.2}\nmax_characters: 99\n");
-  write_jsonl(folder.path() / "a b.jsonl", splits, kLabels);
+  write_jsonl(folder.path() / "a b.jsonl", splits, kSentiment);
   const auto block = data_block(jsonl_data_block(config, folder.path() / "a b.jsonl"), "/elsewhere");
-  const DataConfig again = parse_data_config(block, kLabels);
+  const DataConfig again = parse_data_config(block, kSentiment);
   block.finish();
   EXPECT_EQ(again.max_characters, 99U);
   EXPECT_EQ(load_site(again, "s").splits, splits);
@@ -178,7 +178,7 @@ TEST(JsonlWriterTest, KeepsPairs) {
   const Splits splits{.train = {{"a", "b", 1}, {"c", "d", 0}}};
   const ScratchFolder folder;
   auto config = config_of("format: csv\ntext_pair: p\nsplit: {validation: 0, test: 0}\n");
-  write_jsonl(folder.path() / "x.jsonl", splits, kLabels);
+  write_jsonl(folder.path() / "x.jsonl", splits, kSentiment);
   EXPECT_EQ(read_text(folder.path() / "x.jsonl").value(),
             "{\"text\":\"a\",\"text_pair\":\"b\",\"label\":\"positive\"}\n"
             "{\"text\":\"c\",\"text_pair\":\"d\",\"label\":\"negative\"}\n");

@@ -24,7 +24,7 @@ TEST(DataConfigTest, ReadsEveryKey) {
       "format: csv\ncolumns: [id, q, s, t]\ntext: q\ntext_pair: t\nmax_characters: 7\n"
       "label: {column: s, map: {good: positive}, unmapped: drop}\nsplit: {validation: 0.25, test: 0}\n"
       "files: [x.csv, /y.csv]\n");
-  const DataConfig config = parse_data_config(view, kLabels);
+  const DataConfig config = parse_data_config(view, kSentiment);
   view.finish();
   EXPECT_EQ(config.format, Format::csv);
   EXPECT_THAT(config.columns, ElementsAre("id", "q", "s", "t"));
@@ -74,12 +74,39 @@ TEST(DataConfigTest, RefusesNonsense) {
   EXPECT_THAT(error_of([] { config_of("format: xml\n"); }), HasSubstr("tsv, csv"));
 }
 
+std::string refused_without_task(const std::string& yaml, const std::filesystem::path& folder = "/base") {
+  return error_of([&] { check_data_block(data_block(yaml, folder)); });
+}
+
+TEST(DataConfigTest, IsCheckedAsFarAsItGoesBeforeTheTaskIsKnown) {
+  const ScratchFolder folder;
+  folder.write("x", "");
+  const std::string file = "\nfile: x\n";
+  for (const char* block :
+       {"format: tsv\nlabel: {column: c, ranges: {low: {below: 0}, high: {above: 0}}, unmapped: drop}",
+        "format: jsonl\nmessages: m", "format: csv\nprompt: p\nresponse: r\ncolumns: [p, r]",
+        "format: text\ndocuments: lines", "format: conll\nwords: w\ntags: t\nlabel: {map: {B-X: x}}",
+        "format: tsv\nimage: i\ntext: t\ntext_pair: u\nlabel: {separator: ;}",
+        "format: pixels\npixels: {width: 2, height: 3, white: 1, label: first}",
+        "format: image_folder\nmax_characters: 3\nsplit: {validation: 0, test: 0.5}"})
+    EXPECT_EQ(refused_without_task(block + file, folder.path()), "") << block;
+  EXPECT_THAT(refused_without_task("format: tsv\nmesages: m" + file), HasSubstr("did you mean \"messages\"?"));
+  EXPECT_THAT(refused_without_task("format: tsv\nlabel: {colum: m}" + file), HasSubstr("did you mean \"column\"?"));
+  EXPECT_THAT(refused_without_task("format: xls" + file), HasSubstr("image_folder"));
+  EXPECT_THAT(refused_without_task("format: tsv\nsplit: {test: 1}" + file), HasSubstr("split.test"));
+  EXPECT_THAT(refused_without_task("format: tsv"), HasSubstr("file: missing"));
+  EXPECT_THAT(refused_without_task("format: tsv" + file), HasSubstr("there is no file /base/x"));
+  folder.write("a-images-idx3-ubyte", "");
+  EXPECT_THAT(refused_without_task("format: idx\nfile: a-images-idx3-ubyte\n", folder.path()),
+              HasSubstr("a-labels-idx1-ubyte"));
+}
+
 // The files that users copy: each data block reads, and no key of it is unknown.
 TEST(DataConfigTest, ReadsTheProjectsOwnFiles) {
   const std::filesystem::path root = WEFT_SOURCE_DIR;
   for (const char* name : {"examples/site.yaml", "configs/sentiment.yaml", "configs/sentiment_full.yaml"}) {
     const YamlView data = YamlView::load(root / name).child("data");
-    const DataConfig config = parse_data_config(data, kLabels);
+    const DataConfig config = parse_data_config(data, kSentiment);
     if (data.has("sites")) {
       const auto sites = YamlView::load(root / name).texts("sites");
       EXPECT_EQ(parse_sites_config(data, sites).files_of_site.size(), sites.size()) << name;

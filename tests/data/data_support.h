@@ -43,6 +43,7 @@ class ScratchFolder {
 };
 
 inline const std::vector<std::string> kLabels{"negative", "positive"};
+inline const TaskConfig kSentiment{.labels = kLabels};
 
 // The `data:` block of this text, whose paths are relative to `folder`.
 inline YamlView data_block(const std::string& yaml, const std::filesystem::path& folder = "/base") {
@@ -50,7 +51,7 @@ inline YamlView data_block(const std::string& yaml, const std::filesystem::path&
 }
 
 inline DataConfig config_of(const std::string& yaml, const std::filesystem::path& folder = "/base") {
-  return parse_data_config(data_block(yaml, folder), kLabels);
+  return parse_data_config(data_block(yaml, folder), kSentiment);
 }
 
 }  // namespace weft::data

@@ -14,11 +14,15 @@ class EncodeTest : public testing::Test {
  protected:
   text::Tokenizer tokenizer_ =
       text::Tokenizer::load(std::string(WEFT_SOURCE_DIR) + "/tests/fixtures/tokenizer/small_tokenizer.json").value();
+
+  EncodedDataset encode_texts(const std::vector<Example>& examples, std::size_t max_tokens) const {
+    return encode({.max_tokens = max_tokens}, {.tokenizer = &tokenizer_}, examples);
+  }
 };
 
 TEST_F(EncodeTest, LaysExamplesEndToEnd) {
   const std::vector<Example> examples{{"a cat", "", 1}, {"", "", 0}, {"a cat and more cats", "a pair", 1}};
-  const EncodedDataset data = encode(tokenizer_, examples, 0);
+  const EncodedDataset data = encode_texts(examples, 128);
   ASSERT_EQ(data.size(), 3U);
   EXPECT_EQ(data.truncated, 0U);
   EXPECT_THAT(data.labels, ElementsAreArray({1, 0, 1}));
@@ -35,7 +39,7 @@ TEST_F(EncodeTest, LaysExamplesEndToEnd) {
 TEST_F(EncodeTest, CutsAndCounts) {
   std::string longer;
   for (int i = 0; i < 50; ++i) longer += "cat ";
-  const EncodedDataset data = encode(tokenizer_, {{"a", "", 0}, {longer, "", 0}, {longer, longer, 1}}, 8);
+  const EncodedDataset data = encode_texts({{"a", "", 0}, {longer, "", 0}, {longer, longer, 1}}, 8);
   EXPECT_EQ(data.truncated, 2U);
   EXPECT_LT(data.length(0), 8U);
   EXPECT_EQ(data.length(1), 8U);
@@ -122,7 +126,7 @@ TEST_F(EncodeTest, LearnsTheAnswersOrAll) {
 }
 
 TEST_F(EncodeTest, NothingGivesNothing) {
-  const EncodedDataset data = encode(tokenizer_, {}, 8);
+  const EncodedDataset data = encode_texts({}, 8);
   EXPECT_EQ(data.size(), 0U);
   EXPECT_THAT(data.starts, Each(0));
 }

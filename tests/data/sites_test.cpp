@@ -27,7 +27,7 @@ class SitesTest : public testing::Test {
  protected:
   std::vector<SiteData> load(const std::string& sites, std::uint64_t seed = 1) const {
     const auto block = data_block(kHead + "sites: " + sites + "\n", folder_.path());
-    const DataConfig config = parse_data_config(block, kLabels);
+    const DataConfig config = parse_data_config(block, kSentiment);
     const SitesConfig division = parse_sites_config(block, kSites);
     block.finish();
     return load_sites(config, division, kSites, Rng(seed));
@@ -144,7 +144,7 @@ TEST(LabelTableTest, CountsEachLabelOfEachSplit) {
   north.splits.train = {{"a", "", 1}, {"b", "", 1}, {"c", "", 0}};
   north.splits.test = {{"d", "", 0}};
   SiteData south{"s", {.train = std::vector<Example>(1200, Example{"e", "", 0})}, {}};
-  EXPECT_EQ(label_table({north, south}, {"neg", "pos"}),
+  EXPECT_EQ(label_table({north, south}, TaskConfig{.labels = {"neg", "pos"}}),
             "site   train neg  train pos  validation neg  validation pos  test neg  test pos  total\n"
             "nørth          1          2               0               0         1         0      4\n"
             "s           1200          0               0               0         0         0   1200\n");
