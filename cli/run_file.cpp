@@ -2,6 +2,7 @@
 #include "cli/run_file.h"
 
 #include <algorithm>
+#include <sstream>
 
 #include "common/base/digest.h"
 
@@ -10,6 +11,17 @@ namespace {
 
 // The blocks that every site must know. Nothing else of the run file leaves the coordinator.
 const std::vector<std::string> kShared{"run", "seed", "task", "adapter", "train", "rounds", "threads"};
+// In place of "adapter" when the run starts from an adapter on disk: sites do not have the folder.
+std::string shared_text(const YamlView& root, const std::optional<AdapterStart>& start) {
+  if (!start) return root.dump(kShared);
+  std::vector<std::string> others = kShared;
+  std::erase(others, "adapter");
+  std::string text = root.dump(others) + "adapter:\n";
+  std::istringstream block(start->block.dump());
+  for (std::string line; std::getline(block, line);) text += "  " + line + "\n";
+  return text;
+}
+
 // What must stay the same when a run is resumed, beside what the sites know.
 const std::vector<std::string> kLasting{"aggregation", "sites", "data"};
 
@@ -34,14 +46,14 @@ std::optional<double> parse_base_dropout(const YamlView& model) {
 
 }  // namespace
 
-Settings Settings::parse(const YamlView& root) {
+Settings Settings::parse(const YamlView& root, const YamlView& adapter) {
   Settings settings;
   settings.run = root.text("run");
   if (!valid_site_name(settings.run))
     root.fail("run", "\"" + settings.run + "\": expected 1 to 64 letters, digits, '-', '_' or '.'");
   settings.seed = static_cast<std::uint64_t>(root.integer("seed", 1, {.min = 0}));
   settings.task = data::parse_task_config(root.child("task"));
-  settings.adapter = AdapterConfig::parse(root.child("adapter"));
+  settings.adapter = AdapterConfig::parse(adapter);
   settings.rounds = fl::RoundsConfig::parse(root.child("rounds"));
   settings.train = train::TrainConfig::parse(root.child("train"));
   settings.threads = static_cast<int>(root.integer("threads", 1, {.min = 1, .max = 1024}));
@@ -52,7 +64,9 @@ Settings Settings::parse(const YamlView& root) {
 RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
   const YamlView root = YamlView::load(path, overrides);
   RunFile file;
-  file.settings = Settings::parse(root);
+  const YamlView adapter = root.child("adapter");
+  if (adapter.has("start")) file.start = read_adapter_start(adapter);
+  file.settings = Settings::parse(root, file.start ? file.start->block : adapter);
   file.model = root.child("model").path("path");
   file.aggregation = fl::AggregationConfig::parse(root.child_or_empty("aggregation"));
   file.sites = parse_sites(root);
@@ -67,10 +81,11 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   }
   root.finish();
   file.text = root.dump();
-  file.settings_text = root.dump(kShared);
+  file.settings_text = shared_text(root, file.start);
   if (file.settings.base_dropout)
     file.settings_text += "model:\n  dropout: " + root.child("model").text("dropout") + "\n";
   file.lasting_text = file.settings_text + root.dump(kLasting);
+  if (file.start) file.lasting_text += "start: " + file.start->found.peft.state.digest() + "\n";
   file.digest = sha256_hex(as_bytes(file.lasting_text));
   return file;
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/adapter_start.h"
 #include "common/adapter/adapter_config.h"
 #include "common/base/ids.h"
 #include "common/config/yaml_view.h"
@@ -29,7 +30,9 @@ struct Settings {
   train::TrainConfig train;
   fl::RoundsConfig rounds;
   int threads = 1;  // of a site's training; a site's own file may say otherwise
-  static Settings parse(const YamlView& root);
+  static Settings parse(const YamlView& root) { return parse(root, root.child("adapter")); }
+  // With another adapter block in place of the root's.
+  static Settings parse(const YamlView& root, const YamlView& adapter);
 };
 
 // Where simulated sites' data comes from.
@@ -45,6 +48,7 @@ struct RunFile {
   std::string lasting_text;   // YAML of what must stay the same over a run's life: all but network and device
   std::string digest;         // of that
   std::filesystem::path model;
+  std::optional<AdapterStart> start;  // adapter.start; absent: a fresh adapter
   fl::AggregationConfig aggregation;
   std::vector<SiteId> sites;
   std::string listen;

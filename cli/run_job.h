@@ -20,6 +20,9 @@ struct RunPlace {
   bool json = false;  // events as JSON lines on stdout instead of the view for people
 };
 
+// Version 0: that of adapter.start, else a fresh one. ConfigError when the former does not fit the base.
+StateDict initial_adapter(const RunFile& run, const Base& base);
+
 coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Base& base, const RunPlace& place);
 
 // Runs the coordinator over a transport to its end: views, TensorBoard events, config.yaml in the folder.

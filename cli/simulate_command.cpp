@@ -46,7 +46,7 @@ void compare_run(const SimulatedRun& job, const Base& base, std::stop_token stop
   const Settings& settings = job.run.settings;
   std::vector<train::EncodedSplits> encoded;
   for (const data::SiteData& site : job.sites) encoded.push_back(encode(base, site.splits));
-  const StateDict initial = base.model().initial_state(Rng(settings.seed));
+  const StateDict initial = initial_adapter(job.run, base);
   const coordinator::RunFolder files(job.place.folder);
   const auto federated = checkpoint::read_peft_folder(files.adapter());
   ComparisonJob comparison{.settings = &settings,
