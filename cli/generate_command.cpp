@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <thread>
 
 #include "cli/adapter_folder.h"
@@ -30,6 +31,9 @@ struct Flags {
   int threads = 0;  // 0: all cores
   bool json = false, force = false;
 };
+
+constexpr std::size_t kTogether =
+    8;  // prompts at once: so many share the reading of the weights, and memory is bounded
 
 using Messages = std::vector<text::ChatMessage>;
 
@@ -135,7 +139,7 @@ void print_json(const Prompt& prompt, const Answer& answer, const models::Genera
   std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
-// One answer goes out as it comes; of several, each follows its number once all are there.
+// One answer goes out as it comes; of several, each follows its number once those beside it are there.
 void print_text(std::size_t index, const std::string& text) { std::printf("--- %zu\n%s\n", index + 1, text.c_str()); }
 
 int generate(const Flags& flags) {
@@ -150,29 +154,35 @@ int generate(const Flags& flags) {
                                     .max_new_tokens = flags.max_new_tokens,
                                     .stop_tokens = {specials.value().stops.begin(), specials.value().stops.end()},
                                     .sampling = flags.sampling};
-  std::vector<Answer> answers;
-  for (const Prompt& prompt : prompts) {
-    const text::Encoding encoding = tokenizer.encode(prompt.text, {.specials = prompt.specials});
-    request.prompts.emplace_back(encoding.ids.begin(), encoding.ids.end());
-    answers.push_back({text::StreamingDecoder(tokenizer), text::StopStrings(flags.stops), {}});
-  }
   const bool streams = prompts.size() == 1 && !flags.json;
   const auto give = [&](Answer& answer, const std::string& fresh) {
     answer.text += fresh;
     if (streams) std::fputs(fresh.c_str(), stdout), std::fflush(stdout);
   };
   const nn::Trainable params(loaded.adapter, loaded.model->device(), false);
-  const std::vector<models::GeneratedText> generated =
-      models::generate(*loaded.model, params, request, Rng(flags.seed), [&](std::size_t i, std::int64_t id) {
-        Answer& answer = answers[i];
-        give(answer, answer.stops.push(answer.decoder.push(static_cast<text::TokenId>(id))));
-        return !answer.stops.found();
-      });
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    Answer& answer = answers[i];
-    give(answer, answer.stops.push(answer.decoder.finish()) + answer.stops.finish());
-    if (flags.json) print_json(prompts[i], answer, generated[i]);
-    if (!flags.json && !streams) print_text(i, answer.text);
+  for (request.first = 0; request.first < prompts.size(); request.first += kTogether) {
+    const std::span<const Prompt> batch =
+        std::span(prompts).subspan(request.first, std::min(kTogether, prompts.size() - request.first));
+    request.prompts.clear();
+    std::vector<Answer> answers;
+    for (const Prompt& prompt : batch) {
+      const text::Encoding encoding = tokenizer.encode(prompt.text, {.specials = prompt.specials});
+      request.prompts.emplace_back(encoding.ids.begin(), encoding.ids.end());
+      answers.push_back({text::StreamingDecoder(tokenizer), text::StopStrings(flags.stops), {}});
+    }
+    const std::vector<models::GeneratedText> generated =
+        models::generate(*loaded.model, params, request, Rng(flags.seed), [&](std::size_t i, std::int64_t id) {
+          Answer& answer = answers[i];
+          give(answer, answer.stops.push(answer.decoder.push(static_cast<text::TokenId>(id))));
+          return !answer.stops.found();
+        });
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      Answer& answer = answers[i];
+      give(answer, answer.stops.push(answer.decoder.finish()) + answer.stops.finish());
+      if (flags.json) print_json(batch[i], answer, generated[i]);
+      if (!flags.json && !streams) print_text(request.first + i, answer.text);
+    }
+    std::fflush(stdout);
   }
   if (streams) std::fputs("\n", stdout);
   return 0;

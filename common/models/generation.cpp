@@ -25,11 +25,11 @@ class Generator {
     for (std::size_t i = 0; i < request.prompts.size(); ++i) {
       const auto length = std::ssize(request.prompts[i]);
       if (length < 1 || length > model.max_positions())
-        throw Failure("prompt " + std::to_string(i) + " has " + std::to_string(length) +
+        throw Failure("prompt " + std::to_string(request.first + i) + " has " + std::to_string(length) +
                       " tokens; the model takes 1 to " + std::to_string(model.max_positions()));
       places = std::max(places, std::min(length + request.max_new_tokens, model.max_positions()));
       growing_.push_back({i, request.prompts[i], 0});
-      streams_.push_back(rng.stream("generate", i));
+      streams_.push_back(rng.stream("generate", request.first + i));
     }
     caches_ = model.network().make_caches(std::ssize(request.prompts), places);
   }

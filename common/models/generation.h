@@ -36,6 +36,7 @@ struct GenerationRequest {
   std::int64_t max_new_tokens = 256;
   std::vector<std::int64_t> stop_tokens;  // each ends a sequence and is not part of it
   Sampling sampling;
+  std::size_t first = 0;  // number of the first prompt, where these are a part of many
 };
 
 struct GeneratedText {
@@ -46,7 +47,8 @@ struct GeneratedText {
 // Called for each new token, of sequence i of the prompts; false ends that sequence.
 using OnToken = std::function<bool(std::size_t sequence, std::int64_t id)>;
 
-// Sequence i draws from rng.stream("generate", i) alone, so it comes out the same whatever runs beside it.
+// Sequence i draws from rng.stream("generate", request.first + i) alone, so it comes out the same whatever runs beside
+// it.
 // Throws Failure for a prompt that the model cannot take.
 std::vector<GeneratedText> generate(const Model& model, const nn::Trainable& params, const GenerationRequest& request,
                                     const Rng& rng, const OnToken& on_token = {});
