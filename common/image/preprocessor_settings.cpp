@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
+#include "common/base/json_depth.h"
 
 namespace weft::image {
 namespace {
@@ -133,7 +134,7 @@ void read_resample(const Reader& reader, Settings& settings) {
 }
 
 Json parse_object(const std::string& text, const std::string& origin) {
-  Json json = Json::parse(text, nullptr, false);
+  Json json = Json::parse(shallow_json(text), nullptr, false);
   if (!json.is_object()) throw ConfigError(origin + ": not a JSON object; fetch the model again");
   return json;
 }
@@ -175,7 +176,7 @@ Settings settings_of(const Json& json, const std::string& origin, const std::str
 std::string model_type_of(const std::filesystem::path& folder) {
   const Result<std::string> text = read_text(folder / "config.json");
   if (!text) return "";
-  const Json json = Json::parse(text.value(), nullptr, false);
+  const Json json = Json::parse(shallow_json(text.value()), nullptr, false);
   return json.is_object() ? Reader(json, "").text("model_type") : "";
 }
 

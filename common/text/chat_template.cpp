@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
+#include "common/base/json_depth.h"
 #include "common/text/unicode_facts.h"
 #include "common/text/utf8.h"
 
@@ -303,7 +304,7 @@ Result<ChatTemplate> ChatTemplate::of_checkpoint(const std::filesystem::path& fo
   const auto file = folder / "tokenizer_config.json";
   auto text = read_text(file);
   if (!text) return text.error();
-  const auto json = nlohmann::json::parse(*text, nullptr, false);
+  const auto json = nlohmann::json::parse(shallow_json(*text), nullptr, false);
   if (!json.is_object()) return Error{file.string() + ": not a JSON object"};
   auto jinja = jinja_in(json.value("chat_template", nlohmann::json()), file.string());
   return jinja ? recognise(*jinja) : Result<ChatTemplate>(jinja.error());

@@ -4,6 +4,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_depth.h"
+
 namespace weft::text {
 namespace {
 
@@ -60,7 +62,8 @@ struct JsonText::Value {
   nlohmann::json json;
 };
 
-JsonText::JsonText(std::string_view text) : value_(std::make_unique<Value>(Value{nlohmann::json::parse(text)})) {}
+JsonText::JsonText(std::string_view text)
+    : value_(std::make_unique<Value>(Value{nlohmann::json::parse(shallow_json(text))})) {}
 JsonText::~JsonText() = default;
 Json JsonText::root() const { return Json(&value_->json); }
 

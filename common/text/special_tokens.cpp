@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
+#include "common/base/json_depth.h"
 
 namespace weft::text {
 namespace {
@@ -14,7 +15,8 @@ using nlohmann::json;
 
 json read_object(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file)) return json::object();
-  auto value = json::parse(read_text(file).value(), nullptr, false);
+  const std::string text = read_text(file).value();
+  auto value = json::parse(shallow_json(text), nullptr, false);
   if (!value.is_object()) throw Failure(file.string() + ": not a JSON object");
   return value;
 }

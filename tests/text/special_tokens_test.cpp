@@ -49,6 +49,8 @@ TEST_F(SpecialTokensTest, NamesATokenThatTheVocabularyLacks) {
   write("tokenizer_config.json", "{}");
   write("generation_config.json", R"({"eos_token_id":99999})");
   EXPECT_THAT(read_special_tokens(folder_, tokenizer_).error().message, testing::HasSubstr("99999"));
+  write("generation_config.json", "{\"eos_token_id\":[" + std::string(1 << 20, '[') + std::string(1 << 20, ']') + "]}");
+  EXPECT_THAT(read_special_tokens(folder_, tokenizer_).error().message, testing::HasSubstr("not a JSON object"));
   write("generation_config.json", "[");
   EXPECT_THAT(read_special_tokens(folder_, tokenizer_).error().message, testing::HasSubstr("not a JSON object"));
 }
