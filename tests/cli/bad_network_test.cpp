@@ -85,6 +85,15 @@ TEST_F(BadNetworkTest, ASitesPolicyRefusesTheRun) {
   EXPECT_NE(coordinator->said().find("cannot reach its quorum of 3"), std::string::npos) << coordinator->said();
 }
 
+TEST_F(BadNetworkTest, WhatOfASitesDataDoesNotFitTheTask) {
+  const auto coordinator = deployment_.coordinator();
+  expect_one_error(deployment_.worker("alder", {"--set", "data.text=comment"})->wait(), 2, {"alder.tsv", "comment"});
+  expect_one_error(deployment_.worker("birch", {"--set", "data.words=comment"})->wait(), 2,
+                   {"data.words", "unknown key"});
+  expect_one_error(deployment_.worker("cedar", {"--set", "data.label.map.good=fine"})->wait(), 2,
+                   {"data.label.map.good", "\"fine\"", "negative, positive"});
+}
+
 TEST_F(BadNetworkTest, ASiteFileIsCheckedBeforeTheCoordinatorIsAsked) {
   const auto worker_says = [&](const Arguments& more, const std::vector<std::string>& parts) {
     SCOPED_TRACE(parts.front());
@@ -92,7 +101,6 @@ TEST_F(BadNetworkTest, ASiteFileIsCheckedBeforeTheCoordinatorIsAsked) {
   };
   worker_says({"--set", "data.max_charactres=5"}, {"data.max_charactres", "max_characters"});
   worker_says({"--set", "polizy={}"}, {"polizy", "policy"});
-  worker_says({"--set", "data.text=comment"}, {"alder.tsv", "comment"});
   worker_says({"--set", "data.file=missing.tsv"}, {"missing.tsv"});
 }
 
