@@ -97,8 +97,6 @@ double rouge_l(std::string_view expected, std::string_view written) {
   return f1_of(longest_common_subsequence(a, b), a, b);
 }
 
-void add_generated_text(Tally& tally) { tally.part("generated_text", kSize); }
-
 void add_generated_text(Tally& tally, std::string_view expected, std::string_view written) {
   Counts& counts = tally.part("generated_text", kSize);
   counts[kExamples] += 1;

@@ -20,8 +20,6 @@ double token_f1(std::string_view expected, std::string_view written);
 double rouge_l(std::string_view expected, std::string_view written);
 
 void add_generated_text(Tally& tally, std::string_view expected, std::string_view written);
-// None yet.
-void add_generated_text(Tally& tally);
 
 Kind generated_text_kind();
 

@@ -13,12 +13,12 @@ namespace {
 constexpr std::array<std::size_t, 3> kFirst{1, 5, 10};
 constexpr std::size_t kPerWay = 1 + kFirst.size(), kSize = 2 * kPerWay;
 
-// How many come before what belongs to query i. `stride`: from one candidate's score to the next one's.
-std::size_t rank(const double* scores, std::size_t n, std::size_t stride, std::size_t i) {
-  const double own = scores[i * stride];
+// How many candidates come before number i, the query's own.
+std::size_t rank(CountsView scores, std::size_t i) {
+  const double own = scores[i];
   std::size_t before = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    const double other = scores[j * stride];
+  for (std::size_t j = 0; j < scores.size(); ++j) {
+    const double other = scores[j];
     if (!(other < own || (other == own && j >= i))) ++before;  // and all where a score is not a number
   }
   return before;
@@ -44,16 +44,13 @@ bool plausible(CountsView counts) {
 
 void add_ranking(Tally& tally) { tally.part("ranking", kSize); }
 
-void add_ranking(Tally& tally, CountsView scores, std::size_t n) {
-  WEFT_CHECK(scores.size() == n * n, "a score of each image with each text");
-  Counts& counts = tally.part("ranking", kSize);
-  const auto count = [&](std::size_t way, std::size_t before) {
-    counts[way] += 1;
-    for (std::size_t k = 0; k < kFirst.size(); ++k) counts[way + 1 + k] += before < kFirst[k] ? 1 : 0;
-  };
-  for (std::size_t i = 0; i < n; ++i) {
-    count(0, rank(scores.data() + i * n, n, 1, i));
-    count(kPerWay, rank(scores.data() + i, n, n, i));
+void add_ranking(Tally& tally, Query query, CountsView scores, std::size_t n, std::size_t first) {
+  WEFT_CHECK(n > 0 && scores.size() % n == 0 && first + scores.size() / n <= n, "a row of scores for each query");
+  const std::span<double> counts = std::span(tally.part("ranking", kSize)).subspan(query == Query::image ? 0 : kPerWay);
+  for (std::size_t i = 0; i < scores.size() / n; ++i) {
+    const std::size_t before = rank(scores.subspan(i * n, n), first + i);
+    counts[0] += 1;
+    for (std::size_t k = 0; k < kFirst.size(); ++k) counts[1 + k] += before < kFirst[k] ? 1 : 0;
   }
 }
 

@@ -10,8 +10,11 @@
 
 namespace weft::metrics {
 
-// scores: N x N, similarity of image i (row) and text j (column); text i belongs to image i.
-void add_ranking(Tally& tally, CountsView scores, std::size_t n);
+enum class Query { image, text };
+
+// Some of N queries of one kind, from number `first` on: their similarities with all N candidates of the other kind,
+// row after row. Text i belongs to image i. A split is counted when all its images and all its texts have been queries.
+void add_ranking(Tally& tally, Query query, CountsView scores, std::size_t n, std::size_t first);
 // None yet.
 void add_ranking(Tally& tally);
 

@@ -3,7 +3,6 @@
 
 #include "common/metrics/auroc.h"
 #include "common/metrics/confusion.h"
-#include "common/metrics/generated_text.h"
 #include "common/metrics/loss.h"
 #include "common/metrics/multi_label.h"
 #include "common/metrics/ranking.h"
@@ -45,7 +44,6 @@ Scheme token_labels_scheme() {
 Scheme language_scheme() {
   Scheme scheme{.primary = "perplexity"};
   add_nll(scheme.zero, 0, 0);
-  add_generated_text(scheme.zero);
   return scheme;
 }
 

@@ -18,7 +18,7 @@ Scheme classification_scheme(std::size_t classes);  // accuracy
 Scheme multi_label_scheme(std::size_t labels);      // micro F1
 Scheme regression_scheme();                         // mean squared error
 Scheme token_labels_scheme();                       // F1 of entities
-Scheme language_scheme();                           // perplexity; written texts count too where some were written
+Scheme language_scheme();                           // perplexity
 Scheme image_text_scheme();                         // mean recall
 
 // What is wrong with a tally that a site reports of so many examples: an unknown kind, a wrong number of counts, counts

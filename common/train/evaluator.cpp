@@ -28,6 +28,13 @@ Indices by_length(const std::vector<std::uint32_t>& lengths) {
 
 Score evaluate(const Task& task, const StateDict& adapter, const data::EncodedDataset& data,
                const EvaluatorOptions& options, const fl::ProgressFn& progress, std::stop_token stop) {
+  const auto own = [&](const nn::Trainable& params) { return task.scorer(params); };
+  return evaluate(task, own, adapter, data, options, progress, std::move(stop));
+}
+
+Score evaluate(const Task& task, const MakeScorer& make_scorer, const StateDict& adapter,
+               const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress,
+               std::stop_token stop) {
   use_threads(options.threads);
   const at::NoGradGuard no_grad;
   const SteadyClock::time_point start = SteadyClock::now();
@@ -36,7 +43,7 @@ Score evaluate(const Task& task, const StateDict& adapter, const data::EncodedDa
   const std::vector<std::uint32_t> lengths = task.lengths(data);
   const Indices order = by_length(lengths);
   const auto batches = micro_batches(lengths, order, 1, options.batch_tokens);
-  const std::unique_ptr<Scorer> scorer = task.scorer(params);
+  const std::unique_ptr<Scorer> scorer = make_scorer(params);
   Score score{.examples = data.size()};
   for (std::size_t done = 0; done < batches.size(); ++done) {
     if (stop.stop_requested()) throw fl::Cancelled{};

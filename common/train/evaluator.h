@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <stop_token>
 
 #include "common/data/encode.h"
@@ -25,5 +26,11 @@ struct EvaluatorOptions {
 // No gradients, no dropout. Throws fl::Cancelled when `stop` is asked to.
 Score evaluate(const Task& task, const StateDict& adapter, const data::EncodedDataset& data,
                const EvaluatorOptions& options, const fl::ProgressFn& progress = {}, std::stop_token stop = {});
+
+// The same with what else than the task's own scorer counts; it may keep `params` as long as it lives.
+using MakeScorer = std::function<std::unique_ptr<Scorer>(const nn::Trainable& params)>;
+Score evaluate(const Task& task, const MakeScorer& make_scorer, const StateDict& adapter,
+               const data::EncodedDataset& data, const EvaluatorOptions& options, const fl::ProgressFn& progress = {},
+               std::stop_token stop = {});
 
 }  // namespace weft::train

@@ -20,6 +20,7 @@ StateDict difference(const StateDict& trained, const StateDict& start) {
 
 SiteTrainer::SiteTrainer(SiteTrainerOptions options) : options_(std::move(options)) {
   WEFT_CHECK(options_.task != nullptr, "a trainer needs a task");
+  options_.task->check(options_.config);
   const models::Model& model = options_.task->model();
   facts_ = {.base_digest = model.base_digest(), .manifest = model.manifest(), .examples = {}};
   for (const char* name : {"train", "validation", "test"}) {

@@ -30,7 +30,7 @@ struct SiteTrainerOptions {
 // no counts.
 class SiteTrainer final : public fl::LocalTrainer {
  public:
-  // ConfigError when the data are not of the task.
+  // ConfigError when the data are not of the task, or it cannot be trained so.
   explicit SiteTrainer(SiteTrainerOptions options);
   const fl::SiteFacts& facts() const override { return facts_; }
   fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) override;

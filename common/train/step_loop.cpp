@@ -24,7 +24,9 @@ StepLoop::StepLoop(const StepLoopContext& context, nn::Trainable& params)
       plan_(context.task->lengths(*context.data),
             {.batch_size = context.config->batch_size, .length_window = context.config->length_window}, context.rng,
             context.site),
-      optimizer_(make_optimizer(*context.config, params)) {}
+      optimizer_(make_optimizer(*context.config, params)) {
+  context.task->check(*context.config);
+}
 
 StepStats StepLoop::run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress,
                         std::stop_token stop) {
@@ -57,12 +59,14 @@ StepLoop::StepResult StepLoop::step(std::uint64_t index) {
   StepResult result;
   params_.zero_grad();
   for (std::size_t part = 0; part < parts.size(); ++part) {
+    const double weight = task.weight(*context_.data, parts[part]);
+    if (weight == 0) continue;  // nothing of it is learned
     const Batch batch = make_batch(*context_.data, parts[part], task.model().device());
     // A stream for each step and micro-batch: what a step draws does not depend on the steps before it.
     RngStream dropout = context_.rng.stream("dropout", context_.site, index, part);
     at::Tensor loss = task.loss(batch, params_, &dropout);
-    // The gradient of the mean over the whole batch, however it is split.
-    if (parts.size() > 1) loss = loss.mul(task.weight(*context_.data, parts[part]) / whole);
+    // The gradient of the mean over the whole batch, however it is split; Task::check() lets no other task be split.
+    if (parts.size() > 1) loss = loss.mul(weight / whole);
     loss.backward();
     result.loss += loss.item<double>();
     for (const std::uint32_t example : parts[part]) result.tokens += plan_.lengths()[example];

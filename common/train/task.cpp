@@ -66,6 +66,16 @@ void Task::count(const Batch&, const nn::Trainable&, metrics::Tally&) const {
   WEFT_CHECK(false, "a task has neither a scorer nor counts of its own");
 }
 
+void Task::check(const TrainConfig& config) const {
+  if (has_parts() || (config.accumulation == 1 && config.batch_tokens == 0)) return;
+  throw ConfigError("train." +
+                    (config.accumulation > 1 ? "accumulation: got " + std::to_string(config.accumulation)
+                                             : "batch_tokens: got " + std::to_string(config.batch_tokens)) +
+                    ", but the examples of a batch of " + std::string(name_of(config_.kind)) +
+                    " are told from each other, so that it cannot be split; leave the key out and, if memory does "
+                    "not hold a batch, lower train.batch_size");
+}
+
 double Task::weight(const data::EncodedDataset&, std::span<const std::uint32_t> examples) const {
   return static_cast<double>(examples.size());
 }

@@ -16,6 +16,7 @@
 #include "common/models/model.h"
 #include "common/nn/trainable.h"
 #include "common/train/batch.h"
+#include "common/train/train_config.h"
 
 namespace weft::train {
 
@@ -38,9 +39,13 @@ class Task {
 
   // ConfigError naming `what` and the example where a data set is not one of this task.
   virtual void check(const data::EncodedDataset& data, const std::string& what) const = 0;
+  // ConfigError where the task cannot be trained so.
+  void check(const TrainConfig& config) const;
   // What the mean loss of these examples is a mean over: their number, or that of their learned tokens.
   virtual double weight(const data::EncodedDataset& data, std::span<const std::uint32_t> examples) const;
-  // The mean, a scalar; differentiable. Dropout draws from `dropout`; nullptr: none.
+  // Whether the loss of a batch is the weighted mean of its parts' losses.
+  virtual bool has_parts() const { return true; }
+  // The mean, a scalar; not of a weight of 0; differentiable. Dropout draws from `dropout`; nullptr: none.
   virtual at::Tensor loss(const Batch& batch, const nn::Trainable& params, RngStream* dropout) const = 0;
   // Counts without gradient. The default one passes each batch to count().
   virtual std::unique_ptr<Scorer> scorer(const nn::Trainable& params) const;

@@ -25,6 +25,8 @@ double learned_tokens(const data::EncodedDataset& data, std::span<const std::uin
 // ConfigError unless every label of `data` is an index into the task's labels.
 void check_labels(const data::TaskConfig& config, const std::vector<std::int32_t>& labels, const std::string& what);
 
+// Rows of length 1.
+at::Tensor unit(const at::Tensor& x_NE);
 // Counts of a classification_scheme: each example is of exactly one class.
 void count_one_label(const at::Tensor& logits_NC, const at::Tensor& labels_N, metrics::Tally& tally);
 

@@ -159,19 +159,31 @@ TEST(GeneratedTextTest, MatchesAreSquads) {
   EXPECT_EQ(token_f1("cat", "dog"), 0);
 }
 
+// Of n images and n texts, image after image; a block of two rows at a time.
+void add_all_ranks(Tally& tally, const Counts& scores, std::size_t n) {
+  Counts turned(scores.size());
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) turned[j * n + i] = scores[i * n + j];
+  for (std::size_t first = 0; first < n; first += 2) {
+    const std::size_t rows = std::min<std::size_t>(2, n - first);
+    add_ranking(tally, Query::image, CountsView(scores).subspan(first * n, rows * n), n, first);
+    add_ranking(tally, Query::text, CountsView(turned).subspan(first * n, rows * n), n, first);
+  }
+}
+
 TEST(RankingTest, CountsWhatComesBeforeItsOwn) {
   // Image 0 finds its text first, image 1 second (equal to an earlier one), image 2 third; texts: 1st, 1st, 3rd.
   const Counts scores{0.9, 0.1, 0.8,  //
                       0.5, 0.5, 0.2,  //
                       0.7, 0.4, 0.1};
   Tally tally;
-  add_ranking(tally, scores, 3);
+  add_all_ranks(tally, scores, 3);
   EXPECT_EQ(tally.parts.at("ranking"), (Counts{3, 1, 3, 3, 3, 2, 3, 3}));
   EXPECT_DOUBLE_EQ(value(tally, "text_recall_at_1").value(), 1.0 / 3);
   EXPECT_DOUBLE_EQ(value(tally, "image_recall_at_1").value(), 2.0 / 3);
   EXPECT_DOUBLE_EQ(value(tally, "mean_recall").value(), 5.0 / 6);
   Tally broken;
-  add_ranking(broken, Counts(400, std::nan("")), 20);
+  add_all_ranks(broken, Counts(400, std::nan("")), 20);
   EXPECT_EQ(value(broken, "mean_recall"), 0) << "what is not a number finds nothing";
 }
 
@@ -197,7 +209,7 @@ void add_example(Tally& tally, std::mt19937& random) {
   add_generated_text(tally, text(), text());
   Counts scores(16);
   for (double& score : scores) score = real();
-  add_ranking(tally, scores, 4);
+  add_all_ranks(tally, scores, 4);
   add_loss(tally, std::abs(real()), 1);
   add_nll(tally, std::abs(real()), 1 + static_cast<double>(below(9)));
 }

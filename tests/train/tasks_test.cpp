@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "common/base/result.h"
 #include "common/metrics/registry.h"
 #include "common/train/evaluator.h"
 #include "common/train/plain_training.h"
@@ -117,8 +118,13 @@ TEST_P(TaskTest, ABatchIsTheWeightedMeanOfItsExamples) {
 }
 
 TEST_P(TaskTest, AccumulationDoesNotChangeAStep) {
-  if (contrastive()) GTEST_SKIP() << "micro-batches have fewer negatives";
   const auto task = this->task();
+  if (contrastive()) {  // its parts would have fewer negatives
+    EXPECT_THROW(task->check(TrainConfig{.accumulation = 2}), ConfigError);
+    EXPECT_THROW(task->check(TrainConfig{.batch_tokens = 100}), ConfigError);
+    EXPECT_NO_THROW(task->check(TrainConfig{}));
+    return;
+  }
   const data::EncodedDataset data = draw(GetParam(), 12, 2);
   const StateDict start = task->model().initial_state(Rng(3));
   std::vector<StateDict> after;
@@ -173,6 +179,21 @@ TEST_P(TaskTest, TrainingLowersTheLoss) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, TaskTest, testing::ValuesIn(cases()),
                          [](const auto& tested) { return tested.param.name; });
+
+TEST(TaskLossTest, APartWithoutLearnedTokensIsPassedOver) {
+  const Case of = cases()[3];
+  const auto task = make_task(of.task, models::load_model({.folder = fixture("models/bert_tiny"),
+                                                           .task = of.task.kind,
+                                                           .labels = of.task.labels,
+                                                           .adapter = {.target_modules = {.names = {"query"}}}}));
+  data::EncodedDataset data = draw(of, 4, 6);
+  std::fill_n(data.token_labels.begin(), data.length(0), data::kNoLoss);
+  const StateDict start = task->model().initial_state(Rng(1));
+  nn::Trainable params(start, at::kCPU, true);
+  const TrainConfig config{.batch_size = 4, .accumulation = 4};
+  StepLoop loop({.task = task.get(), .data = &data, .config = &config, .site = "a"}, params);
+  EXPECT_GT(loop.run(0, 1, {}, {}).loss, 0);
+}
 
 TEST(TaskLossTest, RegressionIsScoredAsItIsTrained) {
   const Case of = cases()[2];
