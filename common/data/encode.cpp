@@ -17,6 +17,16 @@ void append(EncodedDataset& out, const text::Encoding& encoding) {
   out.truncated += encoding.truncated ? 1 : 0;
 }
 
+// The same with a label for each token, unless nothing is learned.
+void append_learned(EncodedDataset& out, const text::Encoding& encoding, const std::vector<std::int32_t>& labels) {
+  if (std::all_of(labels.begin(), labels.end(), [](std::int32_t label) { return label == kNoLoss; })) {
+    ++out.without_loss;
+    return;
+  }
+  append(out, encoding);
+  out.token_labels.insert(out.token_labels.end(), labels.begin(), labels.end());
+}
+
 const text::Tokenizer& tokenizer_of(const Encoders& encoders) {
   WEFT_CHECK(encoders.tokenizer != nullptr, "the task has texts, and there is no tokenizer");
   return *encoders.tokenizer;
@@ -44,12 +54,13 @@ void add_sequence(const TaskConfig& task, const Encoders& encoders, const Exampl
 void add_words(const TaskConfig& task, const Encoders& encoders, const Example& example, EncodedDataset& out) {
   const text::Encoding encoding =
       tokenizer_of(encoders).encode_words(example.words, text::EncodeOptions{.max_tokens = task.max_tokens});
-  append(out, encoding);
+  std::vector<std::int32_t> labels;
   std::int32_t last = -1;
   for (const std::int32_t word : encoding.words) {
-    out.token_labels.push_back(word < 0 || word == last ? kNoLoss : example.tags.at(static_cast<std::size_t>(word)));
+    labels.push_back(word < 0 || word == last ? kNoLoss : example.tags.at(static_cast<std::size_t>(word)));
     last = word;
   }
+  append_learned(out, encoding, labels);
 }
 
 // A document as sequences of max_tokens. A rest of one token teaches nothing.
@@ -80,12 +91,7 @@ void add_conversation(const TaskConfig& task, const Encoders& encoders, const Ex
   std::vector<std::int32_t> labels(encoding.ids.size(), kNoLoss);
   for (std::size_t i = 1; i < labels.size(); ++i)
     if (task.loss_on == LossOn::all || encoding.marked[i] != 0) labels[i] = encoding.ids[i];
-  if (std::all_of(labels.begin(), labels.end(), [](std::int32_t label) { return label == kNoLoss; })) {
-    ++out.without_loss;
-    return;
-  }
-  append(out, encoding);
-  out.token_labels.insert(out.token_labels.end(), labels.begin(), labels.end());
+  append_learned(out, encoding, labels);
 }
 
 void add_language(const TaskConfig& task, const Encoders& encoders, const Example& example, EncodedDataset& out) {

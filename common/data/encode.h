@@ -41,7 +41,7 @@ struct EncodedDataset {
   std::vector<std::int32_t> token_labels;
   EncodedImages images;            // image_classification, image_text: of each example
   std::uint64_t truncated = 0;     // examples cut at max_tokens
-  std::uint64_t without_loss = 0;  // causal_lm: examples left out since nothing of them could be learned
+  std::uint64_t without_loss = 0;  // with token_labels: examples left out since nothing of them could be learned
 
   // Of sequences or pictures. causal_lm: a long document gives several.
   std::size_t size() const { return starts.size() > 1 ? starts.size() - 1 : images.size(); }

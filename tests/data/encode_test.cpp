@@ -77,6 +77,18 @@ TEST_F(EncodeTest, LabelsTheFirstTokenOfEachWord) {
   EXPECT_EQ(data.token_labels[1], 1);
 }
 
+TEST_F(EncodeTest, LeavesOutWordsThatGiveNoToken) {
+  const TaskConfig task{.kind = TaskKind::token_classification, .labels = {"O", "X"}, .max_tokens = 8};
+  Example nothing, something;
+  nothing.words = {"\x01"};  // cleaned away
+  something.words = {"cat"};
+  nothing.tags = something.tags = {1};
+  const EncodedDataset data = encode(task, {.tokenizer = &tokenizer_}, {nothing, something});
+  EXPECT_EQ(data.size(), 1U);
+  EXPECT_EQ(data.token_labels.size(), data.ids.size());
+  EXPECT_EQ(data.without_loss, 1U);
+}
+
 TEST_F(EncodeTest, CutsDocumentsIntoBlocks) {
   const TaskConfig task{.kind = TaskKind::causal_lm, .max_tokens = 4};
   Example nine, two;
