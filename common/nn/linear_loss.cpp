@@ -95,27 +95,6 @@ struct FrozenHeadNode final : Node {
   void release_variables() override { gradient_RD.reset(); }
 };
 
-struct TrainedHeadNode final : Node {
-  at::Tensor states_RD, weight_VD, targets_R;
-  variable_list apply(variable_list&& gradients) override {
-    BelowAutograd guard;
-    if (!gradients[0].defined()) return {at::Tensor(), at::Tensor()};
-    WEFT_CHECK(states_RD.defined(), "a second backward pass through the language head");
-    at::Tensor dstates = at::empty(states_RD.sizes(), states_RD.options()), dweight = at::zeros_like(weight_VD);
-    by_chunks(states_RD.size(0), weight_VD.size(0), [&](std::int64_t begin, std::int64_t count) {
-      const at::Tensor states = states_RD.narrow(0, begin, count);
-      at::Tensor logits = at::mm(states, weight_VD.t());
-      through_softmax(logits, targets_R.narrow(0, begin, count));
-      logits.mul_(gradients[0].narrow(0, begin, count).unsqueeze(1));
-      at::Tensor part = dstates.narrow(0, begin, count);
-      at::mm_out(part, logits, weight_VD);
-      dweight.addmm_(logits.t(), states);
-    });
-    return {dstates, dweight};
-  }
-  void release_variables() override { states_RD.reset(), weight_VD.reset(); }
-};
-
 }  // namespace
 
 at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const std::shared_ptr<const FrozenLinear>& head,
@@ -137,26 +116,6 @@ at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const std::shared_p
   auto node = make_node<FrozenHeadNode>();
   node->gradient_RD = gradient;
   record(node, nll, states_RD);
-  return nll;
-}
-
-at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const at::Tensor& weight_VD, const at::Tensor& targets_R) {
-  check(states_RD, targets_R, weight_VD.size(0));
-  const at::Tensor states = states_RD.detach(), weight = weight_VD.detach(), targets = targets_R.contiguous();
-  at::Tensor nll = at::empty({states.size(0)}, states.options());
-  {
-    BelowAutograd guard;
-    by_chunks(states.size(0), weight.size(0), [&](std::int64_t begin, std::int64_t count) {
-      at::Tensor logits = at::mm(states.narrow(0, begin, count), weight.t());
-      nll.narrow(0, begin, count).copy_(through_softmax(logits, targets.narrow(0, begin, count)));
-    });
-  }
-  if (!needs_gradient(states_RD, weight_VD)) return nll;
-  auto node = make_node<TrainedHeadNode>();
-  node->states_RD = states;
-  node->weight_VD = weight;
-  node->targets_R = targets;
-  record(node, nll, states_RD, weight_VD);
   return nll;
 }
 

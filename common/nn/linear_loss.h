@@ -16,9 +16,6 @@ namespace weft::nn {
 // throws Failure naming one that is not. The head's bias is not read: language heads have none.
 at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const std::shared_ptr<const FrozenLinear>& head,
                                 const at::Tensor& targets_R);
-// The same of a head that is trained: differentiable in states and in weight [V, D]. A chunk's logits are computed
-// again in the backward pass.
-at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const at::Tensor& weight_VD, const at::Tensor& targets_R);
 
 // The same with all logits at once, in ATen's own operations: for tests.
 at::Tensor linear_cross_entropy_aten(const at::Tensor& states_RD, const at::Tensor& weight_VD,

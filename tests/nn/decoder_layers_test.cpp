@@ -136,13 +136,10 @@ TEST(LinearLossTest, EqualsAllLogitsAtOnceOverSeveralChunks) {
     const at::Tensor states = at::randn({rows, 16}), weight = at::randn({vocabulary, 16});
     const at::Tensor targets = some_targets(rows, vocabulary);
     const auto head = frozen_fp32(weight, {});
-    const auto plain = differentiate({states, weight},
-                                     [&](const auto& in) { return linear_cross_entropy_aten(in[0], in[1], targets); });
-    const auto trained =
-        differentiate({states, weight}, [&](const auto& in) { return linear_cross_entropy(in[0], in[1], targets); });
+    const auto plain =
+        differentiate({states}, [&](const auto& in) { return linear_cross_entropy_aten(in[0], weight, targets); });
     const auto frozen =
         differentiate({states}, [&](const auto& in) { return linear_cross_entropy(in[0], head, targets); });
-    expect_same(trained, plain);
     EXPECT_LT(relative(frozen.value, plain.value), 1e-5);
     EXPECT_LT(relative(frozen.gradients[0], plain.gradients[0]), 1e-5);
     EXPECT_LT(relative(linear_cross_entropy(states, head, targets), plain.value), 1e-5);
