@@ -10,11 +10,17 @@
 //     max_batch_size: 1024       # examples of one step, and ...
 //     max_tokens: 8192           # ... tokens of one example: what a run may make this site hold in memory
 //     max_parameters: 50000000   # trained values: bounds what one update can carry out
-//     max_trainings: 2000        # in one run, begun again ones too; counted on disk
-//     max_scorings: 4000         # of adapters that the coordinator chooses, in one run; counted on disk
-//     min_examples: 1            # training examples below which this site does not train
-//     min_scored: 1              # examples of a split below which it is not scored, and said to be empty: counts
+//     max_trainings: 2000        # begun again ones too, and ...
+//     max_scorings: 4000         # ... scorings of adapters that the coordinator chooses: both counted on disk, by the
+//                                # coordinator's certificate and the run's name (run_counts.h). `runs` bounds the names
+//     min_examples: 1            # training examples below which this site does not train; of causal_lm: sequences of
+//                                # max_tokens, of which a long document makes several
+//     min_scored: 20             # examples of a split below which it is not scored, and said to be empty: counts
 //                                # over few examples come near to single ones
+//     score_train: false         # whether the training split may be scored too. A run needs no such score, and how
+//     much
+//                                # better an adapter does on its training examples is how they are told from others
+//                                # (Yeom et al. 2018, "Privacy risk in machine learning", arXiv:1709.01604)
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -39,7 +45,7 @@ struct Refusal {
 
 struct Policy {
   std::vector<std::string> runs{"*"};
-  std::vector<std::string> base_digests;  // empty: any
+  std::vector<std::string> base_digests;     // empty: any
   std::vector<std::string> tasks;            // empty: any
   std::vector<std::string> adapter_methods;  // empty: any
   std::int64_t max_rounds = 1000;
@@ -50,7 +56,8 @@ struct Policy {
   std::int64_t max_trainings = 2000;
   std::int64_t max_scorings = 4000;
   std::int64_t min_examples = 1;
-  std::int64_t min_scored = 1;
+  std::int64_t min_scored = 20;
+  bool score_train = false;
 
   // Throws ConfigError. An empty map gives the defaults.
   static Policy parse(const YamlView& policy);
@@ -63,6 +70,10 @@ struct Policy {
   // The same for one training or scoring more of a run.
   std::optional<Refusal> training_refusal(std::uint32_t round, const RunCounts& so_far) const;
   std::optional<Refusal> scoring_refusal(const RunCounts& so_far) const;
+  // Whether a split of so many examples is scored at all; else it is answered as an empty one is.
+  bool may_score(const std::string& split, std::uint64_t examples) const {
+    return examples >= static_cast<std::uint64_t>(min_scored) && (score_train || split != "train");
+  }
 };
 
 }  // namespace weft::worker
