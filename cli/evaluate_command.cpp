@@ -1,21 +1,22 @@
-// weft evaluate: scores an adapter on a data file.
+// weft evaluate: scores an adapter on a data file: as its task does, by classes that a CLIP was not taught, or by the
+// answers that a language model gives.
 #include <ATen/Parallel.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
 #include "cli/adapter_folder.h"
 #include "cli/commands.h"
+#include "cli/evaluation_report.h"
 #include "cli/local_job.h"
 #include "common/base/log.h"
-#include "common/metrics/confusion.h"
-#include "common/metrics/registry.h"
-#include "common/telemetry/table.h"
+#include "common/text/special_tokens.h"
+#include "common/train/answers.h"
 #include "common/train/evaluator.h"
+#include "common/train/zero_shot.h"
 
 namespace weft::cli {
 namespace {
@@ -23,6 +24,10 @@ namespace {
 struct Flags {
   std::string adapter, data, model, config, split = "all", device = "auto";
   std::vector<std::string> set;
+  std::string zero_shot;  // column with the classes; empty: no zero-shot
+  std::vector<std::string> labels, templates{"a photo of a {}"};
+  std::size_t answers = 0;  // conversations to answer
+  std::int64_t max_new_tokens = 64;
   int threads = 0;  // 0: all cores
   bool base = false, json = false, force = false;
 };
@@ -84,6 +89,17 @@ Evaluation resolve(const Flags& flags) {
                  .format = run.simulation->data,
                  .adapter = std::move(adapter)};
   job.format.files = {flags.data};
+  const data::TaskConfig& task = job.settings.task;
+  if (!flags.zero_shot.empty()) {
+    if (task.kind != TaskKind::image_text)
+      throw ConfigError("--zero-shot is for a task of kind image_text, and the run file has " +
+                        std::string(name_of(task.kind)));
+    job.format.text_column = flags.zero_shot;
+  } else if (!flags.labels.empty()) {
+    throw ConfigError("--labels are those of --zero-shot; name the column that has them");
+  }
+  if (flags.answers > 0 && !task.has_conversations())
+    throw ConfigError("--generate is for conversations, and the run file has no task.template");
   if (job.adapter) {
     job.name = job.adapter->folder.string();
     job.model = base_folder_of(*job.adapter, flags.model);
@@ -92,25 +108,50 @@ Evaluation resolve(const Flags& flags) {
   return job;
 }
 
-std::vector<data::Example> load_examples(const Evaluation& job, const std::string& split,
-                                         data::CleaningReport& report) {
+std::vector<data::Example> load_examples(const Evaluation& job, data::CleaningReport& report) {
   data::Cleaner cleaner(job.format);
   const std::filesystem::path& file = job.format.files.front();
   if (!std::filesystem::exists(file)) throw ConfigError("--data: there is no file " + file.string());
   cleaner.add_file(file);
   report = cleaner.report();
   std::vector<data::Example> examples;
-  for (data::Record& record : cleaner.take()) {
-    const data::Split own = data::split_of(record.example, job.format.validation, job.format.test);
-    const bool wanted = split == "all" || (split == "train" && own == data::Split::train) ||
-                        (split == "validation" && own == data::Split::validation) ||
-                        (split == "test" && own == data::Split::test);
-    if (wanted) examples.push_back(std::move(record.example));
+  for (data::Record& record : cleaner.take()) examples.push_back(std::move(record.example));
+  return examples;
+}
+
+std::vector<data::Example> of_split(const Evaluation& job, const std::string& name,
+                                    const std::vector<data::Example>& all, const data::CleaningReport& report) {
+  std::vector<data::Example> examples;
+  for (const data::Example& example : all) {
+    const data::Split own = data::split_of(example, job.format.validation, job.format.test);
+    const bool wanted = name == "all" || (name == "train" && own == data::Split::train) ||
+                        (name == "validation" && own == data::Split::validation) ||
+                        (name == "test" && own == data::Split::test);
+    if (wanted) examples.push_back(example);
   }
   if (examples.empty())
-    throw ConfigError(file.string() + ": " + report.summary() + "; no example is in the split \"" + split +
-                      "\"; choose another with --split");
+    throw ConfigError(job.format.files.front().string() + ": " + report.summary() + "; no example is in the split \"" +
+                      name + "\"; choose another with --split");
   return examples;
+}
+
+// The classes of --zero-shot: those named, or all that the file has, by name. Sets each example's label; its text is
+// its class.
+std::vector<std::string> label_by_text(std::vector<data::Example>& examples, const Flags& flags) {
+  std::vector<std::string> labels = flags.labels;
+  if (labels.empty()) {
+    std::set<std::string> found;
+    for (const data::Example& example : examples) found.insert(example.text);
+    labels.assign(found.begin(), found.end());
+  }
+  for (data::Example& example : examples) {
+    const auto label = std::find(labels.begin(), labels.end(), example.text);
+    if (label == labels.end())
+      throw ConfigError("--labels: " + flags.data + " has \"" + example.text + "\" in the column " + flags.zero_shot +
+                        ", which is none of them; name it too");
+    example.label = static_cast<std::int32_t>(label - labels.begin());
+  }
+  return labels;
 }
 
 void check_fits(const Evaluation& job, const models::Model& model) {
@@ -130,86 +171,63 @@ void check_fits(const Evaluation& job, const models::Model& model) {
                     first_missing(expected, got) + "; name the right base model with --model DIR");
 }
 
-std::optional<metrics::ConfusionMatrix> confusion_of(const metrics::Tally& tally) {
-  const metrics::CountsView counts = tally.find("confusion");
-  return counts.empty() ? std::nullopt : std::optional(metrics::ConfusionMatrix(counts));
+train::Score zero_shot_score(const Base& base, const StateDict& adapter, const std::vector<data::Example>& examples,
+                             const std::vector<std::string>& labels, const Flags& flags,
+                             const train::EvaluatorOptions& options) {
+  std::vector<data::Example> prompts;
+  for (const std::string& prompt : train::zero_shot_prompts(labels, flags.templates))
+    prompts.emplace_back().text = prompt;
+  const data::TaskConfig texts{.max_tokens = base.task->config().max_tokens};
+  const data::TaskConfig pictures{.kind = TaskKind::image_classification, .labels = labels};
+  return train::evaluate_zero_shot(
+      *base.task, adapter, data::encode(texts, {.tokenizer = base.tokenizer.get()}, prompts), labels.size(),
+      data::encode(pictures, {.preprocessor = base.preprocessor.get()}, examples), options);
 }
 
-std::string confusion_table(const metrics::ConfusionMatrix& confusion, const std::vector<std::string>& labels) {
-  std::vector<std::string> header{"label \\ predicted"};
-  for (const std::string& label : labels) header.push_back(label);
-  header.insert(header.end(), {"all", "recall"});
-  telemetry::Table table(header);
-  for (std::size_t label = 0; label < labels.size(); ++label) {
-    std::vector<std::string> row{labels[label]};
-    double all = 0;
-    for (std::size_t guess = 0; guess < labels.size(); ++guess) {
-      all += confusion.count(label, guess);
-      row.push_back(telemetry::fixed(confusion.count(label, guess), 0));
-    }
-    row.push_back(telemetry::fixed(all, 0));
-    row.push_back(all == 0 ? "-" : telemetry::percent(confusion.count(label, label) / all));
-    table.add_row(row);
-    table.highlight(label, label + 1);
-  }
-  return table.text();
-}
-
-void print_json(const Evaluation& job, const train::Score& score, const Flags& flags, const std::string& digest,
-                const std::string& base_digest) {
-  nlohmann::ordered_json json{{"adapter_sha256", digest},
-                              {"base_digest", base_digest},
-                              {"data", flags.data},
-                              {"split", flags.split},
-                              {"examples", score.examples},
-                              {"tokens", score.tokens},
-                              {"labels", job.settings.task.labels},
-                              {"seconds", score.seconds}};
-  for (const auto& [name, value] : metrics::values(score.tally)) json[name] = value;
-  if (const auto confusion = confusion_of(score.tally)) {
-    nlohmann::ordered_json counts = nlohmann::ordered_json::array();
-    for (std::size_t label = 0; label < confusion->classes(); ++label) {
-      counts.push_back(nlohmann::ordered_json::array());
-      for (std::size_t guess = 0; guess < confusion->classes(); ++guess)
-        counts.back().push_back(static_cast<std::uint64_t>(confusion->count(label, guess)));
-    }
-    json["confusion"] = counts;
-  }
-  std::printf("%s\n", json.dump().c_str());
-}
-
-void print_text(const Evaluation& job, const train::Score& score, const Flags& flags,
-                const data::CleaningReport& report, std::uint64_t truncated) {
-  std::printf("%s\n%s: %s\nscored %llu examples (split: %s; %llu cut at %zu tokens) in %.1f s\n\n", job.name.c_str(),
-              flags.data.c_str(), report.summary().c_str(), static_cast<unsigned long long>(score.examples),
-              flags.split.c_str(), static_cast<unsigned long long>(truncated), job.settings.task.max_tokens,
-              score.seconds);
-  for (const auto& [name, value] : metrics::values(score.tally))
-    std::printf("%-10s  %s\n", metrics::title(name).c_str(), metrics::shown(name, value).c_str());
-  if (const auto confusion = confusion_of(score.tally))
-    std::printf("\n%s", confusion_table(*confusion, job.settings.task.labels).c_str());
+metrics::Tally answers_of(const Evaluation& job, const Base& base, const StateDict& adapter,
+                          const std::vector<data::Example>& examples, const Flags& flags, int threads) {
+  const Result<text::SpecialTokens> specials = text::read_special_tokens(job.model, *base.tokenizer);
+  if (!specials) throw ConfigError(specials.error().message);
+  const std::vector<text::TokenId>& stops = specials.value().stops;
+  return train::score_answers(
+      base.model(), adapter, *base.tokenizer, *base.chat_template,
+      std::span(examples).first(std::min(flags.answers, examples.size())),
+      {.stop_tokens = {stops.begin(), stops.end()}, .max_new_tokens = flags.max_new_tokens, .threads = threads});
 }
 
 int evaluate(const Flags& flags) {
   const Evaluation job = resolve(flags);
-  data::CleaningReport report;
-  const std::vector<data::Example> examples = load_examples(job, flags.split, report);
-  const at::Device device = pick_device(flags.device);
-  const Base base = load_base(job.settings, job.model, device);
+  EvaluationReport report{.name = job.name,
+                          .data = flags.data,
+                          .split = flags.split,
+                          .labels = job.settings.task.labels,
+                          .score = {},
+                          .cleaning = {},
+                          .max_tokens = job.settings.task.max_tokens,
+                          .adapter_sha256 = {},
+                          .base_digest = {}};
+  std::vector<data::Example> all = load_examples(job, report.cleaning);
+  if (!flags.zero_shot.empty()) report.labels = label_by_text(all, flags);
+  const std::vector<data::Example> examples = of_split(job, flags.split, all, report.cleaning);
+  const Base base = load_base(job.settings, job.model, pick_device(flags.device));
   if (job.adapter) {
     check_fits(job, base.model());
     if (!flags.force) check_base_digest(*job.adapter, job.model, base.model().base_digest());
   }
-  const data::EncodedDataset data = encode(base, examples);
   const StateDict adapter = job.adapter ? job.adapter->peft.state : base.model().initial_state(Rng(job.settings.seed));
+  report.adapter_sha256 = adapter.digest();
+  report.base_digest = base.model().base_digest();
   const int cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const train::Score score =
-      train::evaluate(*base.task, adapter, data, {.threads = flags.threads > 0 ? flags.threads : cores});
-  if (flags.json) {
-    print_json(job, score, flags, adapter.digest(), base.model().base_digest());
+  const train::EvaluatorOptions options{.threads = flags.threads > 0 ? flags.threads : cores};
+  if (!flags.zero_shot.empty()) {
+    report.score = zero_shot_score(base, adapter, examples, report.labels, flags, options);
   } else {
-    print_text(job, score, flags, report, data.truncated);
+    const data::EncodedDataset data = encode(base, examples);
+    report.truncated = data.truncated;
+    report.score = train::evaluate(*base.task, adapter, data, options);
   }
+  if (flags.answers > 0) report.score.tally.merge(answers_of(job, base, adapter, examples, flags, options.threads));
+  flags.json ? print_json(report) : print_text(report);
   return 0;
 }
 
@@ -228,12 +246,25 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   command->add_option("--split", flags->split, "Which examples of the file")
       ->check(CLI::IsMember({"all", "train", "validation", "test"}))
       ->capture_default_str();
+  command->add_option("--zero-shot", flags->zero_shot,
+                      "Of image_text: tell classes apart by name; the column of the data file that has them");
+  command->add_option("--labels", flags->labels, "Classes of --zero-shot, between commas (default: all in the file)")
+      ->delimiter(',');
+  command->add_option("--template", flags->templates, "What a class becomes for --zero-shot; several are averaged")
+      ->capture_default_str();
+  command->add_option("--generate", flags->answers,
+                      "Of conversations: answer so many, and compare with their last answer");
+  command->add_option("--max-new-tokens", flags->max_new_tokens, "Tokens of an answer of --generate, at most")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+      ->capture_default_str();
   command->add_option("--device", flags->device, "auto, cpu or cuda:N")->capture_default_str();
   command->add_option("--threads", flags->threads, "Threads (default: one a core)")->check(CLI::Range(1, 1024));
   command->add_flag("--json", flags->json, "One line of JSON instead of text");
   command->footer(
       "Examples:\n  weft evaluate runs/sentiment --data films.tsv --split test\n"
-      "  weft evaluate --base --config configs/sentiment.yaml --data films.tsv");
+      "  weft evaluate --base --config configs/sentiment.yaml --data films.tsv\n"
+      "  weft evaluate runs/emoji --data emoji.jsonl --zero-shot category --template \"an emoji of {}\"\n"
+      "  weft evaluate runs/dialogue --data talks.jsonl --generate 100");
   command->callback([=, &chosen] { chosen = [=] { return evaluate(*flags); }; });
 }
 
