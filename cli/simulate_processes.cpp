@@ -84,6 +84,7 @@ class Launcher {
     for (const char* key : {"max_rounds", "max_local_steps", "max_batch_size", "max_tokens", "max_parameters",
                             "max_trainings", "max_scorings"})
       limits.append("  ").append(key).append(": ").append(std::to_string(kAnyNumber)).append("\n");
+    limits += "  min_scored: 1\n";
     const std::filesystem::path site_file = private_.path() / (site.name + ".yaml");
     const auto quoted = [](const std::filesystem::path& path) {
       return nlohmann::json(std::filesystem::absolute(path).string()).dump();  // also a YAML string

@@ -25,7 +25,8 @@ worker::Policy any_run() {
           .max_tokens = kAnyNumber,
           .max_parameters = kAnyNumber,
           .max_trainings = kAnyNumber,
-          .max_scorings = kAnyNumber};
+          .max_scorings = kAnyNumber,
+          .min_scored = 1};
 }
 
 worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, const data::SiteData& site,

@@ -91,6 +91,7 @@ Policy Policy::parse(const YamlView& policy) {
   result.max_parameters = policy.integer("max_parameters", result.max_parameters, {.min = 1});
   result.min_examples = policy.integer("min_examples", result.min_examples, {.min = 1});
   result.min_scored = policy.integer("min_scored", result.min_scored, {.min = 1});
+  result.score_train = policy.boolean("score_train", result.score_train);
   for (const std::string& digest : result.base_digests)
     if (digest.size() != 64 || digest.find_first_not_of("0123456789abcdef") != std::string::npos)
       policy.fail("base_digests", "\"" + digest + "\" is not a digest; expected 64 lower-case hex characters");
@@ -124,11 +125,11 @@ std::optional<Refusal> Policy::refusal(const fl::SiteFacts& facts) const {
 
 std::optional<Refusal> Policy::training_refusal(std::uint32_t round, const RunCounts& so_far) const {
   if (auto no = above("round", round, max_rounds, "max_rounds")) return no;
-  return above("trainings in this run", so_far.trainings + 1, max_trainings, "max_trainings");
+  return above("trainings in runs of this name", so_far.trainings + 1, max_trainings, "max_trainings");
 }
 
 std::optional<Refusal> Policy::scoring_refusal(const RunCounts& so_far) const {
-  return above("scorings in this run", so_far.scorings + 1, max_scorings, "max_scorings");
+  return above("scorings in runs of this name", so_far.scorings + 1, max_scorings, "max_scorings");
 }
 
 }  // namespace weft::worker

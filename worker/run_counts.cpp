@@ -3,23 +3,21 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/digest.h"
 #include "common/base/file.h"
-#include "worker/spool.h"
 
 namespace weft::worker {
-namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::filesystem::path file_of(const std::filesystem::path& folder, const std::string& run_id) {
-  WEFT_CHECK(valid_run_id(run_id), "run_id comes from a peer and must be checked before it names a file");
-  return folder / (run_id + ".counts");
+// A peer chose the names: only their digest may name a file.
+std::filesystem::path counts_file(const std::filesystem::path& folder, const Asker& asker) {
+  const std::string both = asker.coordinator + "\n" + asker.run;
+  return folder / (sha256_hex(as_bytes(both)).substr(0, 32) + ".counts");
 }
 
-}  // namespace
-
-Result<RunCounts> read_counts(const std::filesystem::path& folder, const std::string& run_id) {
-  const std::filesystem::path file = file_of(folder, run_id);
+Result<RunCounts> read_counts(const std::filesystem::path& folder, const Asker& asker) {
+  const std::filesystem::path file = counts_file(folder, asker);
   if (!std::filesystem::exists(file)) return RunCounts{};
   const Result<std::string> text = read_text(file);
   if (!text) return text.error();
@@ -30,16 +28,18 @@ Result<RunCounts> read_counts(const std::filesystem::path& folder, const std::st
   };
   const RunCounts counts{.trainings = count("trainings"), .scorings = count("scorings")};
   if (counts.trainings < 0 || counts.scorings < 0)
-    return Error{
-        file.string() +
-        ": expected {\"trainings\":N,\"scorings\":N}; it says how much this run may still ask of this site. Put "
-        "the right numbers in, or remove the file to begin at zero"};
+    return Error{file.string() + ": expected {\"trainings\":N,\"scorings\":N}; it says how much run \"" + asker.run +
+                 "\" has asked of this site. Put the right numbers in, or remove the file to begin at zero"};
   return counts;
 }
 
-Status write_counts(const std::filesystem::path& folder, const std::string& run_id, const RunCounts& counts) {
-  const std::string text = Json{{"trainings", counts.trainings}, {"scorings", counts.scorings}}.dump() + "\n";
-  return write_atomic(file_of(folder, run_id), as_bytes(text), 0600);
+Status write_counts(const std::filesystem::path& folder, const Asker& asker, const RunCounts& counts) {
+  const Json json{{"coordinator", asker.coordinator},
+                  {"run", asker.run},
+                  {"trainings", counts.trainings},
+                  {"scorings", counts.scorings}};
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return write_atomic(counts_file(folder, asker), as_bytes(text), 0600);
 }
 
 }  // namespace weft::worker

@@ -85,7 +85,8 @@ void Session::break_off(const std::string& reason) {
   lose(reason);
 }
 
-void Session::handle(const net::Up& /*event*/) {
+void Session::handle(const net::Up& event) {
+  coordinator_ = event.peer;
   stage_ = Stage::greeting;
   say("connected to " + options_.coordinator);
   send(wire::Hello{.weft_version = options_.weft_version});
@@ -135,7 +136,7 @@ void Session::handle(const StopAsked& /*event*/) { finish(Outcome::stopped, "sto
 void Session::receive(const wire::Welcome& welcome) {
   failures_ = 0;
   stage_ = Stage::welcomed;
-  if (!run_ || !same_run(*run_, welcome))
+  if (!run_ || !same_run(*run_, welcome) || asker_.coordinator != coordinator_)
     begin_run(welcome);
   else if (facts_)
     say_ready();
@@ -157,6 +158,7 @@ void Session::receive(const wire::Finished& finished) {
 void Session::begin_run(const wire::Welcome& welcome) {
   cancel();
   run_ = welcome;
+  asker_ = {.coordinator = coordinator_, .run = welcome.run};
   facts_.reset();
   outbox_ = {};
   work_.reset();
@@ -179,8 +181,8 @@ void Session::handle(TrainerLoaded event) {
   }
   facts_ = std::move(event.facts);
   for (auto& [split, examples] : facts_->examples)
-    if (split != "train" && !scores(examples)) examples = 0;
-  act(ReadSpool{run_->run_id});
+    if (split != "train" && !options_.policy.may_score(split, examples)) examples = 0;
+  act(ReadSpool{run_->run_id, asker_});
 }
 
 void Session::handle(SpoolRead event) {

@@ -100,12 +100,13 @@ struct Train {
 struct Cancel {};  // the running task
 struct ReadSpool {
   std::string run_id;
+  Asker asker;  // of the counts
 };
 struct Keep {
   FinishedUpdate update;
 };
 struct Count {  // make it durable, before the training or scoring that it counts begins
-  std::string run_id;
+  Asker asker;
   RunCounts counts;
 };
 struct Forget {
@@ -173,9 +174,6 @@ class Session {
   void leave_adapter();  // Work names another one
   void go_on();          // starts what Work still lacks
   bool have_adapter();   // or asks for it
-  bool scores(std::uint64_t examples) const {
-    return examples >= static_cast<std::uint64_t>(options_.policy.min_scored);
-  }
   void report_scores();
   TaskId begin(Task task);
   bool is_current(TaskId task) const { return task_ && task_->id == task; }
@@ -207,8 +205,11 @@ class Session {
   TimePoint retry_at_{}, last_sent_{};
   std::optional<TimePoint> last_progress_;
 
+  std::string coordinator_;  // as its certificate names it
+
   // The run.
   std::optional<wire::Welcome> run_;
+  Asker asker_;
   std::optional<fl::SiteFacts> facts_;  // once its trainer is loaded
   std::optional<Task> task_;
   TaskId last_task_ = 0;

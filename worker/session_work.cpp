@@ -75,8 +75,8 @@ void Session::go_on() {
   for (const std::string& split : work_->evaluate) {
     if (scores_.contains(split)) continue;
     const auto examples = facts_->examples.find(split);
-    if (examples == facts_->examples.end() || !scores(examples->second)) {
-      scores_[split] = {};  // nothing to score it on, or too little
+    if (examples == facts_->examples.end() || !options_.policy.may_score(split, examples->second)) {
+      scores_[split] = {};  // nothing to score it on, or the policy is against it
       report_scores();
       continue;
     }
@@ -97,7 +97,7 @@ bool Session::count(std::int64_t RunCounts::*what, const std::optional<Refusal>&
     return false;
   }
   ++(counts_.*what);
-  act(Count{run_->run_id, counts_});
+  act(Count{asker_, counts_});
   return true;
 }
 

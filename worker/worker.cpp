@@ -103,7 +103,7 @@ void Worker::State::perform(std::vector<SessionAction> actions) {
 }
 
 void Worker::State::act(const ReadSpool& action) {
-  const Result<RunCounts> counts = read_counts(options.folder, action.run_id);
+  const Result<RunCounts> counts = read_counts(options.folder, action.asker);
   if (!counts) return feed(DiskFailed{counts.error().message});
   if (const std::size_t others = spool.count_of_others(action.run_id); others > 0)
     options.say(false, std::to_string(others) + " finished updates of other runs are kept in " +
@@ -112,7 +112,7 @@ void Worker::State::act(const ReadSpool& action) {
 }
 
 void Worker::State::act(const Count& action) {
-  const Status written = write_counts(options.folder, action.run_id, action.counts);
+  const Status written = write_counts(options.folder, action.asker, action.counts);
   if (!written) feed(DiskFailed{"what the run asks cannot be counted: " + written.error().message});
 }
 

@@ -84,7 +84,7 @@ void TlsClient::Impl::on_frame(ByteSpan frame) {
   tls->feed(frame);
   if (!up && tls->established()) {
     up = true;
-    events.push_back(Up{});
+    events.push_back(Up{tls->peer()});
   }
   while (std::optional<Bytes> message = tls->next_message()) events.push_back(Message{std::move(*message)});
   flush();

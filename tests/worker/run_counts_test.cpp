@@ -13,6 +13,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
+const Asker kAsker{.coordinator = "fl.example.org", .run = "sentiment"};
+
 class RunCountsTest : public SessionTest {
  protected:
   RunCountsTest() { std::filesystem::create_directories(folder_); }
@@ -20,20 +22,60 @@ class RunCountsTest : public SessionTest {
   const std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "weft_run_counts_test";
 };
 
-TEST_F(RunCountsTest, SurviveOnDiskByRun) {
-  EXPECT_EQ(read_counts(folder_, kRunId).value(), RunCounts{});
-  ASSERT_TRUE(write_counts(folder_, kRunId, {.trainings = 3, .scorings = 7}));
-  EXPECT_EQ(read_counts(folder_, kRunId).value(), (RunCounts{.trainings = 3, .scorings = 7}));
-  EXPECT_EQ(read_counts(folder_, std::string(32, 'b')).value(), RunCounts{});
+TEST_F(RunCountsTest, SurviveOnDiskByCoordinatorAndRun) {
+  EXPECT_EQ(read_counts(folder_, kAsker).value(), RunCounts{});
+  ASSERT_TRUE(write_counts(folder_, kAsker, {.trainings = 3, .scorings = 7}));
+  EXPECT_EQ(read_counts(folder_, kAsker).value(), (RunCounts{.trainings = 3, .scorings = 7}));
+  EXPECT_EQ(read_counts(folder_, {"fl.example.org", "other"}).value(), RunCounts{});
+  EXPECT_EQ(read_counts(folder_, {"fl.example.com", "sentiment"}).value(), RunCounts{});
+  EXPECT_EQ(read_text(counts_file(folder_, kAsker)).value(),
+            "{\"coordinator\":\"fl.example.org\",\"run\":\"sentiment\",\"trainings\":3,\"scorings\":7}\n");
+}
+
+// A peer chose it.
+TEST_F(RunCountsTest, AnyNameIsAFileInTheFolder) {
+  for (const char* run : {"../../up", "a/b", "", "\xff\xfe", "."}) {
+    const Asker asker{"fl.example.org", run};
+    EXPECT_EQ(counts_file(folder_, asker).parent_path(), folder_);
+    ASSERT_TRUE(write_counts(folder_, asker, {.trainings = 1})) << run;
+    EXPECT_EQ(read_counts(folder_, asker).value(), (RunCounts{.trainings = 1})) << run;
+  }
+}
+
+TEST_F(RunCountsTest, ARunIdOfItsOwnDoesNotCountAnew) {
+  make_ready();
+  train(1);
+  welcome_.run_id = std::string(32, 'd');
+  feed(net::Down{"the connection was lost", false});
+  connect();
+  feed(wire::Message(welcome_));
+  ASSERT_THAT(actions<Load>(), SizeIs(1));
+  feed(TrainerLoaded{actions<Load>()[0].task, facts_});
+  ASSERT_THAT(actions<ReadSpool>(), SizeIs(1));
+  EXPECT_EQ(actions<ReadSpool>()[0].run_id, welcome_.run_id);
+  EXPECT_EQ(actions<ReadSpool>()[0].asker, (Asker{"fl.example.org", welcome_.run}));
+}
+
+TEST_F(RunCountsTest, TheSameRunFromAnotherCoordinatorIsCountedForThatOne) {
+  make_ready();
+  coordinator_ = "fl.example.com";
+  feed(net::Down{"the connection was lost", false});
+  connect();
+  feed(wire::Message(welcome_));
+  ASSERT_THAT(actions<Load>(), SizeIs(1)) << "it begins anew";
+  feed(TrainerLoaded{actions<Load>()[0].task, facts_});
+  ASSERT_THAT(actions<ReadSpool>(), SizeIs(1));
+  EXPECT_EQ(actions<ReadSpool>()[0].asker, (Asker{"fl.example.com", welcome_.run}));
 }
 
 TEST_F(RunCountsTest, AFileThatIsNotOursIsNotZero) {
   for (const char* bad : {"", "{}", "[1,2]", "{\"trainings\":1}", "{\"trainings\":-1,\"scorings\":0}",
                           "{\"trainings\":18446744073709551615,\"scorings\":0}"}) {
-    ASSERT_TRUE(write_atomic(folder_ / (kRunId + ".counts"), as_bytes(std::string(bad))));
-    const Result<RunCounts> counts = read_counts(folder_, kRunId);
+    const std::filesystem::path file = counts_file(folder_, kAsker);
+    ASSERT_TRUE(write_atomic(file, as_bytes(std::string(bad))));
+    const Result<RunCounts> counts = read_counts(folder_, kAsker);
     ASSERT_FALSE(counts) << bad;
-    EXPECT_THAT(counts.error().message, HasSubstr(kRunId + ".counts"));
+    EXPECT_THAT(counts.error().message, HasSubstr(file.string()));
   }
 }
 
@@ -43,6 +85,7 @@ TEST_F(RunCountsTest, EachScoringAndTrainingIsCountedBeforeItBegins) {
   deliver_adapter();
   ASSERT_THAT(last_, SizeIs(3));  // Ack, Count, Score
   EXPECT_EQ(std::get<Count>(last_[1]).counts, (RunCounts{.scorings = 1}));
+  EXPECT_EQ(std::get<Count>(last_[1]).asker, (Asker{"fl.example.org", welcome_.run}));
   ASSERT_TRUE(std::holds_alternative<Score>(last_[2]));
   feed(Scored{actions<Score>()[0].task, {}});
   ASSERT_THAT(actions<Count>(), SizeIs(1)) << "the test split is empty";

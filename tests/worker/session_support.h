@@ -49,7 +49,7 @@ class SessionTest : public testing::Test {
       feed(Tick{});
     }
     ASSERT_THAT(actions<Connect>(), testing::SizeIs(1));
-    feed(net::Up{});
+    feed(net::Up{coordinator_});
     ASSERT_THAT(sent<wire::Hello>(), testing::SizeIs(1));
   }
   void limit(const Policy& policy) {  // begins anew as a worker that was started again
@@ -112,9 +112,10 @@ class SessionTest : public testing::Test {
   }
 
   ManualClock clock_;
+  std::string coordinator_ = "fl.example.org";  // in its certificate
   wire::Welcome welcome_ = welcome_message();
   fl::SiteFacts facts_{
-      .base_digest = kBaseDigest, .manifest = manifest_of(kValues), .examples = {{"train", 100}, {"validation", 10}}};
+      .base_digest = kBaseDigest, .manifest = manifest_of(kValues), .examples = {{"train", 100}, {"validation", 20}}};
   std::shared_ptr<const Bytes> payload_ = std::make_shared<const Bytes>(kBytes);
   std::string digest_ = sha256_hex(*payload_);
   Session session_{{.site = {"alpha"}, .weft_version = "1.2", .coordinator = "tcp://there:1", .policy = {}},

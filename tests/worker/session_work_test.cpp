@@ -61,6 +61,7 @@ TEST_F(SessionTest, OneRoundInOrder) {
 }
 
 TEST_F(SessionTest, HeldAdapterIsNotFetchedAgainNorScoredAgain) {
+  limit({.score_train = true});
   make_ready();
   feed(wire::Message(work(1, {"validation"})));
   deliver_adapter();
@@ -87,7 +88,7 @@ TEST_F(SessionTest, SplitWithoutExamplesIsAnsweredWithNone) {
 }
 
 TEST_F(SessionTest, ASplitThatIsTooSmallToBeScoredIsEmptyToTheCoordinator) {
-  limit({.min_scored = 11});
+  limit({.min_scored = 21});
   make_ready();
   EXPECT_EQ(sent<wire::Ready>()[0].examples, (std::map<std::string, std::uint64_t>{{"train", 100}, {"validation", 0}}));
   feed(wire::Message(work(1, {"validation"})));
@@ -95,9 +96,26 @@ TEST_F(SessionTest, ASplitThatIsTooSmallToBeScoredIsEmptyToTheCoordinator) {
   ASSERT_THAT(sent<wire::Metrics>(), SizeIs(1));
   EXPECT_EQ(sent<wire::Metrics>()[0].examples, 0U);
   EXPECT_THAT(sent<wire::Metrics>()[0].tally.parts, IsEmpty());
-  limit({.min_scored = 10});
+  limit({.min_scored = 20});
   make_ready();
   EXPECT_EQ(sent<wire::Ready>()[0].examples, facts_.examples);
+}
+
+TEST_F(SessionTest, TheTrainingSplitIsScoredOnlyWhereThePolicySaysSo) {
+  make_ready();
+  EXPECT_EQ(sent<wire::Ready>()[0].examples.at("train"), 100U);
+  feed(wire::Message(work(1, {"train"})));
+  ASSERT_THAT(sent<wire::Metrics>(), SizeIs(1));
+  EXPECT_EQ(sent<wire::Metrics>()[0].examples, 0U);
+  EXPECT_THAT(sent<wire::Metrics>()[0].tally.parts, IsEmpty());
+  deliver_adapter();
+  EXPECT_THAT(actions<Score>(), IsEmpty());
+  EXPECT_THAT(actions<Train>(), SizeIs(1)) << "the rest of the work is done";
+  limit({.score_train = true});
+  make_ready();
+  feed(wire::Message(work(1, {"train"})));
+  deliver_adapter();
+  EXPECT_THAT(actions<Score>(), SizeIs(1));
 }
 
 TEST_F(SessionTest, PolicyLimitsTheRoundsThatAreAskedFor) {

@@ -22,7 +22,7 @@ wire::Welcome welcome_message() {
 StubTrainer::StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_ptr<Hooks> hooks)
     : facts_{.base_digest = kBaseDigest,
              .manifest = std::move(manifest),
-             .examples = {{"train", 100}, {"validation", 10}}},
+             .examples = {{"train", 100}, {"validation", 20}}},
       hooks_(std::move(hooks)) {}
 
 void StubTrainer::check_thread() const { EXPECT_EQ(std::this_thread::get_id(), thread_); }
@@ -105,7 +105,7 @@ std::vector<wire::Message> ScriptedCoordinator::on(const wire::Message& message)
     const double score = loss.empty() ? -1 : loss[0];
     const auto [at, fresh] = scores_.emplace(std::to_string(metrics->version) + metrics->split, score);
     EXPECT_EQ(at->second, score) << at->first;
-    EXPECT_EQ(metrics->examples, metrics->split == "validation" ? 10U : 0U);
+    EXPECT_EQ(metrics->examples, metrics->split == "validation" ? 20U : 0U);
   } else if (const auto* offer = std::get_if<wire::Offer>(&message)) {
     const auto known = committed_.find(offer->round);
     if (known != committed_.end() && known->second == offer->digest) {
