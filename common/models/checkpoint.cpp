@@ -3,6 +3,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
 
 #include <cstring>
 
@@ -60,9 +61,11 @@ Checkpoint::~Checkpoint() = default;
 bool Checkpoint::has(const std::string& name) const { return files_->tensors.tensors().count(name) != 0; }
 
 std::string Checkpoint::digest() const {
-  const std::filesystem::path tokenizer = folder_ / "tokenizer.json";
-  const std::string lines = files_->tensors.digest() + "\n" + sha256_hex_of_file(folder_ / "config.json") + "\n" +
-                            (std::filesystem::exists(tokenizer) ? sha256_hex_of_file(tokenizer) : "-") + "\n";
+  std::string lines = files_->tensors.digest() + "\n";
+  for (const char* name : {"config.json", "tokenizer.json", "preprocessor_config.json"}) {
+    const std::filesystem::path file = folder_ / name;
+    lines += (std::filesystem::exists(file) ? sha256_hex_of_file(file) : "-") + "\n";
+  }
   return sha256_hex(as_bytes(lines));
 }
 
@@ -72,19 +75,35 @@ const void* TensorReader::find(const std::string& name, at::IntArrayRef shape) {
   used_.insert(name);
   if (at == tensors.end()) {
     missing_.push_back(name + " " + shape_text(shape));
+    count_unmet(shape);
     return nullptr;
   }
   const TensorView& view = at->second;
   if (at::IntArrayRef(view.shape) == shape && scalar_type(view.dtype)) return &view;
   misshaped_.push_back(name + ": got " + shape_text(view.shape) + " of " + name_of(view.dtype) + ", expected " +
                        shape_text(shape) + " of f32, f16 or bf16");
+  count_unmet(shape);
   return nullptr;
 }
 
+// Sizes come from config.json, and what is missing goes on as a tensor of that size: no more of it than some times what
+// the files hold, or a wrong number would end in a failed allocation instead of in the list of what is wrong.
+void TensorReader::count_unmet(at::IntArrayRef shape) {
+  std::int64_t needed = 1, held = 0;
+  bool huge = false;
+  for (const std::int64_t size : shape) huge = huge || __builtin_mul_overflow(needed, size, &needed);
+  for (const auto& [name, view] : checkpoint_.files_->tensors.tensors()) held += std::ssize(view.bytes);
+  huge = huge || __builtin_add_overflow(unmet_, needed, &unmet_);
+  if (huge || unmet_ > 4 * held) fail({});
+}
+
+// Of the expected shape and next to no memory; finish() throws before anyone reads it.
+at::Tensor TensorReader::stand_in(at::IntArrayRef shape) { return at::zeros({1}, at::kFloat).expand(shape); }
+
 at::Tensor TensorReader::copy(const std::string& name, at::IntArrayRef shape) {
   const auto* found = static_cast<const TensorView*>(find(name, shape));
+  if (found == nullptr) return stand_in(shape);
   at::Tensor tensor = at::empty(shape, at::kFloat);
-  if (found == nullptr) return tensor;  // finish() throws before anyone reads it
   const at::Tensor mapped =
       at::from_blob(const_cast<std::uint8_t*>(found->bytes.data()), shape, *scalar_type(found->dtype));
   return tensor.copy_(mapped).to(device_);
@@ -92,7 +111,7 @@ at::Tensor TensorReader::copy(const std::string& name, at::IntArrayRef shape) {
 
 at::Tensor TensorReader::view(const std::string& name, at::IntArrayRef shape) {
   const auto* found = static_cast<const TensorView*>(find(name, shape));
-  if (found == nullptr) return at::empty(shape, at::kFloat);
+  if (found == nullptr) return stand_in(shape);
   if (found->dtype != DType::f32 || !device_.is_cpu()) return copy(name, shape);
   return at::from_blob(
       const_cast<std::uint8_t*>(found->bytes.data()), shape,
@@ -106,7 +125,10 @@ void TensorReader::finish() const {
     for (const std::string& prefix : ignored_) ignored = ignored || name.rfind(prefix, 0) == 0;
     if (!ignored) extra.push_back(name + " " + shape_text(view.shape));
   }
-  if (missing_.empty() && misshaped_.empty() && extra.empty()) return;
+  if (!missing_.empty() || !misshaped_.empty() || !extra.empty()) fail(extra);
+}
+
+void TensorReader::fail(const std::vector<std::string>& extra) const {
   throw ConfigError(checkpoint_.folder().string() + ": the tensors are not what config.json says." +
                     listed("missing", missing_) + listed("of another shape or type", misshaped_) +
                     listed("not expected", extra) + "\n  Fetch the model again, or check its config.json.");

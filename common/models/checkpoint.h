@@ -23,13 +23,15 @@ class ModelConfig {
   std::int64_t positive(const std::string& key) const;
   std::int64_t count(const std::string& key, std::int64_t fallback) const;  // 0 or more
   double number(const std::string& key, std::optional<double> fallback = {}) const;
+  double positive_number(const std::string& key, std::optional<double> fallback = {}) const;  // finite
   double probability(const std::string& key,
                      std::optional<double> fallback = {}) const;  // in [0, 1); null reads as absent
   std::string text(const std::string& key, std::optional<std::string> fallback = {}) const;
   bool has(const std::string& key) const;  // and not null
   bool flag(const std::string& key, bool fallback) const;
   std::int64_t positive_or(const std::string& key, std::int64_t fallback) const;
-  std::vector<std::string> texts(const std::string& key) const;  // empty when absent
+  std::int64_t layers(const std::string& key, std::int64_t fallback = 0) const;  // 1 to 4096; 0: no fallback
+  std::vector<std::string> texts(const std::string& key) const;                  // empty when absent
   // An object inside this one; errors name the way to it.
   ModelConfig section(const std::string& key) const;
   nn::Activation activation(const std::string& key, std::optional<std::string> fallback = {}) const;
@@ -50,8 +52,9 @@ class Checkpoint {
   ~Checkpoint();
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& folder() const { return folder_; }
-  // SHA-256 over three lines: the digest of the weights, of config.json, and of tokenizer.json ("-" when absent). Sites
-  // whose digests agree tokenise and compute alike. Reads every byte.
+  // SHA-256 over four lines: the digest of the weights, of config.json, of tokenizer.json and of
+  // preprocessor_config.json ("-" for one that is absent). Sites whose digests agree turn texts into tokens and
+  // pictures into pixels alike, and compute alike. Reads every byte.
   std::string digest() const;
   bool has(const std::string& name) const;
 
@@ -80,9 +83,13 @@ class TensorReader {
 
  private:
   const void* find(const std::string& name, at::IntArrayRef shape);
+  void count_unmet(at::IntArrayRef shape);
+  static at::Tensor stand_in(at::IntArrayRef shape);
+  [[noreturn]] void fail(const std::vector<std::string>& extra) const;
   const Checkpoint& checkpoint_;
   at::Device device_;
   std::set<std::string> used_;
+  std::int64_t unmet_ = 0;  // values of all that is missing
   std::vector<std::string> missing_, misshaped_, ignored_;
 };
 

@@ -30,7 +30,7 @@ constexpr TowerDefaults kTextDefaults{512, 8, 2048}, kVisionDefaults{768, 12, 30
 
 TowerConfig tower_config(const ModelBuilder& builder, const ModelConfig& section, const TowerDefaults& defaults) {
   return {.width = section.positive_or("hidden_size", defaults.width),
-          .layers = section.positive_or("num_hidden_layers", 12),
+          .layers = section.layers("num_hidden_layers", 12),
           .heads = section.positive_or("num_attention_heads", defaults.heads),
           .inner_width = section.positive_or("intermediate_size", defaults.inner_width),
           .epsilon = section.number("layer_norm_eps", 1e-5),

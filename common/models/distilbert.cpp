@@ -12,7 +12,7 @@ EncoderConfig encoder_config(const ModelBuilder& builder) {
   const ModelConfig& config = builder.config();
   return {.vocabulary = config.positive("vocab_size"),
           .width = config.positive("dim"),
-          .layers = config.positive("n_layers"),
+          .layers = config.layers("n_layers"),
           .heads = config.positive("n_heads"),
           .inner_width = config.positive("hidden_dim"),
           .positions = config.positive("max_position_embeddings"),

@@ -7,23 +7,10 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include "common/base/result.h"
+#include "common/models/packed_check.h"
+
 namespace weft::models {
-namespace {
-
-void check(const nn::Packed& batch, std::int64_t positions) {
-  const std::int64_t tokens = batch.ids_T.numel();
-  WEFT_CHECK(batch.starts.size() > 1 && batch.starts.front() == 0 && batch.starts.back() == tokens &&
-                 batch.type_ids_T.numel() == tokens && batch.position_T.numel() == tokens,
-             "a packed batch whose parts differ in length");
-  for (std::size_t n = 0; n + 1 < batch.starts.size(); ++n) {
-    const std::int64_t length = batch.starts[n + 1] - batch.starts[n];
-    if (length < 1 || length > positions)
-      throw Failure("sequence " + std::to_string(n) + " of the batch has " + std::to_string(length) +
-                    " tokens; the model takes 1 to " + std::to_string(positions) + ". Lower task.max_tokens.");
-  }
-}
-
-}  // namespace
 
 EncoderNames bert_encoder_names(const std::string& prefix) {
   return {.embeddings = prefix + "embeddings.",
@@ -45,7 +32,7 @@ EncoderConfig bert_encoder_config(const ModelBuilder& builder) {
     config.fail("\"position_embedding_type\" is \"" + place + "\"; only \"absolute\" is supported");
   return {.vocabulary = config.positive("vocab_size"),
           .width = config.positive("hidden_size"),
-          .layers = config.positive("num_hidden_layers"),
+          .layers = config.layers("num_hidden_layers"),
           .heads = config.positive("num_attention_heads"),
           .inner_width = config.positive("intermediate_size"),
           .positions = config.positive("max_position_embeddings"),
@@ -146,7 +133,8 @@ at::Tensor Encoder::after_attention(const Step& step, const Layer& layer, const 
 }
 
 at::Tensor Encoder::states_after(const Step& step, const nn::Packed& batch, std::int64_t layers) const {
-  check(batch, max_positions());
+  WEFT_CHECK(batch.type_ids_T.numel() == batch.ids_T.numel(), "a packed batch whose parts differ in length");
+  check_packed(batch, max_positions(), config_.vocabulary);
   const nn::AttentionShape shape{config_.heads, batch.starts};
   at::Tensor x = embedding(step, batch);
   for (std::int64_t i = 0; i < layers; ++i) x = whole_layer(step, layers_[static_cast<std::size_t>(i)], shape, x);

@@ -18,7 +18,7 @@ DecoderConfig config_of(const ModelBuilder& builder) {
   const std::int64_t width = config.positive("n_embd"), heads = config.positive("n_head");
   if (width % heads != 0)
     config.fail("\"n_embd\" " + std::to_string(width) + " is not a multiple of \"n_head\" " + std::to_string(heads));
-  const std::int64_t layers = config.positive("n_layer");
+  const std::int64_t layers = config.layers("n_layer");
   return {.vocabulary = config.positive("vocab_size"),
           .width = width,
           .layers = layers,

@@ -55,7 +55,7 @@ DecoderConfig config_of(const ModelBuilder& builder, const Kind& kind) {
   const ModelConfig& config = builder.config();
   check_supported(config, kind);
   const std::int64_t width = config.positive("hidden_size"), heads = config.positive("num_attention_heads"),
-                     layers = config.positive("num_hidden_layers");
+                     layers = config.layers("num_hidden_layers");
   const std::int64_t key_heads = config.positive_or("num_key_value_heads", heads);
   const std::int64_t head_dim = config.positive_or("head_dim", kind.head_dim != 0 ? kind.head_dim : width / heads);
   if (heads % key_heads != 0)

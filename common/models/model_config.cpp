@@ -1,8 +1,10 @@
 // config.json with typed look-ups.
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
+#include "common/base/json_depth.h"
 #include "common/base/result.h"
 #include "common/models/checkpoint.h"
 
@@ -21,6 +23,7 @@ const nlohmann::json* find(const nlohmann::json& root, const std::string& key) {
 }
 
 std::string shown(const nlohmann::json& value) {
+  if (value.is_structured()) return std::string("an ") + value.type_name();
   const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return text.size() > 60 ? text.substr(0, 60) + "..." : text;
 }
@@ -30,7 +33,7 @@ std::string shown(const nlohmann::json& value) {
 ModelConfig::ModelConfig(const std::filesystem::path& file) : file_(file), json_(std::make_unique<Json>()) {
   const Result<std::string> text = read_text(file);
   if (!text) throw ConfigError(text.error().message + ". model.path must be a Hugging Face folder");
-  json_->root = nlohmann::json::parse(text.value(), nullptr, false);
+  json_->root = nlohmann::json::parse(shallow_json(text.value()), nullptr, false);
   if (!json_->root.is_object()) throw ConfigError(file_.string() + ": not a JSON object. Fetch the model again");
 }
 ModelConfig::ModelConfig(std::filesystem::path file, std::unique_ptr<Json> json, std::string prefix)
@@ -72,6 +75,13 @@ double ModelConfig::number(const std::string& key, std::optional<double> fallbac
   return value->get<double>();
 }
 
+double ModelConfig::positive_number(const std::string& key, std::optional<double> fallback) const {
+  const double value = number(key, fallback);
+  if (!std::isfinite(value) || value <= 0)
+    fail("\"" + prefix_ + key + "\" is " + std::to_string(value) + "; expected a finite number above 0");
+  return value;
+}
+
 double ModelConfig::probability(const std::string& key, std::optional<double> fallback) const {
   const double value = number(key, fallback);
   if (!(value >= 0 && value < 1))
@@ -98,6 +108,15 @@ bool ModelConfig::flag(const std::string& key, bool fallback) const {
 
 std::int64_t ModelConfig::positive_or(const std::string& key, std::int64_t fallback) const {
   return has(key) ? positive(key) : fallback;
+}
+
+std::int64_t ModelConfig::layers(const std::string& key, std::int64_t fallback) const {
+  constexpr std::int64_t kMost = 4096;
+  const std::int64_t count = fallback > 0 ? positive_or(key, fallback) : positive(key);
+  if (count > kMost)
+    fail("\"" + prefix_ + key + "\" is " + std::to_string(count) + "; expected 1 to " + std::to_string(kMost) +
+         " layers");
+  return count;
 }
 
 std::vector<std::string> ModelConfig::texts(const std::string& key) const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 
 #include "common/base/result.h"
 #include "common/models/generation.h"
@@ -54,6 +55,10 @@ void keep_nucleus(std::vector<Candidate>& candidates, double top_p) {
 
 std::int64_t sample(std::span<const float> logits, const Sampling& sampling, RngStream& rng) {
   WEFT_CHECK(!logits.empty() && sampling.temperature >= 0 && sampling.top_p > 0, "sampling settings out of range");
+  const auto broken = std::find_if(logits.begin(), logits.end(), [](float logit) { return !std::isfinite(logit); });
+  if (broken != logits.end())
+    throw Failure("the model's logit of token " + std::to_string(broken - logits.begin()) + " is " +
+                  std::to_string(*broken) + ", expected a finite number; its weights or its adapter are broken");
   if (sampling.temperature == 0) return std::max_element(logits.begin(), logits.end()) - logits.begin();
   std::vector<Candidate> candidates = ranked(logits, sampling);
   if (sampling.top_p < 1) keep_nucleus(candidates, sampling.top_p);

@@ -13,7 +13,7 @@ namespace {
 TowerConfig tower_config(const ModelBuilder& builder) {
   const ModelConfig& config = builder.config();
   return {.width = config.positive("hidden_size"),
-          .layers = config.positive("num_hidden_layers"),
+          .layers = config.layers("num_hidden_layers"),
           .heads = config.positive("num_attention_heads"),
           .inner_width = config.positive("intermediate_size"),
           .epsilon = config.number("layer_norm_eps", 1e-12),

@@ -12,7 +12,7 @@ struct NormWeights {
   double epsilon = 1e-12;
 };
 
-// h [T, D] and residual [T, D]; differentiable in both. Takes h over, as bias_gelu does.
+// h [T, D] and residual [T, D]; differentiable in both. Takes h over, as bias_activation does.
 at::Tensor residual_norm(at::Tensor h_TD, const at::Tensor& bias_D, const at::Tensor& residual_TD,
                          const NormWeights& norm, const Dropout& dropout);
 // The same in ATen's own operations, on any device and dtype.

@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <string>
 #include <vector>
@@ -100,12 +101,14 @@ std::unique_ptr<Optimizer> make_optimizer(const TrainConfig& config, nn::Trainab
 bool decays(std::string_view name) {
   std::string lower(name);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  // Whole parts of the name, or their ends: "bias", "LayerNorm", "input_layernorm", "norm", "final_norm".
+  // Parts of the name: "bias", "norm", "final_norm", "ln_1", "LayerNorm", "layernorm_before", "layer_norm1", and CLIP's
+  // "pre_layrnorm".
+  constexpr std::array<std::string_view, 4> kWithin{"layernorm", "layer_norm", "layrnorm", "rmsnorm"};
   for (std::size_t begin = 0; begin <= lower.size();) {
     const std::size_t end = std::min(lower.find('.', begin), lower.size());
     const std::string part = lower.substr(begin, end - begin);
-    if (part == "bias" || part == "norm" || part.ends_with("layernorm") || part.ends_with("rmsnorm") ||
-        part.ends_with("_norm"))
+    if (part == "bias" || part == "norm" || part.ends_with("_norm") || part.starts_with("ln_") ||
+        std::any_of(kWithin.begin(), kWithin.end(), [&](auto word) { return part.find(word) != std::string::npos; }))
       return false;
     begin = end + 1;
   }

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "common/base/file.h"
+#include "common/models/checkpoint.h"
 #include "common/tensor/safetensors.h"
 #include "tests/models/adapter_support.h"
 
@@ -74,6 +77,18 @@ TEST(BuilderTest, ListsEveryTensorThatIsMissingExtraOrOfAnotherShape) {
   EXPECT_THAT(error_of(asked), AllOf(HasSubstr("missing:\n    bert.encoder.layer.1.output.dense.bias [32]"),
                                      HasSubstr("pooler.dense.weight: got [2, 3] of F32, expected [32, 32]"),
                                      HasSubstr("odd.weight [2, 3]")));
+}
+
+// Other tokens or other pixels are other inputs, so sites must not differ in them unnoticed.
+TEST(CheckpointTest, TheDigestIsOfAllThatMakesInputsAndWeights) {
+  const OwnFolder place;
+  copy_in_fp32(fixtures() / "families/bert/base", place / "base");
+  std::set<std::string> digests{Checkpoint(place / "base").digest()};
+  for (const char* name : {"tokenizer.json", "preprocessor_config.json"})
+    for (const char* text : {"{}", "{ }"}) {
+      ASSERT_TRUE(write_atomic(place / "base" / name, as_bytes(text)));
+      EXPECT_TRUE(digests.insert(Checkpoint(place / "base").digest()).second) << name << text;
+    }
 }
 
 TEST(BuilderTest, AModelSaysWhatItsAdapterBecame) {

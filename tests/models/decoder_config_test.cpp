@@ -67,6 +67,18 @@ TEST(DecoderConfigTest, NamesWhatIsNotSupported) {
       {"qwen2_tiny", {{"layer_types", {"full_attention"}}}, {"\"layer_types\" has 1 entries for 2 layers"}},
       {"gpt2_tiny", {{"scale_attn_by_inverse_layer_idx", true}}, {"\"scale_attn_by_inverse_layer_idx\""}},
       {"gpt2_tiny", {{"activation_function", "mish"}}, {"\"activation_function\"", "mish"}},
+      {"llama_tiny", {{"rope_parameters", {{"rope_theta", 0}}}}, {"\"rope_parameters.rope_theta\" is 0", "above 0"}},
+      {"llama_tiny", {{"rope_parameters", nullptr}, {"rope_theta", -1}}, {"\"rope_theta\" is -1"}},
+      {"llama_tiny", {{"rope_parameters", {{"factor", -2}}}}, {"\"rope_parameters.factor\" is -2"}},
+      {"llama_tiny",
+       {{"rope_parameters", {{"original_max_position_embeddings", 0}}}},
+       {"\"rope_parameters.original_max_position_embeddings\" is 0"}},
+      {"llama_tiny", {{"head_dim", 1 << 30}}, {"head dimension 1073741824"}},
+      {"llama_tiny", {{"num_hidden_layers", 2'000'000'000}}, {"\"num_hidden_layers\" is 2000000000", "4096"}},
+      {"gpt2_tiny", {{"n_layer", 2'000'000'000}}, {"\"n_layer\" is 2000000000", "4096"}},
+      {"llama_tiny", {{"num_hidden_layers", 4000}}, {"missing", "model.layers.2."}},
+      {"llama_tiny", {{"vocab_size", 2'000'000'000}}, {"model.embed_tokens.weight", "2000000000"}},
+      {"gpt2_tiny", {{"n_inner", 2'000'000'000}}, {"transformer.h.0.mlp.c_fc.weight", "2000000000"}},
       {"gpt2_tiny", {{"n_head", 5}}, {"\"n_embd\" 32", "\"n_head\" 5"}},
   };
   for (const Refused& refused : cases) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <map>
 
+#include "common/base/result.h"
 #include "tests/models/decoder_support.h"
 
 namespace weft::models {
@@ -31,6 +32,19 @@ void expect_shares(const Sampling& sampling, const std::map<std::int64_t, double
 }
 
 TEST(SamplingTest, TakesTheMostProbableTokenAtTemperatureZero) { expect_shares({}, {{1, 1.0}}); }
+
+TEST(SamplingTest, RefusesLogitsThatAreNoNumbers) {
+  for (const float broken : {NAN, INFINITY, -INFINITY})
+    for (const double temperature : {0.0, 1.0}) {
+      RngStream rng = Rng(1).stream("broken");
+      try {
+        (void)sample(std::vector<float>{0, 1, broken}, {.temperature = temperature}, rng);
+        ADD_FAILURE() << broken;
+      } catch (const Failure& failure) {
+        EXPECT_NE(std::string(failure.what()).find("logit of token 2"), std::string::npos) << failure.what();
+      }
+    }
+}
 
 TEST(SamplingTest, DrawsByProbability) {
   expect_shares({.temperature = 1}, {{0, 0.3}, {1, 0.5}, {2, 0.05}, {3, 0.15}});

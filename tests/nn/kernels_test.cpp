@@ -9,8 +9,8 @@
 
 #include <cmath>
 
+#include "common/nn/activation.h"
 #include "common/nn/attention.h"
-#include "common/nn/gelu.h"
 #include "common/nn/residual_norm.h"
 #include "tests/nn/nn_support.h"
 
@@ -66,8 +66,8 @@ INSTANTIATE_TEST_SUITE_P(Dropout, KernelTest, testing::Values(0.0, 0.1, 0.5), []
 
 TEST(GeluTest, IsExactOverItsWholeRange) {
   const at::Tensor u = at::linspace(-12, 12, 53 * 37).view({53, 37}), bias = at::zeros({37});
-  expect_same(differentiate({u}, [&](const auto& in) { return bias_gelu(in[0], bias); }),
-              differentiate({u}, [&](const auto& in) { return bias_gelu_aten(in[0], bias); }));
+  expect_same(differentiate({u}, [&](const auto& in) { return bias_activation(in[0], bias, Activation::gelu); }),
+              differentiate({u}, [&](const auto& in) { return bias_activation_aten(in[0], bias, Activation::gelu); }));
 }
 
 TEST(DropoutTest, DropsItsShareEverywhere) {

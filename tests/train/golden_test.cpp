@@ -73,8 +73,13 @@ TEST(OptimizerTest, LoraPlusMovesBFaster) {
 }
 
 TEST(OptimizerTest, BiasesAndNormsDoNotDecay) {
-  for (const char* name : {"classifier.bias", "encoder.layer.0.attention.output.LayerNorm.weight", "model.norm.weight",
-                           "layers.3.input_layernorm.weight", "q_norm.weight"})
+  for (const char* name :
+       {"classifier.bias", "encoder.layer.0.attention.output.LayerNorm.weight", "model.norm.weight",
+        "layers.3.input_layernorm.weight", "q_norm.weight", "transformer.h.0.ln_1.weight",
+        "transformer.h.0.ln_2.weight", "transformer.ln_f.weight", "vit.encoder.layer.0.layernorm_before.weight",
+        "layer.0.layernorm_after.weight", "vit.layernorm.weight", "layers.0.layer_norm1.weight",
+        "layers.0.layer_norm2.weight", "vision_model.pre_layrnorm.weight", "vision_model.post_layernorm.weight",
+        "text_model.final_layer_norm.weight", "transformer.layer.0.sa_layer_norm.weight", "self_attn.k_norm.weight"})
     EXPECT_FALSE(decays(name)) << name;
   for (const char* name : {"classifier.weight", "query.lora_A.weight", "value.lora_B.weight", "normalizer.weight"})
     EXPECT_TRUE(decays(name)) << name;
