@@ -54,9 +54,12 @@ std::vector<Tap> taps_of(std::size_t from, std::size_t to, const Filter& filter)
   std::vector<double> weights;
   for (std::size_t i = 0; i < to; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
+    // Rounded towards zero after adding a half, as Pillow does; that differs from lround below zero.
+    // NOLINTBEGIN(bugprone-incorrect-roundings)
     const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(center - support + 0.5));
     const auto last =
         std::min<std::int64_t>(static_cast<std::int64_t>(from), static_cast<std::int64_t>(center + support + 0.5));
+    // NOLINTEND(bugprone-incorrect-roundings)
     weights.clear();
     double sum = 0;
     for (std::int64_t x = first; x < last; ++x) {
@@ -108,7 +111,10 @@ std::vector<std::size_t> nearest(std::size_t from, std::size_t to) {
   const double step = static_cast<double>(from) / static_cast<double>(to);
   std::vector<std::size_t> places;
   double at = step * 0.5;
-  for (std::size_t i = 0; i < to; ++i, at += step) places.push_back(std::min(from - 1, static_cast<std::size_t>(at)));
+  while (places.size() < to) {
+    places.push_back(std::min(from - 1, static_cast<std::size_t>(at)));
+    at += step;
+  }
   return places;
 }
 

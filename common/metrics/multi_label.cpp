@@ -13,14 +13,15 @@ enum Of : std::size_t { kTrue, kFalse, kMissed, kPerLabel };  // of one label
 
 Counts values(CountsView counts) {
   if (counts[kExamples] == 0) return Counts(3, std::nan(""));
-  double hits = 0, wrong = 0, missed = 0, sum = 0, labels = 0;
+  double hits = 0, wrong = 0, missed = 0, sum = 0;
+  std::size_t labels = 0;
   for (std::size_t at = kLabels; at < counts.size(); at += kPerLabel, ++labels) {
     hits += counts[at + kTrue];
     wrong += counts[at + kFalse];
     missed += counts[at + kMissed];
     sum += f1(counts[at + kTrue], counts[at + kFalse], counts[at + kMissed]);
   }
-  return {f1(hits, wrong, missed), sum / labels, counts[kExact] / counts[kExamples]};
+  return {f1(hits, wrong, missed), sum / static_cast<double>(labels), counts[kExact] / counts[kExamples]};
 }
 
 bool plausible(CountsView counts) {
