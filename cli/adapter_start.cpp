@@ -46,10 +46,10 @@ Json keys_of(const AdapterConfig& adapter) {
   keys["rank"] = adapter.rank;
   keys["alpha"] = adapter.alpha;
   keys["dropout"] = adapter.dropout;
-  keys["rank_stabilized"] = adapter.rank_stabilized;
-  keys["decomposed"] = adapter.decomposed;
+  keys["use_rslora"] = adapter.rank_stabilized;
+  keys["use_dora"] = adapter.decomposed;
   keys["bias"] = name_in(kBiases, adapter.bias);
-  keys["init"] = name_in(kInits, adapter.init);
+  keys["init_lora_weights"] = name_in(kInits, adapter.init);
   keys["rank_pattern"] = map_of(adapter.rank_pattern);
   keys["alpha_pattern"] = map_of(adapter.alpha_pattern);
   return keys;

@@ -60,10 +60,10 @@ void parse_lora(const YamlView& adapter, AdapterConfig& config) {
   config.rank = adapter.integer("rank", 8, kRank);
   config.alpha = adapter.number("alpha", 16, kAlpha);
   config.dropout = adapter.number("dropout", 0, {.min = 0, .max = 1, .exclusive_max = true});
-  config.rank_stabilized = adapter.boolean("rank_stabilized", false);
-  config.decomposed = adapter.boolean("decomposed", false);
+  config.rank_stabilized = adapter.boolean("use_rslora", false);
+  config.decomposed = adapter.boolean("use_dora", false);
   config.bias = chosen<AdapterBias>(adapter, "bias", kBiases);
-  config.init = chosen<LoraInit>(adapter, "init", kInits);
+  config.init = chosen<LoraInit>(adapter, "init_lora_weights", kInits);
   const YamlView ranks = adapter.child_or_empty("rank_pattern"), alphas = adapter.child_or_empty("alpha_pattern");
   for (const std::string& pattern : ranks.keys()) {
     check_pattern(ranks, pattern);

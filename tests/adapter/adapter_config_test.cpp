@@ -29,7 +29,7 @@ std::string error_of(const std::string& block) {
 TEST(AdapterConfigTest, LoraWithEverything) {
   const AdapterConfig config = parse(
       "  method: lora\n  target_modules: [query, dense]\n  rank: 4\n  alpha: 3\n  dropout: 0.1\n"
-      "  rank_stabilized: true\n  decomposed: true\n  bias: lora_only\n  init: orthonormal\n"
+      "  use_rslora: true\n  use_dora: true\n  bias: lora_only\n  init_lora_weights: orthonormal\n"
       "  rank_pattern: {output.dense: 2, query: 6}\n  alpha_pattern: {query: 1.5}\n"
       "  layers_to_transform: [0, 2]\n  modules_to_save: [pooler]\n");
   EXPECT_EQ(config.method, AdapterMethod::lora);
