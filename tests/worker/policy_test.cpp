@@ -70,7 +70,7 @@ TEST(PolicyTest, LimitsWhatABatchCanHold) {
               AllOf(HasSubstr("task.max_tokens: 513"), HasSubstr("policy.max_tokens")));
   EXPECT_THAT(reason(parse("max_batch_size: 31"), with("", "")), HasSubstr("32"))
       << "what is trained when it is not said";
-  EXPECT_THAT(reason(parse("max_tokens: 127"), with("", "")), HasSubstr("128"));
+  EXPECT_THAT(reason(parse("max_tokens: 511"), with("", "")), HasSubstr("512"));
   EXPECT_THAT(reason(parse("{}"), with("", ", batch_size: 1000000000")), HasSubstr("policy.max_batch_size"));
 }
 

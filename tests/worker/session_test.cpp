@@ -13,15 +13,16 @@ using testing::SizeIs;
 
 TEST_F(SessionTest, PolicyRefusesTheRunBeforeAnythingIsLoaded) {
   connect();
-  welcome_.settings = "task: {kind: regression}\n";
+  welcome_.settings =
+      "task: {kind: causal_lm}\nadapter: {method: lora}\nrounds: {count: 5000}\ntrain: {local_steps: 1}\n";
   feed(wire::Message(welcome_));
   ASSERT_TRUE(result());
   EXPECT_EQ(result()->outcome, Outcome::misconfigured);
   EXPECT_EQ(result()->exit_code(), 2);
-  EXPECT_THAT(result()->reason, AllOf(HasSubstr("policy"), HasSubstr("regression")));
+  EXPECT_THAT(result()->reason, AllOf(HasSubstr("policy"), HasSubstr("5000")));
   EXPECT_THAT(actions<Load>(), IsEmpty());
   ASSERT_THAT(sent<wire::Decline>(), SizeIs(1));
-  EXPECT_THAT(sent<wire::Decline>()[0].reason, HasSubstr("policy.tasks"));
+  EXPECT_THAT(sent<wire::Decline>()[0].reason, HasSubstr("policy.max_rounds"));
 }
 
 TEST_F(SessionTest, PolicyRefusesByWhatIsLoaded) {
