@@ -97,9 +97,17 @@ function(weft_tests)
         if(TARGET weft AND library STREQUAL cli)
           add_dependencies(${target} weft)
         endif()
-        include(GoogleTest)
-        gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST
-                             PROPERTIES LABELS ${label} TIMEOUT 900 COST ${weft_cost_${label}})
+        # To load LibTorch takes longer than most tests that see it: theirs run in one process, but for those of the
+        # whole program.
+        get_property(torch_libraries GLOBAL PROPERTY weft_torch_libraries)
+        if(library IN_LIST torch_libraries AND NOT library STREQUAL cli)
+          add_test(NAME ${target} COMMAND ${target})
+          set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 900 COST ${weft_cost_${label}})
+        else()
+          include(GoogleTest)
+          gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST
+                               PROPERTIES LABELS ${label} TIMEOUT 900 COST ${weft_cost_${label}})
+        endif()
       endif()
     endforeach()
   endforeach()

@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "tests/cli/weft_support.h"
@@ -67,6 +68,26 @@ TEST_F(GenerateTest, EndsBeforeAStopString) {
   const json stopped = lines({"--prompt", "hello", "--max-new-tokens", "12", "--stop", stop})[0];
   EXPECT_EQ(stopped["text"], text.substr(0, text.find(stop)));
   EXPECT_EQ(stopped["stop"], "stop_string");
+}
+
+TEST_F(GenerateTest, AnswersManyLinesAPartAtATime) {
+  // More than go at once, all alike: drawn, each comes out in its own way, and as many as there are.
+  const Arguments draws{"--temperature", "2", "--max-new-tokens", "6", "--file", (place_ / "many.jsonl").string()};
+  const auto found = [&](int count) {
+    std::ofstream many(place_ / "many.jsonl");
+    for (int i = 0; i < count; ++i)
+      many << R"({"prompt": "abc"})"
+           << "\n";
+    many.close();
+    return lines(draws);
+  };
+  const std::vector<json> all = found(11), less = found(10);
+  ASSERT_EQ(all.size(), 11u);
+  ASSERT_EQ(less.size(), 10u);
+  std::set<std::string> texts;
+  for (std::size_t i = 0; i < all.size(); ++i) texts.insert(all[i]["text"].get<std::string>());
+  EXPECT_GT(texts.size(), 9u);
+  for (std::size_t i = 0; i < less.size(); ++i) EXPECT_EQ(less[i], all[i]) << i;
 }
 
 TEST_F(GenerateTest, AnswersEachLineOfAFile) {

@@ -2,6 +2,7 @@
 #include "common/tensor/safetensors.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -16,8 +17,15 @@ StateDict sample() {
   return state;
 }
 
+// Of this process: tests run side by side.
+std::filesystem::path scratch() {
+  const auto folder = std::filesystem::path(testing::TempDir()) / ("safetensors_" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
 std::filesystem::path write(const std::string& name, ByteSpan bytes) {
-  const auto path = std::filesystem::path(testing::TempDir()) / name;
+  const auto path = scratch() / name;
   std::ofstream(path, std::ios::binary)
       .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   return path;
@@ -112,7 +120,7 @@ TEST(SafetensorsTest, RejectsNonFiniteAndIntegerTensorsAsState) {
 
 // A folder of two shards with this index.
 std::string error_with_index(const std::string& weight_map) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "sharded";
+  const std::filesystem::path folder = scratch() / "sharded";
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   const std::vector<float> values{1, 2};
@@ -143,7 +151,7 @@ TEST(SafetensorsTest, ShardsHoldWhatTheIndexLists) {
 
 TEST(SafetensorsTest, TheDigestIsOfAllShards) {
   error_with_index(R"("a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors")");
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "sharded";
+  const std::filesystem::path folder = scratch() / "sharded";
   const std::string before = Safetensors::open(folder).value().digest();
   const std::vector<float> values{1, 3};
   write("sharded/two.safetensors",
@@ -152,7 +160,7 @@ TEST(SafetensorsTest, TheDigestIsOfAllShards) {
 }
 
 TEST(SafetensorsTest, NamesTheRemedyForAFolderWithoutWeights) {
-  const auto missing = Safetensors::open(testing::TempDir());
+  const auto missing = Safetensors::open(scratch());
   ASSERT_FALSE(missing);
   EXPECT_NE(missing.error().message.find("model.safetensors"), std::string::npos);
 }

@@ -19,7 +19,8 @@ class RunCountsTest : public SessionTest {
  protected:
   RunCountsTest() { std::filesystem::create_directories(folder_); }
   ~RunCountsTest() override { std::filesystem::remove_all(folder_); }
-  const std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "weft_run_counts_test";
+  const std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) / ("weft_run_counts_" + std::to_string(::getpid()));
 };
 
 TEST_F(RunCountsTest, SurviveOnDiskByCoordinatorAndRun) {
