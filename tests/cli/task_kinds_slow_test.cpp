@@ -61,11 +61,12 @@ const std::vector<Kind> kKinds{
      "format: jsonl", conversation, ""},
     {"Documents", "llama_tiny", "{kind: causal_lm, max_tokens: 16}", "[q_proj]", "format: text, documents: lines",
      [](RngStream& random) { return word(random, "abcd") + " " + word(random, "abcd"); }, ""},
-    {"Images", "vit_tiny", "{kind: image_classification, labels: [dark, bright]}", "[query, value]",
+    {"Images", "vit_tiny", "{kind: image_classification, labels: [dark, bright, none]}", "[q_proj, v_proj]",
      "format: pixels, pixels: {width: 3, height: 3, white: 255}", picture, ""},
     {"Tags", "bert_tiny", "{kind: token_classification, labels: [O, person], max_tokens: 16}", "[query, value]",
      "format: jsonl, label: {map: {O: O, NAME: person}}", tagged_words, ""},
-    {"Topics", "bert_tiny", "{labels: [warm, loud], problem: multi_label, max_tokens: 24}", "[query]",
+    {"Topics", "bert_tiny",
+     "{kind: sequence_classification, labels: [warm, loud], problem: multi_label, max_tokens: 24}", "[query]",
      "format: tsv, text: one, text_pair: two, label: {column: about}", topics, "about\tone\ttwo\n"},
 };
 
