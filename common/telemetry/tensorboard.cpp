@@ -31,7 +31,8 @@ void TensorBoard::scalar(std::int64_t step, const std::string& tag, double value
 
 void TensorBoard::scalars(std::uint32_t version, const std::string& split, const std::string& who,
                           const metrics::Tally& tally) {
-  for (const auto& [name, value] : metrics::values(tally)) scalar(version, split + "/" + name + "/" + who, value);
+  for (const auto& [name, value] : metrics::values(tally))
+    scalar(version, std::string(split).append("/").append(name).append("/").append(who), value);
 }
 
 void TensorBoard::on(const RunEvent& event) {
