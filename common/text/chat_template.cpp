@@ -163,10 +163,10 @@ void llama2(Messages messages, ChatEnd, const Style&, ChatText& out) {
   for (std::size_t i = 0; i < turns.size(); ++i) {
     std::string content = turns[i].content;
     if (i == 0 && begins_with_system(messages)) {
-      content = "<<SYS>>\n" + messages[0].content + "\n<</SYS>>\n\n" + content;
+      content = std::string("<<SYS>>\n").append(messages[0].content).append("\n<</SYS>>\n\n").append(content);
     }
     if (turns[i].role == "user") {
-      out.text += "<s>[INST] " + std::string(stripped(content)) + " [/INST]";
+      out.text.append("<s>[INST] ").append(stripped(content)).append(" [/INST]");
     } else {
       add_answer(out, " ", {stripped(content), " </s>"});
     }

@@ -131,7 +131,7 @@ void ByteFallbackDecoder::decode(std::vector<std::string>& tokens) const {
 void FuseDecoder::decode(std::vector<std::string>& tokens) const {
   std::string all;
   for (const auto& token : tokens) all += token;
-  tokens.assign(1, std::move(all));
+  tokens.assign(1, all);
 }
 
 void StripDecoder::decode(std::vector<std::string>& tokens) const {
