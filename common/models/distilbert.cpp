@@ -36,35 +36,25 @@ EncoderNames encoder_names() {
           .output_norm = "output_layer_norm"};
 }
 
-class DistilBert final : public Network {
+bool sequences(const ModelBuilder& builder) { return builder.request().task == TaskKind::sequence_classification; }
+
+class DistilBert final : public EncoderNetwork {
  public:
-  explicit DistilBert(ModelBuilder& builder) : encoder_(builder, encoder_config(builder), encoder_names()) {
+  explicit DistilBert(ModelBuilder& builder)
+      : EncoderNetwork(
+            Encoder(builder, encoder_config(builder), encoder_names()),
+            sequences(builder) ? builder.dropout("seq_classif_dropout", 0.2) : builder.dropout("dropout", 0.1)) {
     const std::int64_t width = builder.config().positive("dim");
-    const bool sequences = builder.request().task == TaskKind::sequence_classification;
-    dropout_ = sequences ? builder.dropout("seq_classif_dropout", 0.2) : builder.dropout("dropout", 0.1);
-    if (sequences) pre_classifier_ = builder.head("pre_classifier", width, width);
+    if (sequences(builder)) pre_classifier_ = builder.head("pre_classifier", width, width);
     classifier_ = builder.head("classifier", width, builder.classes());
   }
 
-  std::int64_t max_positions() const override { return encoder_.max_positions(); }
-  at::Tensor states(const Step& step, const Inputs& inputs, const Rows& rows) const override {
-    return encoder_.states(step, inputs.tokens, rows);
-  }
   at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const override {
     return classified(step, at::relu(pre_classifier_(step, states(step, inputs, Rows::first()))));
   }
-  at::Tensor token_logits(const Step& step, const Inputs& inputs, const Rows& rows) const override {
-    return classified(step, states(step, inputs, rows));
-  }
 
  private:
-  at::Tensor classified(const Step& step, const at::Tensor& x) const {
-    return classifier_(step, nn::apply_dropout(x, nn::Dropout::draw(step.rng, dropout_)));
-  }
-
-  Encoder encoder_;
-  double dropout_ = 0;
-  Linear pre_classifier_, classifier_;
+  Linear pre_classifier_;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "common/models/builder.h"
 #include "common/models/linear.h"
+#include "common/models/network.h"
 #include "common/models/norm.h"
 #include "common/models/step.h"
 #include "common/nn/activation.h"
@@ -32,7 +33,7 @@ struct EncoderNames {
   std::string embeddings, layer;  // "bert.embeddings.", "bert.encoder.layer."
   std::string query, key, value, attention_out, attention_norm, up, down, output_norm;
 };
-// As BERT, RoBERTa and ELECTRA have them below `prefix`.
+// As BERT and RoBERTa have them below `prefix`.
 EncoderNames bert_encoder_names(const std::string& prefix);
 
 // From their config.json.
@@ -68,6 +69,31 @@ class Encoder {
   Norm embedding_norm_;
   nn::EmbeddingTables tables_;  // when nothing of the embedding is trained
   std::vector<Layer> layers_;
+};
+
+// What the families on this encoder share: states are classified by dropout and one linear layer. A family adds how it
+// makes one state of a sequence.
+class EncoderNetwork : public Network {
+ public:
+  std::int64_t max_positions() const override { return encoder_.max_positions(); }
+  at::Tensor states(const Step& step, const Inputs& inputs, const Rows& rows) const override {
+    return encoder_.states(step, inputs.tokens, rows);
+  }
+  at::Tensor token_logits(const Step& step, const Inputs& inputs, const Rows& rows) const override {
+    return classified(step, states(step, inputs, rows));
+  }
+
+ protected:
+  EncoderNetwork(Encoder encoder, double dropout) : encoder_(std::move(encoder)), dropout_(dropout) {}
+  at::Tensor dropped(const Step& step, const at::Tensor& x) const {
+    return nn::apply_dropout(x, nn::Dropout::draw(step.rng, dropout_));
+  }
+  at::Tensor classified(const Step& step, const at::Tensor& x) const { return classifier_(step, dropped(step, x)); }
+  Linear classifier_;
+
+ private:
+  Encoder encoder_;
+  double dropout_;
 };
 
 }  // namespace weft::models

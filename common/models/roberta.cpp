@@ -19,11 +19,11 @@ EncoderConfig encoder_config(const ModelBuilder& builder) {
   return config;
 }
 
-class Roberta final : public Network {
+class Roberta final : public EncoderNetwork {
  public:
   explicit Roberta(ModelBuilder& builder)
-      : encoder_(builder, encoder_config(builder), bert_encoder_names("roberta.")),
-        dropout_(builder.dropout("classifier_dropout", builder.dropout("hidden_dropout_prob", 0.1))) {
+      : EncoderNetwork(Encoder(builder, encoder_config(builder), bert_encoder_names("roberta.")),
+                       builder.dropout("classifier_dropout", builder.dropout("hidden_dropout_prob", 0.1))) {
     const std::int64_t width = builder.config().positive("hidden_size");
     const bool sequences = builder.request().task == TaskKind::sequence_classification;
     if (sequences) dense_ = builder.head("classifier.dense", width, width);
@@ -31,26 +31,13 @@ class Roberta final : public Network {
     builder.ignore("roberta.pooler.");
   }
 
-  std::int64_t max_positions() const override { return encoder_.max_positions(); }
-  at::Tensor states(const Step& step, const Inputs& inputs, const Rows& rows) const override {
-    return encoder_.states(step, inputs.tokens, rows);
-  }
   at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const override {
     const at::Tensor first = dropped(step, states(step, inputs, Rows::first()));
-    return classifier_(step, dropped(step, at::tanh(dense_(step, first))));
-  }
-  at::Tensor token_logits(const Step& step, const Inputs& inputs, const Rows& rows) const override {
-    return classifier_(step, dropped(step, states(step, inputs, rows)));
+    return classified(step, at::tanh(dense_(step, first)));
   }
 
  private:
-  at::Tensor dropped(const Step& step, const at::Tensor& x) const {
-    return nn::apply_dropout(x, nn::Dropout::draw(step.rng, dropout_));
-  }
-
-  Encoder encoder_;
-  double dropout_;
-  Linear dense_, classifier_;
+  Linear dense_;
 };
 
 }  // namespace
