@@ -94,12 +94,12 @@ void Coordinator::State::show_waiting() {
 }
 
 void Coordinator::State::feed(std::vector<fl::RoundAction> actions) {
-  std::deque<fl::RoundAction> todo(actions.begin(), actions.end());
-  while (!todo.empty()) {
-    const fl::RoundAction action = std::move(todo.front());
-    todo.pop_front();
+  std::deque<fl::RoundAction> pending(actions.begin(), actions.end());
+  while (!pending.empty()) {
+    const fl::RoundAction action = std::move(pending.front());
+    pending.pop_front();
     const auto more = std::visit([this](const auto& each) { return perform(each); }, action);
-    todo.insert(todo.end(), more.begin(), more.end());
+    pending.insert(pending.end(), more.begin(), more.end());
   }
 }
 
