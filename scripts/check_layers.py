@@ -7,7 +7,8 @@ The allowed edges are the weft_library(...) lines of CMakeLists.txt. Checked, fo
   - ATen, c10 and torch headers appear in libraries marked TORCH only, and never the three that cost seconds each;
   - a third-party header belongs to a package the library names in PRIVATE_LIBS, and appears in sources, not headers;
   - what is included with quotes exists;
-  - no source passes 500 lines, unless scripts/large_files.txt gives a reason.
+  - no source passes 500 lines, unless scripts/large_files.txt gives a reason;
+  - the tiny models of tests/fixtures, with their adapters and golden outputs, stay below 1 MB together.
 Prints each finding as path:line: message; exit code 1 if there is any.
 """
 import argparse
@@ -39,6 +40,7 @@ HEAVY_HEADERS = ("torch/torch.h", "torch/all.h", "torch/nn.h", "torch/types.h", 
 # Debian's spdlog wants fmt 9 and torch's include folder carries fmt 12.
 CLASHES_WITH_TORCH = ("spdlog/", "fmt/")
 MAX_LINES = 500
+MODEL_FIXTURES, MAX_FIXTURE_BYTES = ("models", "families", "adapters"), 1_000_000
 SOURCE_FOLDERS = ("common", "coordinator", "worker", "cli", "tests", "examples", "scripts", "cmake")
 SOURCE_SUFFIXES = (".h", ".cpp", ".py", ".sh", ".cmake")
 
@@ -178,12 +180,22 @@ def check_sizes(root):
     return findings
 
 
+def check_fixtures(root):
+    files = [f for folder in MODEL_FIXTURES for f in (root / "tests/fixtures" / folder).rglob("*") if f.is_file()]
+    total = sum(f.stat().st_size for f in files)
+    if total <= MAX_FIXTURE_BYTES:
+        return []
+    largest = max(files, key=lambda f: f.stat().st_size).relative_to(root).as_posix()
+    return [f"tests/fixtures: {', '.join(MODEL_FIXTURES)} have {total:,} bytes, at most {MAX_FIXTURE_BYTES:,}; make them "
+            f"from smaller models, the largest is {largest}"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path(__file__).resolve().parent.parent)
     root = parser.parse_args().root
     libraries, findings = parse_table((root / "CMakeLists.txt").read_text(encoding="utf-8"))
-    findings += check_includes(root, libraries) + check_sizes(root)
+    findings += check_includes(root, libraries) + check_sizes(root) + check_fixtures(root)
     for finding in findings:
         print(finding)
     if findings:

@@ -95,6 +95,12 @@ class CheckLayersTest(unittest.TestCase):
     def test_finds_torch_behind_a_library_without_it(self):
         self.finds({}, "depends on math", table=TABLE + "weft_library(late DEPS math)\n")
 
+    def test_finds_model_fixtures_that_are_too_large(self):
+        half = "x" * 500_000
+        fits = {"tests/fixtures/models/a.bin": half, "tests/fixtures/families/b/c.bin": half, "tests/fixtures/text/t": half}
+        self.assertEqual(self.run_on(fits).returncode, 0)
+        self.finds(fits | {"tests/fixtures/adapters/d.bin": "x"}, "have 1,000,001 bytes, at most 1,000,000")
+
     def test_finds_a_long_file_unless_it_has_a_reason(self):
         long = {"common/low/long.cpp": "\n" * 501}
         self.finds(long, "501 lines")

@@ -46,10 +46,10 @@ METHODS = {
                              feedforward_modules=["intermediate.dense"]),
 }
 
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "vocab_size": 40}
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24, "vocab_size": 40}
 FAMILIES = {
     "bert": lambda: transformers.BertConfig(**SIZES, max_position_embeddings=24),
-    "distilbert": lambda: transformers.DistilBertConfig(dim=32, n_layers=2, n_heads=4, hidden_dim=32, vocab_size=40,
+    "distilbert": lambda: transformers.DistilBertConfig(dim=16, n_layers=2, n_heads=2, hidden_dim=24, vocab_size=40,
                                                         max_position_embeddings=24),
     "roberta": lambda: transformers.RobertaConfig(**SIZES, max_position_embeddings=26, type_vocab_size=1, pad_token_id=1),
     "xlm-roberta": lambda: transformers.XLMRobertaConfig(**SIZES, max_position_embeddings=26, type_vocab_size=1,
@@ -125,7 +125,7 @@ def write_method(name):
     model = get_peft_model(model, METHODS[name]()).eval()
     torch.manual_seed(4)
     randomised(model, 0.1)
-    ids, types = batch_of(124, LENGTHS, 5)
+    ids, types = batch_of(124, LENGTHS, 7)
     folder = FIXTURES / "adapters" / name
     save_adapter(model, folder, "bert_tiny")
     labels = torch.tensor([i % 2 for i in range(len(ids))])

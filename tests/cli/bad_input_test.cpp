@@ -48,7 +48,7 @@ TEST_F(BadInputTest, ModelFolder) {
   spit(weights, lying);
   expect_refused({"model.safetensors", "header"});
   spit(weights, good_weights);
-  edit(config, "\"hidden_size\": 32", "\"hidden_size\": 64");
+  edit(config, "\"hidden_size\": 16", "\"hidden_size\": 64");
   expect_refused({"config.json", "word_embeddings"});
   spit(config, good_config);
   edit(config, "\"model_type\": \"bert\"", "\"model_type\": \"burt\"");
