@@ -41,7 +41,7 @@ DIALOGUE = Asset("data/dialogue", dialogue.make,
 FASHION = Asset("data/fashion-mnist", images.make_fashion, (*images.FASHION_FILES, "LICENSE"))
 DIGITS = Asset("data/digits", images.make_digits, tuple(f"{site}.jsonl" for site in images.DIGITS))
 EMOJI = Asset("data/emoji", images.make_emoji,
-              tuple(f"{part}-{vendor}.jsonl" for part in ("base", "sites") for vendor in images.VENDORS))
+              tuple(f"{part}-{vendor}.jsonl" for part in ("base", "sites", "kinds") for vendor in images.VENDORS))
 VIT = Asset("models/vit-fashion", bases.make_vit, bases.FILES)
 CLIP = Asset("models/clip-emoji", bases.make_clip, (*bases.FILES, "tokenizer.json", "tokenizer_config.json"))
 TOKENIZERS = Asset("tokenizers", vocabularies.make, tuple(f"{name}/cases.json" for name in vocabularies.NAMES))

@@ -49,6 +49,12 @@ class ConversionTest(unittest.TestCase):
         share = sum(images.part_of(f"{i:X}") == "base" for i in range(4000)) / 4000
         self.assertAlmostEqual(share, 0.5, delta=0.05)
 
+    def test_the_first_word_that_fits_is_an_emoji_s_kind(self):
+        kind = lambda category, caption: images.kind_of({"category": category, "caption": caption})  # noqa: E731
+        self.assertEqual([kind("People & Body", "woman raising hand"), kind("People & Body", "raised hand"),
+                          kind("People & Body", "ninja"), kind("Flags", "isle of man flag"), kind("Objects", "clock"),
+                          kind("Animals & Nature", "dog face")], ["woman", "hand", "person", "flag", "clock", None])
+
     def test_names_of_tensors_are_translated(self):
         self.assertEqual(smollm2.hugging_face_name("blk.12.attn_output.weight"),
                          "model.layers.12.self_attn.o_proj.weight")

@@ -4,12 +4,14 @@
     python scripts/assets/images.py emoji EMOJI.json VENDOR IMAGES FOLDER
 
 digits/  SITE/DIGIT/NNNN.png, and SITE.jsonl with {"image", "label"} over the same files
-emoji/   VENDOR/CODE.png, and PART-VENDOR.jsonl with {"image", "caption", "category"}: see part_of()
+emoji/   VENDOR/CODE.png, PART-VENDOR.jsonl with {"image", "caption", "category"}: see part_of(), and
+         kinds-VENDOR.jsonl with {"image", "kind"} of those of the sites' part that a plain word says: see kind_of()
 Paths in a .jsonl file are relative to its folder.
 """
 import gzip
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -25,6 +27,10 @@ DIGITS = {  # file in its package, SHA-256, width of an image, largest value
                   "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", 8, 16),
 }
 VENDORS = ("google", "twitter")
+KINDS = (  # category ("" for any), pattern in the name, word; the first that fits counts
+    ("Flags", "", "flag"), ("People & Body", r"\bwom[ae]n\b", "woman"), ("People & Body", r"\bm[ae]n\b", "man"),
+    ("People & Body", "hand|finger|fist|thumb|palm", "hand"), ("People & Body", "", "person"),
+    ("Smileys & Emotion", "face", "face"), ("", "clock", "clock"), ("", "button", "button"), ("", "arrow", "arrow"))
 
 
 def make_fashion(fetcher, folder):
@@ -100,6 +106,12 @@ def part_of(code):
     return "base" if hashlib.sha256(code.encode()).digest()[0] < 128 else "sites"
 
 
+def kind_of(row):
+    """The word for what an emoji shows; None where it is none of KINDS."""
+    return next((word for category, pattern, word in KINDS
+                 if row["category"] == (category or row["category"]) and re.search(pattern, row["caption"])), None)
+
+
 def on_white(path):
     from PIL import Image
     image = Image.open(path).convert("RGBA")
@@ -117,6 +129,8 @@ def convert_emoji(names, vendor, images, folder):
             {"image": str(path), "caption": emoji["name"].lower(), "category": emoji["category"]})
     for part, lines in rows.items():
         write_lines(folder / f"{part}-{vendor}.jsonl", lines)
+    write_lines(folder / f"kinds-{vendor}.jsonl",
+                [{"image": row["image"], "kind": kind_of(row)} for row in rows["sites"] if kind_of(row)])
 
 
 def main():
