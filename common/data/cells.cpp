@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_depth.h"
 #include "common/data/example_reader.h"
 
 namespace weft::data {
@@ -47,7 +48,7 @@ Result<std::vector<std::string>> parse_list(std::string_view cell, std::string_v
     }
     return out;
   }
-  const json list = json::parse(cell, nullptr, false);
+  const json list = json::parse(shallow_json(cell), nullptr, false);
   if (!list.is_array()) return Error{"got " + shown(cell) + ", expected a JSON array"};
   for (const json& item : list) {
     if (item.is_string())
@@ -62,7 +63,7 @@ Result<std::vector<std::string>> parse_list(std::string_view cell, std::string_v
 
 Result<std::vector<text::ChatMessage>> parse_messages(std::string_view cell) {
   std::vector<text::ChatMessage> out;
-  const json list = json::parse(cell, nullptr, false);
+  const json list = json::parse(shallow_json(cell), nullptr, false);
   if (!list.is_array()) return Error{"got " + shown(cell) + ", expected an array of {role, content}"};
   for (const json& item : list) {
     const auto text_of = [&](const char* key) {
@@ -77,7 +78,7 @@ Result<std::vector<text::ChatMessage>> parse_messages(std::string_view cell) {
 }
 
 Result<ImageRef> parse_grey_image(std::string_view cell) {
-  const json object = json::parse(cell, nullptr, false);
+  const json object = json::parse(shallow_json(cell), nullptr, false);
   if (!object.is_object()) return Error{"got " + shown(cell) + ", expected a path or {width, height, grey}"};
   const std::size_t width = side_of(object, "width"), height = side_of(object, "height");
   const auto grey = object.find("grey");

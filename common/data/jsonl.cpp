@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_depth.h"
 #include "common/data/rows.h"
 
 namespace weft::data {
@@ -19,6 +20,15 @@ std::string cell_of(const nlohmann::json& object, const std::string& name, const
   row_error(source.origin, line, "\"" + name + "\" is of type " + at->type_name() + ", expected a string or number");
 }
 
+std::string fault_of(std::string_view line) {
+  const std::string fault = "not JSON; each line must be one whole object";
+  if (line.starts_with('{') || line.starts_with('[')) return fault;
+  const bool tabs = line.find('\t') != std::string_view::npos, commas = line.find(',') != std::string_view::npos;
+  return fault + (tabs     ? ". It has tabs: if the file is a table, say data.format: tsv"
+                  : commas ? ". It has commas: if the file is a table, say data.format: csv"
+                           : "");
+}
+
 }  // namespace
 
 void read_jsonl(const RowSource& source, const RowSink& sink) {
@@ -27,8 +37,8 @@ void read_jsonl(const RowSource& source, const RowSink& sink) {
   for (row.line = 1; !rest.empty(); ++row.line) {
     const std::string_view text = next_line(rest);
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto object = nlohmann::json::parse(text, nullptr, false);
-    if (object.is_discarded()) row_error(source.origin, row.line, "not JSON; each line must be one whole object");
+    const auto object = nlohmann::json::parse(shallow_json(text), nullptr, false);
+    if (object.is_discarded()) row_error(source.origin, row.line, fault_of(text));
     if (!object.is_object()) {
       row_error(source.origin, row.line, std::string("got a JSON ") + object.type_name() + ", expected an object");
     }

@@ -100,6 +100,10 @@ TEST(JsonlTest, NamesTheLineOfBadJson) {
   EXPECT_EQ(error(Format::jsonl, "{\"a\": 1, \"b\": 2}\n{\"a\": 1,\n"),
             "f:2: not JSON; each line must be one whole object");
   EXPECT_THAT(error(Format::jsonl, "{\"a\": \"\\ud800\", \"b\": 2}\n"), HasSubstr("f:1: not JSON"));
+  EXPECT_THAT(error(Format::jsonl, "a,b\n1,2\n"), HasSubstr("data.format: csv"));
+  EXPECT_THAT(error(Format::jsonl, "a, b\tc\n"), HasSubstr("data.format: tsv"));
+  EXPECT_THAT(error(Format::jsonl, "{\"a\": " + std::string(70, '[') + std::string(70, ']') + ", \"b\": 1}\n"),
+              HasSubstr("f:1: not JSON"));
   EXPECT_THAT(error(Format::jsonl, "\n[1]\n"), HasSubstr("f:2: got a JSON array, expected an object"));
   EXPECT_THAT(error(Format::jsonl, "{\"a\": 1}\n"), HasSubstr("f:1: no value for \"b\""));
   EXPECT_THAT(error(Format::jsonl, "{\"a\": {}, \"b\": 1}\n"), HasSubstr("\"a\" is of type object, expected"));
