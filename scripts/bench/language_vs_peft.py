@@ -12,31 +12,14 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from served import ROOT, Served
+
 MODEL = ROOT / ".deps/models/SmolLM2-135M-Instruct"
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 PROMPT = [1, 504, 3575, 282, 4649, 314]
-
-
-class Weft:
-    def __init__(self, program, threads):
-        if not program.exists():
-            sys.exit(f"language_vs_peft: {program} is not there; build it: ./run build models_language_bench")
-        self.process = subprocess.Popen([program, "--serve", str(threads), MODEL], cwd=ROOT, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def ask(self, command):
-        self.process.stdin.write(command + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("language_vs_peft: models_language_bench ended early")
-        return json.loads(line)
 
 
 class Peft:
@@ -96,7 +79,7 @@ def main():
     if not MODEL.is_dir():
         print(f"{MODEL} is not there: nothing measured")
         return
-    weft = Weft(options.program, options.threads)
+    weft = Served(options.program, options.threads, MODEL)
     plain = Transformers(options.threads)
     plain.generate(4)
     weft.ask("generate 4")

@@ -14,33 +14,12 @@ import json
 import os
 import random
 import statistics
-import subprocess
-import sys
 import time
 import warnings
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from served import ROOT, Served
+
 FLOP_A_TOKEN = 42e6
-
-
-class Weft:
-    """build/release/train_step_bench, which takes a step count a line and answers with a line of JSON."""
-
-    def __init__(self, threads):
-        program = ROOT / "build/release/train_step_bench"
-        if not program.exists():
-            sys.exit(f"train_vs_peft: {program} is not there; build it: ./run build train_step_bench")
-        self.process = subprocess.Popen([program, "--serve", str(threads)], cwd=ROOT, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-
-    def turn(self, steps):
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit("train_vs_peft: train_step_bench ended early")
-        return json.loads(line)
 
 
 class Peft:
@@ -114,11 +93,11 @@ def main():
     parser.add_argument("--steps", type=int, default=12, help="optimizer steps in a turn")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
-    weft, peft = Weft(options.threads), Peft(options.threads)
-    weft.turn(3), peft.turn("shuffled", 2), peft.turn("grouped", 2)  # warm
+    weft, peft = Served(ROOT / "build/release/train_step_bench", options.threads), Peft(options.threads)
+    weft.ask(3), peft.turn("shuffled", 2), peft.turn("grouped", 2)  # warm
     turns = {"weft": [], "peft shuffled": [], "peft grouped": []}
     for _ in range(options.turns):
-        turns["weft"].append(weft.turn(3 * options.steps))  # about as long as one of the others
+        turns["weft"].append(weft.ask(3 * options.steps))  # about as long as one of the others
         turns["peft shuffled"].append(peft.turn("shuffled", options.steps))
         turns["peft grouped"].append(peft.turn("grouped", 2 * options.steps))
     rates = {name: [turn["tokens_per_second"] for turn in values] for name, values in turns.items()}
