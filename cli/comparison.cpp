@@ -145,7 +145,7 @@ class Comparer {
     say(name + ": " + std::to_string(effort.steps) + " steps in " + telemetry::fixed(trained.seconds, 1) + " s, " +
         (data.validation.size() == 0 ? "no validation examples"
                                      : "best validation " + metrics::title(result_.metric) + " " +
-                                           metrics::shown(result_.metric, trained.best_value) + " after step " +
+                                           metrics::shown(result_.metric, trained.best.value) + " after step " +
                                            std::to_string(trained.adapter_step)));
     return {name, trained.adapter};
   }

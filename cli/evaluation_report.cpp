@@ -1,11 +1,14 @@
 #include "cli/evaluation_report.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "common/metrics/confusion.h"
+#include "common/metrics/multi_label.h"
 #include "common/metrics/registry.h"
+#include "common/metrics/token_labels.h"
 #include "common/telemetry/table.h"
 
 namespace weft::cli {
@@ -32,6 +35,19 @@ std::string confusion_table(const metrics::ConfusionMatrix& confusion, const std
     row.push_back(all == 0 ? "-" : telemetry::percent(confusion.count(label, label) / all));
     table.add_row(row);
     table.highlight(label, label + 1);
+  }
+  return table.text();
+}
+
+std::string found_table(const char* what, const std::vector<metrics::Found>& found,
+                        const std::vector<std::string>& names) {
+  telemetry::Table table({what, "there", "said", "right", "precision", "recall", "F1"});
+  const auto part = [](double right, double of) { return of == 0 ? "-" : telemetry::percent(right / of); };
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto [right, wrong, missed] = found[i];
+    table.add_row({names[i], telemetry::fixed(right + missed, 0), telemetry::fixed(right + wrong, 0),
+                   telemetry::fixed(right, 0), part(right, right + wrong), part(right, right + missed),
+                   telemetry::fixed(metrics::f1(right, wrong, missed), 4)});
   }
   return table.text();
 }
@@ -67,10 +83,18 @@ void print_text(const EvaluationReport& report) {
               report.data.c_str(), report.cleaning.summary().c_str(), static_cast<unsigned long long>(score.examples),
               report.split.c_str(), static_cast<unsigned long long>(report.truncated), report.max_tokens,
               score.seconds);
-  for (const auto& [name, value] : metrics::values(score.tally))
-    std::printf("%-10s  %s\n", metrics::title(name).c_str(), metrics::shown(name, value).c_str());
+  const auto values = metrics::listed(score.tally);
+  std::size_t width = 0;
+  for (const auto& [name, value] : values) width = std::max(width, metrics::title(name).size());
+  for (const auto& [name, value] : values)
+    std::printf("%-*s  %s\n", static_cast<int>(width), metrics::title(name).c_str(),
+                metrics::shown(name, value).c_str());
   if (const auto confusion = confusion_of(score.tally))
     std::printf("\n%s", confusion_table(*confusion, report.labels).c_str());
+  if (const auto found = metrics::found_of_labels(score.tally); !found.empty())
+    std::printf("\n%s", found_table("label", found, report.labels).c_str());
+  if (const auto found = metrics::found_of_entities(score.tally); !found.empty())
+    std::printf("\n%s", found_table("entity", found, metrics::entity_types(report.labels)).c_str());
 }
 
 }  // namespace weft::cli

@@ -6,8 +6,8 @@
 // update was admitted or refused. When early stopping says so or the count is reached: all sites score the last version
 // on "validation", then the best one on "test", each until all have answered or the deadline passed with one answer;
 // then the run is finished.
-// The best version is the one with the best validation value of the task's primary metric, over all sites; the earliest
-// of equals, and the last one when no site has validation examples.
+// The best version is the one with the best validation value of the task's primary metric, over all sites; of equal
+// ones that with the lower loss, then the earliest; and the last one when no site has validation examples.
 // A deadline's clock starts when a quorum of those asked stands (is ready, or was heard of in this stage) and then runs
 // on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is there. The quorum counts
 // admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the

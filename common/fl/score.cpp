@@ -1,9 +1,8 @@
 // Sums over sites, and the best of them.
 #include "common/fl/score.h"
 
+#include <cmath>
 #include <map>
-
-#include "common/metrics/registry.h"
 
 namespace weft::fl {
 namespace {
@@ -36,15 +35,16 @@ VersionValues validation_values(const std::vector<SiteScore>& scores, const std:
     if (score.split == kValidation && score.examples > 0) by_version[score.version][score.site] = &score;
   VersionValues values;
   for (const auto& [version, by_site] : by_version)
-    if (const auto value = metrics::value(sum_of(by_site).tally, metric)) values[version] = *value;
+    if (const auto value = metrics::standing(sum_of(by_site).tally, metric); !std::isnan(value.value))
+      values[version] = value;
   return values;
 }
 
 std::optional<std::uint32_t> best_version(const VersionValues& values, const std::string& metric) {
-  std::optional<std::pair<std::uint32_t, double>> best;
-  for (const auto& entry : values)
-    if (!best || metrics::is_better(metric, entry.second, best->second)) best = entry;
-  return best ? std::optional(best->first) : std::nullopt;
+  auto best = values.begin();
+  for (auto entry = values.begin(); entry != values.end(); ++entry)
+    if (metrics::is_better(metric, entry->second, best->second)) best = entry;
+  return best == values.end() ? std::nullopt : std::optional(best->first);
 }
 
 std::uint32_t versions_since_best(const VersionValues& values, const std::string& metric) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/metrics/standing.h"
 #include "common/metrics/tally.h"
 
 namespace weft::fl {
@@ -30,10 +31,11 @@ struct OverallScore {
 std::optional<OverallScore> overall(const std::vector<SiteScore>& scores, std::uint32_t version,
                                     const std::string& split);
 
-// A metric's validation value of every version that has one, over all sites.
-using VersionValues = std::map<std::uint32_t, double>;
+// How every version that has a value of the metric does on validation, over all sites.
+using VersionValues = std::map<std::uint32_t, metrics::Standing>;
 VersionValues validation_values(const std::vector<SiteScore>& scores, const std::string& metric);
-// The version with the best of these values, the earliest of equals; nullopt when there are none.
+// The version with the best of these values; of equal ones that with the lower loss, then the earliest. nullopt when
+// there are none.
 std::optional<std::uint32_t> best_version(const VersionValues& values, const std::string& metric);
 // How many versions after the best one have a value: rounds that made nothing better.
 std::uint32_t versions_since_best(const VersionValues& values, const std::string& metric);

@@ -30,6 +30,11 @@ struct Kind {
   std::optional<double> (*examples)(CountsView counts);
 };
 
+// How often a label, or an entity of a type, was found, said where it is not, and missed.
+struct Found {
+  double right = 0, wrong = 0, missed = 0;
+};
+
 // For `plausible`: whole, not negative and small enough that sums over sites stay exact; a sum of reals that can be.
 bool is_count(double number);
 bool is_sum(double number);

@@ -49,6 +49,14 @@ void add_multi_label(Tally& tally, const std::vector<bool>& labels, const std::v
   }
 }
 
+std::vector<Found> found_of_labels(const Tally& tally) {
+  const CountsView counts = tally.find("multi_label");
+  std::vector<Found> all;
+  for (std::size_t at = kLabels; at < counts.size(); at += kPerLabel)
+    all.push_back({counts[at + kTrue], counts[at + kFalse], counts[at + kMissed]});
+  return all;
+}
+
 Kind multi_label_kind() {
   return {.name = "multi_label",
           .metrics = {{"micro_f1", "micro F1", Better::higher, Shown::number},

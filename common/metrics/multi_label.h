@@ -14,6 +14,9 @@ void add_multi_label(Tally& tally, const std::vector<bool>& labels, const std::v
 // Zeros for so many labels.
 void add_multi_label(Tally& tally, std::size_t labels);
 
+// One for each label, none without such counts.
+std::vector<Found> found_of_labels(const Tally& tally);
+
 Kind multi_label_kind();
 
 }  // namespace weft::metrics

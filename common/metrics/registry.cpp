@@ -2,6 +2,7 @@
 #include "common/metrics/registry.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 
@@ -20,6 +21,12 @@ namespace {
 
 constexpr double kMostCount = 1e12;  // of one number: sums over all sites stay exact
 constexpr double kMostSum = 1e100;   // nothing overflows when such are squared
+
+struct Needless {
+  std::string_view kind, metric;
+};
+// A regression's loss is its MSE; a perplexity is of texts that are foretold.
+constexpr std::array<Needless, 2> kNeedless{{{"regression", "loss"}, {"token_labels", "perplexity"}}};
 
 }  // namespace
 
@@ -66,6 +73,28 @@ std::optional<double> value(const Tally& tally, std::string_view metric) {
   const auto all = values(tally);
   const auto found = all.find(std::string(metric));
   return found == all.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::pair<std::string, double>> listed(const Tally& tally, std::string_view primary) {
+  const std::map<std::string, double> all = values(tally);
+  const auto is_needless = [&](const Metric& metric) {
+    return std::any_of(kNeedless.begin(), kNeedless.end(), [&](const Needless& one) {
+      return one.metric == metric.name && metric.name != primary && tally.parts.contains(std::string(one.kind));
+    });
+  };
+  std::vector<std::pair<std::string, double>> list;
+  for (const Kind& kind : kinds()) {
+    if (!tally.parts.contains(kind.name)) continue;
+    for (const Metric& metric : kind.metrics)
+      if (const auto found = all.find(metric.name); found != all.end() && !is_needless(metric)) list.push_back(*found);
+  }
+  std::stable_partition(list.begin(), list.end(), [&](const auto& entry) { return entry.first == primary; });
+  return list;
+}
+
+std::optional<double> loss(const Tally& tally) {
+  const std::optional<double> of_examples = value(tally, "loss");
+  return of_examples ? of_examples : value(tally, "nll");
 }
 
 bool is_better(std::string_view metric, double first, double second) {

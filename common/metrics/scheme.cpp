@@ -34,10 +34,10 @@ Scheme regression_scheme() {
   return scheme;
 }
 
-Scheme token_labels_scheme() {
+Scheme token_labels_scheme(const std::vector<std::string>& labels) {
   Scheme scheme{.primary = "entity_f1"};
   add_nll(scheme.zero, 0, 0);
-  add_token_labels(scheme.zero);
+  add_token_labels(scheme.zero, entity_types(labels).size());
   return scheme;
 }
 

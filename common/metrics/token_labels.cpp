@@ -9,11 +9,32 @@
 namespace weft::metrics {
 namespace {
 
-enum At : std::size_t { kTokens, kRight, kThere, kPredicted, kFound, kSize };
+enum At : std::size_t { kTokens, kRight, kTypes };                 // kTypes: where they begin
+enum Of : std::size_t { kThere, kPredicted, kCorrect, kPerType };  // of one type
 
 bool plausible(CountsView c) {
-  return c.size() == kSize && std::all_of(c.begin(), c.end(), is_count) && c[kRight] <= c[kTokens] &&
-         c[kThere] <= c[kTokens] && c[kPredicted] <= c[kTokens] && c[kFound] <= std::min(c[kThere], c[kPredicted]);
+  if (c.size() < kTypes || (c.size() - kTypes) % kPerType != 0 || !std::all_of(c.begin(), c.end(), is_count) ||
+      c[kRight] > c[kTokens])
+    return false;
+  double there = 0, predicted = 0;
+  for (std::size_t at = kTypes; at < c.size(); at += kPerType) {
+    if (c[at + kCorrect] > std::min(c[at + kThere], c[at + kPredicted])) return false;
+    there += c[at + kThere];
+    predicted += c[at + kPredicted];
+  }
+  return std::max(there, predicted) <= c[kTokens];
+}
+
+Counts values(CountsView c) {
+  if (c[kTokens] == 0) return Counts(4, std::nan(""));
+  double there = 0, predicted = 0, correct = 0;
+  for (std::size_t at = kTypes; at < c.size(); at += kPerType) {
+    there += c[at + kThere];
+    predicted += c[at + kPredicted];
+    correct += c[at + kCorrect];
+  }
+  const auto part = [&](double of) { return of == 0 ? 0 : correct / of; };
+  return {c[kRight] / c[kTokens], part(predicted), part(there), f1(correct, predicted - correct, there - correct)};
 }
 
 }  // namespace
@@ -38,20 +59,45 @@ std::vector<Entity> entities(const std::vector<std::string>& tags) {
   return all;
 }
 
-void add_token_labels(Tally& tally) { tally.part("token_labels", kSize); }
+std::vector<std::string> entity_types(const std::vector<std::string>& labels) {
+  std::vector<std::string> types;
+  for (const std::string& label : labels)
+    if (label.starts_with("B-") || label.starts_with("I-"))
+      if (std::string type = label.substr(2); std::find(types.begin(), types.end(), type) == types.end())
+        types.push_back(std::move(type));
+  return types;
+}
 
-void add_token_labels(Tally& tally, const std::vector<std::string>& tags, const std::vector<std::string>& predicted) {
+void add_token_labels(Tally& tally, std::size_t types) { tally.part("token_labels", kTypes + kPerType * types); }
+
+void add_token_labels(Tally& tally, const std::vector<std::string>& types, const std::vector<std::string>& tags,
+                      const std::vector<std::string>& predicted) {
   WEFT_CHECK(tags.size() == predicted.size(), "a predicted tag for each");
-  Counts& counts = tally.part("token_labels", kSize);
-  for (std::size_t i = 0; i < tags.size(); ++i) counts[kRight] += tags[i] == predicted[i] ? 1 : 0;
-  std::vector<Entity> there = entities(tags), found = entities(predicted), both;
-  std::sort(there.begin(), there.end());
-  std::sort(found.begin(), found.end());
-  std::set_intersection(there.begin(), there.end(), found.begin(), found.end(), std::back_inserter(both));
+  Counts& counts = tally.part("token_labels", kTypes + kPerType * types.size());
   counts[kTokens] += static_cast<double>(tags.size());
-  counts[kThere] += static_cast<double>(there.size());
-  counts[kPredicted] += static_cast<double>(found.size());
-  counts[kFound] += static_cast<double>(both.size());
+  for (std::size_t i = 0; i < tags.size(); ++i) counts[kRight] += tags[i] == predicted[i] ? 1 : 0;
+  std::vector<Entity> there = entities(tags), said = entities(predicted), both;
+  std::sort(there.begin(), there.end());
+  std::sort(said.begin(), said.end());
+  std::set_intersection(there.begin(), there.end(), said.begin(), said.end(), std::back_inserter(both));
+  const auto count = [&](const std::vector<Entity>& found, Of what) {
+    for (const Entity& entity : found) {
+      const auto type = std::find(types.begin(), types.end(), entity.type);
+      WEFT_CHECK(type != types.end(), "an entity of a known type");
+      counts[kTypes + kPerType * static_cast<std::size_t>(type - types.begin()) + what] += 1;
+    }
+  };
+  count(there, kThere);
+  count(said, kPredicted);
+  count(both, kCorrect);
+}
+
+std::vector<Found> found_of_entities(const Tally& tally) {
+  const CountsView c = tally.find("token_labels");
+  std::vector<Found> all;
+  for (std::size_t at = kTypes; at < c.size(); at += kPerType)
+    all.push_back({c[at + kCorrect], c[at + kPredicted] - c[at + kCorrect], c[at + kThere] - c[at + kCorrect]});
+  return all;
 }
 
 Kind token_labels_kind() {
@@ -60,13 +106,7 @@ Kind token_labels_kind() {
                       {"entity_precision", "entity precision"},
                       {"entity_recall", "entity recall"},
                       {"entity_f1", "entity F1"}},
-          .values =
-              [](CountsView c) {
-                if (c[kTokens] == 0) return Counts(4, std::nan(""));
-                const auto part = [&](double of) { return of == 0 ? 0 : c[kFound] / of; };
-                return Counts{c[kRight] / c[kTokens], part(c[kPredicted]), part(c[kThere]),
-                              f1(c[kFound], c[kPredicted] - c[kFound], c[kThere] - c[kFound])};
-              },
+          .values = values,
           .plausible = plausible,
           .examples = [](CountsView /*counts*/) { return std::optional<double>(); }};
 }

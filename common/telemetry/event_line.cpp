@@ -17,14 +17,17 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-// "accuracy 82.5 %, loss 0.5000, macro F1 0.8213": the primary value first, the others by name.
-std::string scores(const metrics::Tally& tally, const std::string& primary) {
-  const auto values = metrics::values(tally);
-  std::string first, others;
-  for (const auto& [name, value] : values)
-    (name == primary ? first : others) += ", " + metrics::title(name) + " " + metrics::shown(name, value);
-  const std::string text = first + others;
-  return text.empty() ? "nothing counted" : text.substr(2);
+// "accuracy 82.5 %, loss 0.5000, macro F1 0.8213": the primary value first; in brief it and the loss alone.
+enum class Extent { brief, whole };
+std::string scores(const metrics::Tally& tally, const std::string& primary, Extent extent) {
+  std::string text;
+  for (const auto& [name, value] : metrics::listed(tally, primary))
+    if (extent == Extent::whole || name == primary || name == "loss" || name == "nll")
+      text.append(text.empty() ? "" : ", ")
+          .append(metrics::title(name))
+          .append(" ")
+          .append(metrics::shown(name, value));
+  return text.empty() ? "nothing counted" : text;
 }
 
 std::string of(std::uint32_t round, std::uint32_t all) {
@@ -47,11 +50,11 @@ struct Line {
   std::string operator()(const SiteProgress&) const { return ""; }
   std::string operator()(const SiteScored& e) const {
     return e.site + " scored version " + std::to_string(e.version) + " on " + std::to_string(e.examples) + " " +
-           e.split + " examples: " + scores(e.tally, e.primary);
+           e.split + " examples: " + scores(e.tally, e.primary, Extent::brief);
   }
   std::string operator()(const VersionScored& e) const {
     return "version " + std::to_string(e.version) + " on all " + std::to_string(e.examples) + " " + e.split +
-           " examples: " + scores(e.tally, e.primary);
+           " examples: " + scores(e.tally, e.primary, Extent::whole);
   }
   std::string operator()(const UpdateAccepted& e) const {
     return of(e.round, 0) + ": update of " + e.site + " is in (" + std::to_string(e.examples) + " examples)";

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <mutex>
 #include <string>
 
@@ -17,6 +18,14 @@ namespace weft::telemetry {
 namespace {
 
 constexpr Milliseconds kRedraw{100};
+
+// "14:03:59", as in log lines.
+std::string time_of_day() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  char text[16];
+  return {text, std::strftime(text, sizeof text, "%H:%M:%S", ::localtime_r(&now, &local))};
+}
 
 TerminalSize size_of(int fd) {
   winsize size{};
@@ -115,7 +124,9 @@ std::unique_ptr<RunObserver> make_terminal_view(std::FILE* file, const Clock& cl
   };
   const char* terminal = std::getenv("TERM");
   const bool can_move = terminal != nullptr && std::string_view(terminal) != "dumb" && ::isatty(::fileno(file)) == 1;
-  if (!can_move) return std::make_unique<PlainView>(std::move(sink));
+  if (!can_move)
+    return std::make_unique<PlainView>(
+        [sink](std::string_view line) { sink(time_of_day() + " " + std::string(line)); });
   return std::make_unique<LoggedLiveView>(std::move(sink), clock, [file] { return size_of(::fileno(file)); });
 }
 

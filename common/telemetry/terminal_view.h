@@ -46,8 +46,8 @@ class PlainView final : public RunObserver {
   std::optional<Waiting> waiting_;  // as printed last in this round
 };
 
-// LiveView if `file` is a terminal that can move its cursor, else PlainView. The clock outlives the view. While a
-// LiveView lives, log lines that would come to the same terminal go through it.
+// LiveView if `file` is a terminal that can move its cursor, else PlainView with the time of day before each line. The
+// clock outlives the view. While a LiveView lives, log lines that would come to the same terminal go through it.
 std::unique_ptr<RunObserver> make_terminal_view(std::FILE* file, const Clock& clock);
 
 }  // namespace weft::telemetry

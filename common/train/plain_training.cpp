@@ -50,9 +50,9 @@ PlainResult train_plainly(const PlainJob& job, const fl::ProgressFn& progress, s
     if (!validates) continue;
     StateDict state = params.to_state_dict();
     const Score score = evaluate(*job.task, state, *job.validation, {.threads = job.threads}, {}, stop);
-    const double value = metrics::value(score.tally, metric).value_or(std::nan(""));  // NaN is never better
-    if (result.adapter_step != 0 && !metrics::is_better(metric, value, result.best_value)) continue;
-    result.best_value = value;
+    const metrics::Standing standing = metrics::standing(score.tally, metric);
+    if (result.adapter_step != 0 && !metrics::is_better(metric, standing, result.best)) continue;
+    result.best = standing;
     result.adapter = std::move(state);
     result.adapter_step = done;
   }

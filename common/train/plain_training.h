@@ -8,6 +8,7 @@
 
 #include "common/data/encode.h"
 #include "common/fl/local_trainer.h"
+#include "common/metrics/standing.h"
 #include "common/train/task.h"
 #include "common/train/train_config.h"
 
@@ -31,7 +32,7 @@ struct PlainJob {
 struct PlainResult {
   StateDict adapter;
   std::uint64_t adapter_step = 0;  // steps taken when it was as returned
-  double best_value = 0;           // of the primary metric on the validation data, where there are some
+  metrics::Standing best;          // of `adapter` on the validation data, where there are some
   double loss = 0;                 // mean over all steps
   std::uint64_t tokens = 0;
   double seconds = 0;

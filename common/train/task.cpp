@@ -32,7 +32,7 @@ const Kind& kind_of(const data::TaskConfig& config) {
   static constexpr std::array kKinds{
       Kind{TaskKind::sequence_classification, &sequence_classification, &text_scheme},
       Kind{TaskKind::token_classification, &token_classification,
-           [](const data::TaskConfig&) { return metrics::token_labels_scheme(); }},
+           [](const data::TaskConfig& task) { return metrics::token_labels_scheme(task.labels); }},
       Kind{TaskKind::causal_lm, &causal_lm, [](const data::TaskConfig&) { return metrics::language_scheme(); }},
       Kind{TaskKind::image_classification, &image_classification,
            [](const data::TaskConfig& task) { return metrics::classification_scheme(task.labels.size()); }},

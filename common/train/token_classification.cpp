@@ -40,11 +40,13 @@ class TokenClassification final : public Task {
         tags.push_back(tag(labels, r));
         predicted.push_back(tag(guesses, r));
       }
-      metrics::add_token_labels(tally, tags, predicted);
+      metrics::add_token_labels(tally, types_, tags, predicted);
     }
   }
 
  private:
+  const std::vector<std::string> types_ = metrics::entity_types(config().labels);
+
   at::Tensor logits(const Batch& batch, const nn::Trainable& params, RngStream* dropout) const {
     return model().token_logits(batch.inputs, params, {dropout}, models::Rows::chosen(batch.learned_R));
   }

@@ -60,6 +60,16 @@ TEST(ScoreTest, TheDirectionIsTheMetrics) {
   EXPECT_EQ(best_by(scores, "perplexity"), std::nullopt) << "nobody counted what it follows from";
 }
 
+TEST(ScoreTest, OfEqualValuesTheLowerLossIsBetter) {
+  std::vector<SiteScore> scores = {score("a", 0, 10, 0.5), score("a", 1, 10, 0.8), score("a", 2, 10, 0.8),
+                                   score("a", 3, 10, 0.8)};
+  scores[2].tally.parts["loss"][0] = 0.01;
+  EXPECT_EQ(best_by(scores, "accuracy"), 2U);
+  EXPECT_EQ(since_best(scores), 1U);
+  scores[0].tally.parts["loss"][0] = 0.001;
+  EXPECT_EQ(best_by(scores, "accuracy"), 2U) << "the metric comes first";
+}
+
 TEST(ScoreTest, BestIsTheEarliestOfEquals) {
   const std::vector<SiteScore> scores = {score("a", 3, 10, 0.8), score("a", 0, 10, 0.5), score("a", 1, 10, 0.8),
                                          score("a", 2, 10, 0.6), score("a", 4, 10, 0.9, "test")};

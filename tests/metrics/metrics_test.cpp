@@ -122,8 +122,23 @@ TEST(TokenLabelsTest, ScoresAreThoseOfSeqeval) {
   const auto expected = golden("token_labels");
   Tally tally;
   for (std::size_t i = 0; i < expected.at("tags").size(); ++i)
-    add_token_labels(tally, expected.at("tags")[i].get<Tags>(), expected.at("predicted")[i].get<Tags>());
+    add_token_labels(tally, {"LOC", "PER"}, expected.at("tags")[i].get<Tags>(),
+                     expected.at("predicted")[i].get<Tags>());
   expect_values(tally, expected, {"token_accuracy", "entity_precision", "entity_recall", "entity_f1"});
+}
+
+TEST(TokenLabelsTest, EveryTypeIsCountedForItself) {
+  const std::vector<std::string> types = entity_types({"O", "B-PER", "I-PER", "I-LOC"});
+  EXPECT_EQ(types, (std::vector<std::string>{"PER", "LOC"}));
+  Tally tally;
+  add_token_labels(tally, types, {"B-PER", "I-PER", "O", "I-LOC"}, {"B-PER", "I-PER", "B-PER", "O"});
+  const std::vector<Found> found = found_of_entities(tally);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(std::tie(found[0].right, found[0].wrong, found[0].missed), std::tuple(1, 1, 0));
+  EXPECT_EQ(std::tie(found[1].right, found[1].wrong, found[1].missed), std::tuple(0, 0, 1));
+  EXPECT_EQ(value(tally, "entity_precision"), 0.5);
+  EXPECT_TRUE(found_of_entities({}).empty());
+  EXPECT_THROW(add_token_labels(tally, types, {"B-ORG"}, {"O"}), std::logic_error);
 }
 
 TEST(TokenLabelsTest, EntitiesAreConllevals) {
@@ -205,7 +220,7 @@ void add_example(Tally& tally, std::mt19937& random) {
   add_multi_label(tally, flags(), flags());
   add_regression(tally, real(), real());
   add_auroc(tally, below(3), Counts{real(), real(), real()});
-  add_token_labels(tally, tags(), tags());
+  add_token_labels(tally, {"A", "B"}, tags(), tags());
   add_generated_text(tally, text(), text());
   Counts scores(16);
   for (double& score : scores) score = real();

@@ -11,7 +11,11 @@
 #include "common/metrics/confusion.h"
 #include "common/metrics/loss.h"
 #include "common/metrics/multi_label.h"
+#include "common/metrics/ranking.h"
+#include "common/metrics/regression.h"
 #include "common/metrics/scheme.h"
+#include "common/metrics/standing.h"
+#include "common/metrics/token_labels.h"
 
 namespace weft::metrics {
 namespace {
@@ -63,12 +67,46 @@ TEST(RegistryTest, ValuesAreThoseThatAreDefined) {
   EXPECT_THROW(values({{{"none", {1}}}}), std::logic_error);
 }
 
+std::vector<std::string> listed_names(const Tally& tally, std::string_view primary) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : listed(tally, primary)) names.push_back(name);
+  return names;
+}
+
+TEST(RegistryTest, PeopleReadTheMostImportantFirst) {
+  Tally pairs{{{"loss", {20, 10}}}};
+  add_ranking(pairs, Query::image, CountsView(std::vector<double>{1}), 1, 0);
+  add_ranking(pairs, Query::text, CountsView(std::vector<double>{1}), 1, 0);
+  EXPECT_THAT(listed_names(pairs, "mean_recall"),
+              testing::ElementsAre("mean_recall", "loss", "text_recall_at_1", "text_recall_at_5", "text_recall_at_10",
+                                   "image_recall_at_1", "image_recall_at_5", "image_recall_at_10"));
+  EXPECT_THAT(listed_names({{{"confusion", {33, 7, 0, 0}}}}, "accuracy"),
+              testing::ElementsAre("accuracy", "macro_f1", "mcc"));
+  Tally numbers{{{"loss", {20, 10}}}};
+  add_regression(numbers, 1, 2);
+  EXPECT_THAT(listed_names(numbers, "mse"), testing::ElementsAre("mse", "mae")) << "the loss is the MSE";
+  EXPECT_THAT(listed_names(numbers, "loss"), testing::ElementsAre("loss", "mse", "mae"));
+  Tally words{{{"nll", {20, 10}}}};
+  add_token_labels(words, {"x"}, {"B-x"}, {"B-x"});
+  EXPECT_THAT(listed_names(words, "entity_f1"),
+              testing::ElementsAre("entity_f1", "nll", "token_accuracy", "entity_precision", "entity_recall"));
+}
+
+TEST(RegistryTest, ALossIsOfExamplesOrOfTokens) {
+  EXPECT_EQ(loss({{{"loss", {20, 10}}, {"nll", {30, 10}}}}), 2);
+  EXPECT_EQ(loss({{{"nll", {30, 10}}}}), 3);
+  EXPECT_EQ(loss({}), std::nullopt);
+}
+
 TEST(RegistryTest, SaysHowAMetricIsReadAndShown) {
   EXPECT_TRUE(is_better("accuracy", 0.6, 0.5));
   EXPECT_FALSE(is_better("accuracy", 0.5, 0.5));
   EXPECT_TRUE(is_better("perplexity", 10, 12));
   EXPECT_FALSE(is_better("loss", std::nan(""), 1));
   EXPECT_THROW(is_better("none", 1, 2), std::logic_error);
+  EXPECT_TRUE(is_better("accuracy", Standing{0.6, 2}, {0.5, 1}));
+  EXPECT_TRUE(is_better("accuracy", Standing{0.5, 1}, {0.5, 2}));
+  EXPECT_FALSE(is_better("accuracy", Standing{0.5, std::nan("")}, {0.5, 2}));
   EXPECT_EQ(shown("accuracy", 0.8251), "82.5 %");
   EXPECT_EQ(shown("mcc", 0.8251), "0.8251");
   EXPECT_EQ(shown("none", 0.5), "0.5000");
@@ -80,8 +118,9 @@ std::string fault(const Tally& tally, std::uint64_t examples = 4) {
 }
 
 TEST(SchemeTest, PrimaryMetricsFollowFromWhatIsCounted) {
-  for (const Scheme& scheme : {classification_scheme(2), classification_scheme(40), multi_label_scheme(3),
-                               regression_scheme(), token_labels_scheme(), language_scheme(), image_text_scheme()}) {
+  for (const Scheme& scheme :
+       {classification_scheme(2), classification_scheme(40), multi_label_scheme(3), regression_scheme(),
+        token_labels_scheme({"O", "B-a", "I-a", "B-b"}), language_scheme(), image_text_scheme()}) {
     bool follows = false;
     for (const auto& [name, counts] : scheme.zero.parts) {
       const Kind* kind = find_kind(name);
@@ -135,6 +174,9 @@ TEST(SchemeTest, KindsRefuseWhatContradictsItself) {
   EXPECT_FALSE(plausible("multi_label", {4, 2, 2, 1, 2})) << "more of a label than examples";
   EXPECT_TRUE(plausible("token_labels", {9, 5, 3, 4, 3}));
   EXPECT_FALSE(plausible("token_labels", {9, 5, 3, 4, 4})) << "more found than there are";
+  EXPECT_TRUE(plausible("token_labels", {9, 5, 3, 4, 3, 6, 5, 5}));
+  EXPECT_FALSE(plausible("token_labels", {9, 5, 3, 4, 3, 7, 5, 5})) << "more entities than tokens";
+  EXPECT_FALSE(plausible("token_labels", {9, 5, 3, 4}));
   EXPECT_TRUE(plausible("generated_text", {4, 1, 3.5, 4}));
   EXPECT_FALSE(plausible("generated_text", {4, 1, 4.5, 4}));
   EXPECT_TRUE(plausible("ranking", {4, 1, 2, 3, 4, 0, 0, 4}));

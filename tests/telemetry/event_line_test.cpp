@@ -36,7 +36,7 @@ TEST(EventLineTest, SaysEachEvent) {
   EXPECT_EQ(event_line(SiteProgress{"a", "training", 1, 2, 3}), "");
   const metrics::Tally tally{{{"confusion", {33, 7, 0, 0}}, {"loss", {20, 40}}}};
   EXPECT_EQ(event_line(SiteScored{"a", "validation", 3, 40, tally, "accuracy"}),
-            "a scored version 3 on 40 validation examples: accuracy 82.5 %, loss 0.5000, macro F1 0.4521, MCC 0.0000");
+            "a scored version 3 on 40 validation examples: accuracy 82.5 %, loss 0.5000");
   EXPECT_EQ(event_line(VersionScored{"test", 3, 40, tally, "loss"}),
             "version 3 on all 40 test examples: loss 0.5000, accuracy 82.5 %, macro F1 0.4521, MCC 0.0000");
   EXPECT_EQ(event_line(SiteScored{"a", "test", 3, 0, {}, "loss"}),

@@ -74,16 +74,17 @@ TEST(PlainTrainingTest, KeepsTheBestValidatedStep) {
                .start = &start,
                .config = {.batch_size = 16, .learning_rate = 2e-2, .schedule = Schedule::constant},
                .name = "pooled"};
-  const auto accuracy_of = [&](const StateDict& adapter) {
-    return value_of(evaluate(*two_classes(model), adapter, validation, {}), "accuracy");
+  const auto standing_of = [&](const StateDict& adapter) {
+    return metrics::standing(evaluate(*two_classes(model), adapter, validation, {}).tally, "accuracy");
   };
-  double best = -1;
+  metrics::Standing best{.value = -1};
   std::uint64_t best_step = 0;
   for (const std::uint64_t steps : {5, 10, 15, 20, 23}) {
     job.steps = steps;
-    const double accuracy = accuracy_of(train_plainly(job).adapter);
-    if (accuracy > best) best_step = steps;
-    best = std::max(best, accuracy);
+    const metrics::Standing standing = standing_of(train_plainly(job).adapter);
+    if (!metrics::is_better("accuracy", standing, best)) continue;
+    best_step = steps;
+    best = standing;
   }
   job.validation = &validation;
   job.validate_every = 5;
@@ -96,8 +97,8 @@ TEST(PlainTrainingTest, KeepsTheBestValidatedStep) {
   EXPECT_EQ(done.back(), 23U);
   EXPECT_GT(best_step, 5U);  // or the test would not see a job that keeps the first
   EXPECT_EQ(result.adapter_step, best_step);
-  EXPECT_EQ(result.best_value, best);
-  EXPECT_EQ(accuracy_of(result.adapter), best);
+  EXPECT_EQ(result.best.value, best.value);
+  EXPECT_EQ(standing_of(result.adapter).value, best.value);
 }
 
 }  // namespace
