@@ -209,7 +209,7 @@ void set_lengths(std::span<float> w, std::span<const float> lengths_O, const Del
 
 void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, const std::filesystem::path& out) {
   if (std::filesystem::exists(out) && !std::filesystem::is_empty(out))
-    throw Failure(out.string() + " exists and is not empty; nothing was written. Choose another folder");
+    throw ConfigError(out.string() + " exists and is not empty; nothing was written. Choose another folder");
   Json config = read_config(base / "config.json");
   const FamilyNames& names = names_for(config, base / "config.json");
   const FamilyHead& head = head_for(names, adapter, config, base / "config.json");

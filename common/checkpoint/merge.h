@@ -29,8 +29,8 @@ void set_lengths(std::span<float> w, std::span<const float> lengths_O, const Del
 // Writes `out` whole or not at all: model.safetensors (each tensor in the base's dtype), config.json with the head's
 // architecture, labels and problem, and what else of the base transformers loads: the files of tokenizer, chat
 // template, generation and preprocessing. Throws ConfigError for a base that the adapter does not fit or whose family
-// has no rule, and where neither the adapter nor the base says which head it is; Failure when `out` exists or cannot be
-// written.
+// has no rule, where neither the adapter nor the base says which head it is, or when `out` holds files; Failure when it
+// cannot be written.
 void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, const std::filesystem::path& out);
 
 }  // namespace weft::checkpoint

@@ -36,10 +36,10 @@ void check_may_replace(const std::filesystem::path& folder, const std::optional<
   if (std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)) return;
   const std::string remedy = "; nothing was written. Choose another folder or move this one away";
   const auto there = parse_file(folder / kFactsFile, &parse_adapter_facts);
-  if (!there) throw Failure(folder.string() + " holds something that weft did not write" + remedy);
+  if (!there) throw ConfigError(folder.string() + " holds something that weft did not write" + remedy);
   if (!facts || there.value().run_id != facts->run_id)
-    throw Failure(folder.string() + " holds an adapter of another run (" + there.value().run + ", " +
-                  there.value().run_id + ")" + remedy);
+    throw ConfigError(folder.string() + " holds an adapter of another run (" + there.value().run + ", " +
+                      there.value().run_id + ")" + remedy);
 }
 
 constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kMagnitude = ".lora_magnitude_vector",

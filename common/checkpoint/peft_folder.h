@@ -41,8 +41,8 @@ struct PeftFolder {
   std::optional<AdapterFacts> facts;  // absent where another program wrote the folder
 };
 
-// Writes `folder` whole or not at all, synced. A folder of the same run is replaced; any other is left alone and a
-// Failure says so. Throws Failure.
+// Writes `folder` whole or not at all, synced. A folder of the same run is replaced; any other is left alone.
+// Throws ConfigError for such a one, Failure where it cannot be written.
 void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter);
 
 // Ours or PEFT's own. An Error names file, what was found and what is expected: a method or variant that is not known,
