@@ -2,13 +2,13 @@
 #include "common/config/yaml_view.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
 
 #include "common/base/file.h"
 #include "common/config/yaml_node.h"
+#include "common/config/yaml_scalar.h"
 
 namespace weft {
 namespace {
@@ -40,75 +40,6 @@ std::string describe(const Node& node) {
 [[noreturn]] void missing(const Node& map, const std::string& key, const std::string& expected) {
   throw ConfigError(map.where + ": " + map.full_key(key) + ": missing, expected " + expected + "; add it" +
                     (map.name.empty() ? "" : " below \"" + map.name + "\""));
-}
-
-std::string number_text(double value) {
-  if (value == std::floor(value) && std::fabs(value) < 1e15) return std::to_string(static_cast<std::int64_t>(value));
-  std::string text(32, '\0');
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value);
-  text.resize(static_cast<std::size_t>(end.ptr - text.data()));
-  return text;
-}
-
-std::string range_text(const std::string& what, const NumberRange& range) {
-  const bool low = std::isfinite(range.min), high = std::isfinite(range.max);
-  if (low && high) {
-    return what + " in " + (range.exclusive_min ? "(" : "[") + number_text(range.min) + ", " + number_text(range.max) +
-           (range.exclusive_max ? ")" : "]");
-  }
-  if (low) return what + (range.exclusive_min ? " > " : " >= ") + number_text(range.min);
-  if (high) return what + (range.exclusive_max ? " < " : " <= ") + number_text(range.max);
-  return what;
-}
-
-bool inside(double value, const NumberRange& range) {
-  return (range.exclusive_min ? value > range.min : value >= range.min) &&
-         (range.exclusive_max ? value < range.max : value <= range.max);
-}
-
-std::string_view without_plus(const std::string& text) {
-  std::string_view view = text;
-  if (view.size() > 1 && view[0] == '+' && view[1] != '-') view.remove_prefix(1);
-  return view;
-}
-
-std::optional<double> parse_number(const Node& node) {
-  if (node.kind != Node::Kind::scalar || node.quoted) return {};
-  const auto text = without_plus(node.scalar);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || !std::isfinite(value)) return {};
-  return value;
-}
-
-// "1000" and "1e3" alike.
-std::optional<std::int64_t> parse_integer(const Node& node) {
-  if (node.kind != Node::Kind::scalar || node.quoted) return {};
-  const auto text = without_plus(node.scalar);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc{} && end == text.data() + text.size()) return value;
-  const auto real = parse_number(node);
-  if (!real || *real != std::floor(*real) || std::fabs(*real) > 9007199254740992.0) return {};
-  return static_cast<std::int64_t>(*real);
-}
-
-std::optional<std::int64_t> parse_milliseconds(const Node& node) {
-  if (node.kind != Node::Kind::scalar) return {};
-  double value = 0;
-  const char *begin = node.scalar.data(), *end = begin + node.scalar.size();
-  const auto [rest, error] = std::from_chars(begin, end, value);
-  if (error != std::errc{} || !std::isfinite(value) || value < 0) return {};
-  std::string unit(rest, end);
-  unit.erase(0, std::min(unit.size(), unit.find_first_not_of(' ')));
-  static const std::vector<std::pair<std::string, double>> kUnits = {
-      {"ms", 1}, {"s", 1e3}, {"min", 6e4}, {"h", 3.6e6}, {"d", 8.64e7}};
-  if (unit.empty() && value == 0) return 0;
-  for (const auto& [name, factor] : kUnits) {
-    // A century is more than any deadline and far from overflow.
-    if (unit == name && value * factor <= 3.2e12) return std::llround(value * factor);
-  }
-  return {};
 }
 
 std::string text_of(const Node& node) {
@@ -254,10 +185,10 @@ std::string YamlView::choice(const std::string& key, const std::vector<std::stri
 double YamlView::number(const std::string& key, std::optional<double> fallback, NumberRange range) const {
   const auto node = ask(*node_, key);
   if (!node && fallback) return *fallback;
-  if (!node) missing(*node_, key, range_text("a number", range));
-  const auto value = parse_number(*node);
-  if (!value || !inside(*value, range)) {
-    wrong(*node, range_text("a number", range) + (node->quoted ? "; remove the quotes" : ""));
+  if (!node) missing(*node_, key, config::range_text("a number", range));
+  const auto value = config::parse_number(*node);
+  if (!value || !config::inside(*value, range)) {
+    wrong(*node, config::range_text("a number", range) + (node->quoted ? "; remove the quotes" : ""));
   }
   return *value;
 }
@@ -265,10 +196,10 @@ double YamlView::number(const std::string& key, std::optional<double> fallback, 
 std::int64_t YamlView::integer(const std::string& key, std::optional<std::int64_t> fallback, NumberRange range) const {
   const auto node = ask(*node_, key);
   if (!node && fallback) return *fallback;
-  if (!node) missing(*node_, key, range_text("a whole number", range));
-  const auto value = parse_integer(*node);
-  if (!value || !inside(static_cast<double>(*value), range)) {
-    wrong(*node, range_text("a whole number", range) + (node->quoted ? "; remove the quotes" : ""));
+  if (!node) missing(*node_, key, config::range_text("a whole number", range));
+  const auto value = config::parse_integer(*node);
+  if (!value || !config::inside(static_cast<double>(*value), range)) {
+    wrong(*node, config::range_text("a whole number", range) + (node->quoted ? "; remove the quotes" : ""));
   }
   return *value;
 }
@@ -301,7 +232,7 @@ std::vector<double> YamlView::numbers(const std::string& key, std::optional<std:
   if (node->kind != Node::Kind::list) wrong(*node, "a list of numbers, as in [1, 2.5]");
   std::vector<double> values;
   for (const auto& item : node->list) {
-    const auto value = parse_number(*item);
+    const auto value = config::parse_number(*item);
     if (!value) wrong(*item, "a number");
     values.push_back(*value);
   }
@@ -313,7 +244,7 @@ std::int64_t YamlView::milliseconds(const std::string& key, std::optional<std::i
   const std::string expected = "a time with its unit (ms, s, min, h or d), as in 90s or 30 min";
   if (!node && fallback) return *fallback;
   if (!node) missing(*node_, key, expected);
-  const auto value = parse_milliseconds(*node);
+  const auto value = config::parse_milliseconds(*node);
   if (!value) wrong(*node, expected);
   return *value;
 }
