@@ -41,12 +41,20 @@ struct Evaluation {
   std::optional<FoundAdapter> adapter;  // absent: the run's initial adapter
 };
 
+bool is_site_file(const std::filesystem::path& file) {
+  const YamlView root = YamlView::load(file, {});
+  return root.has("site") && root.has("coordinator");
+}
+
 RunFile load_run_file(const Flags& flags, const std::optional<FoundAdapter>& adapter) {
   if (flags.config.empty() && !(adapter && adapter->run_file))
     throw ConfigError(
         "which columns hold text and label is not known: there is no config.yaml beside the adapter; "
         "name a run file with --config RUN.yaml");
   const std::filesystem::path file = flags.config.empty() ? *adapter->run_file : std::filesystem::path(flags.config);
+  if (is_site_file(file))
+    throw ConfigError(file.string() +
+                      " is a site's file; the task and the format of the data are in the run file: --config RUN.yaml");
   RunFile run = RunFile::load(file, flags.set);
   if (!run.simulation)
     throw ConfigError(file.string() +
@@ -263,7 +271,7 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   command->footer(
       "Examples:\n  weft evaluate runs/sentiment --data films.tsv --split test\n"
       "  weft evaluate --base --config configs/sentiment.yaml --data films.tsv\n"
-      "  weft evaluate runs/emoji --data emoji.jsonl --zero-shot category --template \"an emoji of {}\"\n"
+      "  weft evaluate runs/emoji --data kinds-google.jsonl --zero-shot kind --template \"{}\"\n"
       "  weft evaluate runs/dialogue --data talks.jsonl --generate 100");
   command->callback([=, &chosen] { chosen = [=] { return evaluate(*flags); }; });
 }

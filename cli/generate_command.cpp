@@ -13,6 +13,7 @@
 #include "cli/adapter_folder.h"
 #include "cli/commands.h"
 #include "cli/local_job.h"
+#include "common/base/json_depth.h"
 #include "common/models/generation.h"
 #include "common/text/chat_template.h"
 #include "common/text/special_tokens.h"
@@ -58,7 +59,7 @@ Prompt chat_prompt(const Flags& flags, Messages messages) {
 
 // A line {"prompt": "..."} or {"messages": [{"role": "...", "content": "..."}]}.
 Prompt prompt_of_line(const Flags& flags, const std::string& line, const std::string& where) {
-  const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(shallow_json(line), nullptr, false);
   const auto text_at = [](const nlohmann::json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
     return found != object.end() && found->is_string() ? std::optional(found->get<std::string>()) : std::nullopt;
@@ -74,6 +75,15 @@ Prompt prompt_of_line(const Flags& flags, const std::string& line, const std::st
   if (messages.empty())
     throw ConfigError(where + ": expected {\"prompt\": TEXT} or {\"messages\": [{\"role\": ..., \"content\": ...}]}");
   return chat_prompt(flags, std::move(messages));
+}
+
+// Flags that would change nothing.
+void check_flags(const Flags& flags) {
+  const bool chats = !flags.chats.empty() || !flags.file.empty();
+  for (const auto& [name, value] : {std::pair{"--template", &flags.chat_template}, {"--system", &flags.system}})
+    if (!chats && !value->empty())
+      throw ConfigError(std::string(name) +
+                        " is for --chat and for messages of --file; --prompt is continued as it is");
 }
 
 std::vector<Prompt> read_prompts(const Flags& flags) {
@@ -143,6 +153,7 @@ void print_json(const Prompt& prompt, const Answer& answer, const models::Genera
 void print_text(std::size_t index, const std::string& text) { std::printf("--- %zu\n%s\n", index + 1, text.c_str()); }
 
 int generate(const Flags& flags) {
+  check_flags(flags);
   const std::vector<Prompt> prompts = read_prompts(flags);
   at::set_num_threads(flags.threads > 0 ? flags.threads
                                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));

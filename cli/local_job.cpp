@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "common/base/log.h"
 #include "common/train/step_memory.h"
 
 namespace weft::cli {
@@ -100,6 +101,9 @@ train::EncodedSplits encode(const Base& base, const data::Splits& splits) {
 
 std::unique_ptr<fl::LocalTrainer> make_trainer(const Settings& settings, const Base& base, train::EncodedSplits data,
                                                int threads) {
+  if (data.train.size() < settings.train.batch_size)
+    log::info("note: train.batch_size is " + std::to_string(settings.train.batch_size) + ", and a site has " +
+              std::to_string(data.train.size()) + " training examples: each of its steps takes all of them");
   return std::make_unique<train::SiteTrainer>(train::SiteTrainerOptions{.task = base.task,
                                                                         .data = std::move(data),
                                                                         .config = settings.train,

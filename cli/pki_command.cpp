@@ -1,9 +1,11 @@
 // weft pki init | issue | show: the certificates that say who may join.
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
 #include "cli/commands.h"
+#include "common/base/result.h"
 #include "common/crypto/pki.h"
 
 namespace weft::cli {
@@ -52,6 +54,9 @@ void add_issue(CLI::App& pki, Chosen& chosen) {
       "Give each site ca.crt, NAME.crt and NAME.key, over a channel that you trust.");
   issue->callback([=, &chosen] {
     chosen = [=] {
+      if (!flags->coordinator && !flags->options.extra_hosts.empty())
+        throw ConfigError(
+            "--host says where the coordinator is; a site only dials out. Leave it out, or add --coordinator");
       flags->options.role = flags->coordinator ? crypto::Role::coordinator : crypto::Role::site;
       const crypto::CredentialFiles files = crypto::issue(flags->folder, flags->options);
       std::printf("made %s and %s\n", files.certificate.c_str(), files.key.c_str());
@@ -67,15 +72,20 @@ void add_show(CLI::App& pki, Chosen& chosen) {
   show->callback([=, &chosen] {
     chosen = [=] {
       const crypto::CertificateFacts facts = crypto::read_certificate(*file);
+      const crypto::WallTime now = std::chrono::system_clock::now();
+      const char* state = now > facts.not_after ? "  EXPIRED" : now < facts.not_before ? "  NOT YET VALID" : "";
+      std::string hosts;
+      for (const std::string& host : facts.hosts) hosts.append(hosts.empty() ? "" : ", ").append(host);
       std::printf(
-          "name         %s\nrole         %s\nkey          %s\nissuer       %s\nvalid from   %s\nvalid until  %s\n"
-          "fingerprint  %s\n",
+          "name         %s\nrole         %s\nhosts        %s\nkey          %s\nissuer       %s\nvalid from   %s\n"
+          "valid until  %s%s\nfingerprint  %s\n",
           facts.name.c_str(),
           facts.is_ca  ? "authority"
           : facts.role ? crypto::name_of(*facts.role)
                        : "none",
-          facts.key_type.c_str(), facts.issuer.c_str(), crypto::format_utc(facts.not_before).c_str(),
-          crypto::format_utc(facts.not_after).c_str(), facts.fingerprint.c_str());
+          hosts.empty() ? "-" : hosts.c_str(), facts.key_type.c_str(), facts.issuer.c_str(),
+          crypto::format_utc(facts.not_before).c_str(), crypto::format_utc(facts.not_after).c_str(), state,
+          facts.fingerprint.c_str());
       return 0;
     };
   });
@@ -86,6 +96,10 @@ void add_show(CLI::App& pki, Chosen& chosen) {
 void add_pki(CLI::App& app, Chosen& chosen) {
   CLI::App* pki = app.add_subcommand("pki", "Make and show certificates");
   pki->require_subcommand(1);
+  pki->footer(
+      "Example, on a machine that you trust:\n  weft pki init\n"
+      "  weft pki issue coordinator --coordinator --host fl.example.org\n  weft pki issue clinic-a\n"
+      "  weft pki show pki/clinic-a.crt\nEach party gets ca.crt and its own .crt and .key, nobody gets ca.key.");
   add_init(*pki, chosen);
   add_issue(*pki, chosen);
   add_show(*pki, chosen);

@@ -8,6 +8,7 @@
 #include "cli/local_job.h"
 #include "cli/signals.h"
 #include "cli/site_file.h"
+#include "cli/telling_trainer.h"
 #include "common/base/log.h"
 #include "common/crypto/random.h"
 #include "common/net/tls_client.h"
@@ -33,8 +34,9 @@ std::unique_ptr<fl::LocalTrainer> load_trainer(const SiteFile& site, at::Device 
   const data::SiteData data = site.load_data(settings.task);
   log::info("data: " + data.report.summary());
   const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  return make_trainer(settings, base, encode(base, data.splits),
-                      site.threads == 0 ? std::min(settings.threads, cores) : site.threads);
+  return telling(make_trainer(settings, base, encode(base, data.splits),
+                              site.threads == 0 ? std::min(settings.threads, cores) : site.threads),
+                 train::scheme_of(settings.task).primary);
 }
 
 std::uint64_t random_seed() {

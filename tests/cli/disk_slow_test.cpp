@@ -7,7 +7,7 @@ namespace weft::cli {
 namespace {
 
 TEST(DiskFullTest, TheRunGoesOnWhenThereIsSpaceAgain) {
-  const Job job({.rounds = 2, .local_steps = 6, .rank = 128});  // an adapter of 200 KB, a ledger of less
+  const Job job({.rounds = 2, .local_steps = 6, .rank = 256});  // an adapter of 200 KB, a ledger of less
   ASSERT_EQ(job.simulate("reference").code, 0);
   const Arguments arguments{"simulate", job.run_file(), "--out", job.place / "out"};
   const Ended full = weft(arguments, 150'000);

@@ -6,7 +6,7 @@
 #include <set>
 #include <sstream>
 
-#include "tests/cli/weft_support.h"
+#include "tests/cli/job_support.h"
 
 namespace weft::cli {
 namespace {
@@ -17,17 +17,8 @@ class GenerateTest : public testing::Test {
  protected:
   GenerateTest() {
     std::filesystem::copy(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models/llama_tiny", model());
-    json vocabulary{{"<s>", 0}, {"</s>", 1}};
-    const std::string letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    for (const char letter : letters) vocabulary[std::string(1, letter)] = vocabulary.size();
-    const auto special = [](int id, const char* content) {
-      return json{{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
-                  {"rstrip", false}, {"normalized", false}, {"special", true}};
-    };
-    const json tokenizer{{"version", "1.0"},
-                         {"added_tokens", {special(0, "<s>"), special(1, "</s>")}},
-                         {"decoder", {{"type", "Fuse"}}},
-                         {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}};
+    const json tokenizer =
+        letter_tokenizer({"<s>", "</s>"}, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
     std::ofstream(place_ / "model/tokenizer.json") << tokenizer;
     std::ofstream(place_ / "model/tokenizer_config.json") << json{{"eos_token", "</s>"}};
   }
@@ -119,6 +110,8 @@ TEST_F(GenerateTest, SaysWhatIsWrong) {
   };
   expect_refused({}, "--prompt, --chat or --file");
   expect_refused({"--chat", "hello"}, "--template NAME");
+  expect_refused({"--prompt", "hello", "--template", "chatml"}, "--template is for --chat");
+  expect_refused({"--prompt", "hello", "--system", "Be brief."}, "--system is for --chat");
   expect_refused({"--prompt", "a", "--adapter", place_.path().string()}, "adapter_config.json");
   std::ofstream(place_ / "broken.jsonl") << "{\"prompt\": \"a\"}\n{\"prompt\": 3}\n";
   expect_refused({"--file", (place_ / "broken.jsonl").string()}, "broken.jsonl:2");

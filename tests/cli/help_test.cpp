@@ -26,6 +26,8 @@ TEST(HelpTest, VersionNamesWhatIsLinkedAndTheDevices) {
   expect_parts(ended.out, {"weft 0.", "LibTorch 2.", "ZeroMQ   4.", "OpenSSL 3.", "devices  cpu ("});
 }
 
+TEST(HelpTest, PkiShowsHowItIsUsed) { expect_parts(weft({"pki", "--help"}).out, {"weft pki init", "--host fl."}); }
+
 TEST(HelpTest, AWrongFlagIsAConfigurationError) {
   for (const Arguments& arguments : {Arguments{"frobnicate"}, Arguments{"simulate"}, Arguments{"worker", "--nonsense"}})
     EXPECT_EQ(weft(arguments).code, 2) << arguments.front();

@@ -99,6 +99,30 @@ std::string run_yaml(const JobSize& size, const std::vector<std::string>& sites)
 
 }  // namespace
 
+nlohmann::json letter_tokenizer(const std::vector<std::string>& marks, const std::string& characters) {
+  using nlohmann::json;
+  json vocabulary, added = json::array();
+  for (const std::string& mark : marks) {
+    const std::size_t id = vocabulary.size();
+    vocabulary[mark] = id;
+    added.push_back({{"id", id},
+                     {"content", mark},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  }
+  for (const char character : characters) {
+    const std::size_t id = vocabulary.size();
+    vocabulary[std::string(1, character)] = id;
+  }
+  return {{"version", "1.0"},
+          {"added_tokens", added},
+          {"decoder", {{"type", "Fuse"}}},
+          {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}};
+}
+
 void edit(const std::filesystem::path& file, const std::string& from, const std::string& to) {
   std::string text = slurp(file);
   const std::size_t at = text.find(from);

@@ -29,6 +29,9 @@ struct Job {
   std::string adapter_sha256(const std::string& out) const;  // of its summary
 };
 
+// A tokenizer.json in which each of the marks, which are special, and each of the characters is a token.
+nlohmann::json letter_tokenizer(const std::vector<std::string>& marks, const std::string& characters);
+
 // Replaces the first occurrence of `from`, which must be there.
 void edit(const std::filesystem::path& file, const std::string& from, const std::string& to);
 

@@ -104,6 +104,9 @@ TEST_F(ResultsTest, EvaluateSaysWhatIsMissing) {
   std::filesystem::copy(adapter(), job_->place / "alone", std::filesystem::copy_options::recursive);
   expect_one_error(weft({"evaluate", job_->place / "alone", "--data", data}), 2, {"--config RUN.yaml"});
   expect_one_error(weft({"evaluate", adapter(), "--data", data, "--model", "nowhere"}), 2, {"--model", "nowhere"});
+  std::ofstream(job_->place / "site.yaml") << "site: alder\ncoordinator: tcp://localhost:7733\n";
+  expect_one_error(weft({"evaluate", adapter(), "--data", data, "--config", job_->place / "site.yaml"}), 2,
+                   {"site.yaml is a site's file", "--config RUN.yaml"});
   std::filesystem::copy(job_->model(), job_->place / "model2");
   edit(job_->place / "model2/config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-11");
   const Arguments other{"evaluate", adapter(), "--data", data, "--model", job_->place / "model2"};
@@ -125,9 +128,9 @@ TEST_F(ResultsTest, ExportCopiesAndMerges) {
   EXPECT_EQ(slurp(merged / "tokenizer.json"), slurp(job_->model() / "tokenizer.json"));
   // Neither is written over, and another base is refused.
   const auto before = tree(merged);
-  expect_one_error(weft({"export", adapter(), "--out", merged, "--merge"}), 1,
+  expect_one_error(weft({"export", adapter(), "--out", merged, "--merge"}), 2,
                    {"merged", "not empty", "another folder"});
-  expect_one_error(weft({"export", adapter(), "--out", merged}), 1, {"merged", "another folder"});
+  expect_one_error(weft({"export", adapter(), "--out", merged}), 2, {"merged", "another folder"});
   EXPECT_EQ(tree(merged), before);
   std::filesystem::copy(job_->model(), job_->place / "model3");
   edit(job_->place / "model3/config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-11");

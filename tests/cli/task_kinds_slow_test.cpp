@@ -70,30 +70,6 @@ const std::vector<Kind> kKinds{
      "format: tsv, text: one, text_pair: two, label: {column: about}", topics, "about\tone\ttwo\n"},
 };
 
-// Letters, a space and the marks of ChatML: a token each.
-json letter_tokenizer() {
-  json vocabulary, added = json::array();
-  for (const char* mark : {"<s>", "</s>", "<|im_start|>", "<|im_end|>"}) {
-    const std::size_t id = vocabulary.size();
-    vocabulary[mark] = id;
-    added.push_back({{"id", id},
-                     {"content", mark},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
-  }
-  for (const char letter : std::string("abcdefghijklmnopqrstuvwxyz \n")) {
-    const std::size_t id = vocabulary.size();
-    vocabulary[std::string(1, letter)] = id;
-  }
-  return {{"version", "1.0"},
-          {"added_tokens", added},
-          {"decoder", {{"type", "Fuse"}}},
-          {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}};
-}
-
 const json kPreprocessor{{"image_processor_type", "ViTImageProcessor"}, {"size", {{"height", 23}, {"width", 23}}}};
 
 class TaskKindTest : public testing::TestWithParam<Kind> {
@@ -104,7 +80,8 @@ class TaskKindTest : public testing::TestWithParam<Kind> {
       const std::filesystem::path fixture = std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models";
       for (const char* name : {"config.json", "model.safetensors"})
         spit(job_.model() / name, slurp(fixture / kind.model / name));
-      spit(job_.model() / "tokenizer.json", letter_tokenizer().dump());
+      spit(job_.model() / "tokenizer.json",
+           letter_tokenizer({"<s>", "</s>", "<|im_start|>", "<|im_end|>"}, "abcdefghijklmnopqrstuvwxyz \n").dump());
       spit(job_.model() / "tokenizer_config.json", json{{"eos_token", "</s>"}}.dump());
       spit(job_.model() / "preprocessor_config.json", kPreprocessor.dump());
     }

@@ -15,7 +15,7 @@ using net::Direction;
 class WireTest : public DeployedTest {
  protected:
   // 100 KB of adapter: more than one TLS record, far more than the handshakes.
-  WireTest() : DeployedTest({.rounds = 2, .local_steps = 60, .rank = 64}) {}
+  WireTest() : DeployedTest({.rounds = 2, .local_steps = 60, .rank = 128}) {}
   void SetUp() override {
     DeployedTest::SetUp();
     deployment_.write_site_file("birch", proxy_.endpoint());
