@@ -1,20 +1,15 @@
 // What every family promises with every method for every task that reads text: a new entry of the registry is held to
 // it as well. Base models come from scripts/make_adapter_fixtures.py.
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/zeros_like.h>
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <ostream>
 
-#include "common/checkpoint/merge.h"
 #include "common/models/registry.h"
-#include "tests/models/adapter_support.h"
+#include "tests/models/contract_support.h"
 
 namespace weft::models {
 namespace {
@@ -109,30 +104,11 @@ TEST_P(ContractTest, EverySequenceIsAlone) {
   EXPECT_LT(largest_difference(logits_for_task(*model_, batch_from(kSequences), params), at::cat(alone)), 1e-5);
 }
 
-// Some steps, since B's start at zero hides A from the first; then everything has had a gradient.
 TEST_P(ContractTest, StepsLowerTheLossAndReachWhatIsTrained) {
-  nn::Trainable params(model_->initial_state(Rng(3)), at::kCPU, true);
-  at::Tensor reached = at::zeros_like(params.flat());
-  double first = 0, last = 0;
-  for (int step = 0; step < 3; ++step) {
-    params.zero_grad();
-    const at::Tensor logits = logits_for_task(*model_, batch_from(kSequences), params);
-    const at::Tensor loss = at::cross_entropy_loss(logits, labels(logits));
-    loss.backward();
-    (step == 0 ? first : last) = loss.item().toDouble();
-    const at::NoGradGuard guard;
-    reached = reached.add(params.grad().abs());
-    const double norm = params.grad().norm().item().toDouble();
-    params.flat().sub_(params.grad(), 0.05 / norm);
-  }
-  EXPECT_LT(last, first);
-  EXPECT_TRUE(std::isfinite(last));
-  std::vector<std::string> still;
-  for (const TensorSpec& spec : model_->manifest()->tensors()) {
-    const auto offset = static_cast<std::int64_t>(spec.offset), size = static_cast<std::int64_t>(spec.size);
-    if (reached.narrow(0, offset, size).max().item().toDouble() == 0) still.push_back(spec.name);
-  }
-  EXPECT_THAT(still, testing::IsEmpty());
+  expect_steps_reach_what_is_trained(*model_, [&](const Model& model, const nn::Trainable& params) {
+    const at::Tensor logits = logits_for_task(model, batch_from(kSequences), params);
+    return at::cross_entropy_loss(logits, labels(logits));
+  });
 }
 
 TEST_P(ContractTest, ItsFolderComesBackAsItWas) {
@@ -155,23 +131,10 @@ TEST_P(ContractTest, ItsFolderComesBackAsItWas) {
 
 TEST_P(ContractTest, MergedItComputesTheSame) {
   const OwnFolder place;
-  copy_in_fp32(GetParam().base(), place / "base");
-  const StateDict start = model_->initial_state(Rng(3));
-  checkpoint::PeftFolder trained{.config = {.base_model = "base",
-                                            .task = model_->task(),
-                                            .adapter = model_->adapter(),
-                                            .fan_in_fan_out = model_->fan_in_fan_out()},
-                                 .state = start,
-                                 .facts = {}};
-  RngStream noise = Rng(5).stream("noise");
-  for (float& value : trained.state.values) value += static_cast<float>(0.1 * noise.normal());
-  const nn::Packed batch = batch_from(kSequences);
-  const at::Tensor expected = logits_for_task(*model_, batch, nn::Trainable(trained.state, at::kCPU, false));
-  checkpoint::write_merged(place / "base", checkpoint::without_changed_base(trained, start), place / "merged");
-  const auto merged = load_as_it_is(place / "merged", model_->task(), 3);
-  const nn::Trainable nothing(merged->initial_state(Rng(1)), at::kCPU, false);
-  EXPECT_LT(largest_difference(logits_for_task(*merged, batch, nothing), expected),
-            5e-5 * (1 + expected.abs().max().item().toDouble()));
+  expect_merged_computes_the_same(*model_, GetParam().base(), place, 0.1, 3,
+                                  [](const Model& model, const nn::Trainable& params) {
+                                    return logits_for_task(model, batch_from(kSequences), params);
+                                  });
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, ContractTest, testing::ValuesIn(cases()), [](const auto& tested) {

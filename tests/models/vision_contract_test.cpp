@@ -1,13 +1,11 @@
 // What ViT, DeiT and CLIP promise with every adapter method, with every naming of their tensors, and what their
 // config.json may not say.
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/zeros_like.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -15,8 +13,8 @@
 #include "common/adapter/family_names.h"
 #include "common/adapter/module_rules.h"
 #include "common/base/file.h"
-#include "common/checkpoint/merge.h"
 #include "common/tensor/safetensors.h"
+#include "tests/models/contract_support.h"
 #include "tests/models/vision_support.h"
 
 namespace weft::models {
@@ -90,47 +88,17 @@ TEST_P(VisionContractTest, AFreshAdapterLeavesTheOutputAsItWas) {
   EXPECT_LT(distance(got, expected), 2e-5);
 }
 
-// Some steps, since B's start at zero hides A from the first.
 TEST_P(VisionContractTest, StepsLowerTheLossAndReachWhatIsTrained) {
-  nn::Trainable params(model_->initial_state(Rng(3)), at::kCPU, true);
-  at::Tensor reached = at::zeros_like(params.flat());
-  double first = 0, last = 0;
-  for (int step = 0; step < 3; ++step) {
-    params.zero_grad();
-    const at::Tensor loss = loss_of(base(), output_of(base(), *model_, params));
-    loss.backward();
-    (step == 0 ? first : last) = loss.item().toDouble();
-    const at::NoGradGuard guard;
-    reached = reached.add(params.grad().abs());
-    params.flat().sub_(params.grad(), 0.05 / params.grad().norm().item().toDouble());
-  }
-  EXPECT_LT(last, first);
-  std::vector<std::string> still;
-  for (const TensorSpec& spec : model_->manifest()->tensors()) {
-    const auto offset = static_cast<std::int64_t>(spec.offset), size = static_cast<std::int64_t>(spec.size);
-    if (reached.narrow(0, offset, size).max().item().toDouble() == 0) still.push_back(spec.name);
-  }
-  EXPECT_THAT(still, testing::IsEmpty());
+  expect_steps_reach_what_is_trained(*model_, [&](const Model& model, const nn::Trainable& params) {
+    return loss_of(base(), output_of(base(), model, params));
+  });
 }
 
 TEST_P(VisionContractTest, MergedItComputesTheSameUnderTheNamesOfTheFile) {
   const OwnFolder place;
-  copy_in_fp32(fixture(base().name), place / "base");
-  const StateDict start = model_->initial_state(Rng(3));
-  checkpoint::PeftFolder trained{.config = {.base_model = "base",
-                                            .task = model_->task(),
-                                            .adapter = model_->adapter(),
-                                            .fan_in_fan_out = model_->fan_in_fan_out()},
-                                 .state = start,
-                                 .facts = {}};
-  RngStream noise = Rng(5).stream("noise");
-  for (float& value : trained.state.values) value += static_cast<float>(0.05 * noise.normal());
-  const at::Tensor expected = output_of(base(), *model_, nn::Trainable(trained.state, at::kCPU, false));
-  checkpoint::write_merged(place / "base", checkpoint::without_changed_base(trained, start), place / "merged");
-  const auto merged = load_as_it_is(place / "merged", base().task, base().task == TaskKind::image_text ? 0 : 3);
-  const nn::Trainable nothing(merged->initial_state(Rng(1)), at::kCPU, false);
-  EXPECT_LT(distance(output_of(base(), *merged, nothing), expected),
-            5e-5 * (1 + expected.abs().max().item().toDouble()));
+  expect_merged_computes_the_same(
+      *model_, fixture(base().name), place, 0.05, base().task == TaskKind::image_text ? 0 : 3,
+      [&](const Model& model, const nn::Trainable& params) { return output_of(base(), model, params); });
   const auto before = Safetensors::open(place / "base").value(), after = Safetensors::open(place / "merged").value();
   EXPECT_TRUE(std::equal(before.tensors().begin(), before.tensors().end(), after.tensors().begin(),
                          after.tensors().end(), [](const auto& a, const auto& b) { return a.first == b.first; }));
