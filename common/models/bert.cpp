@@ -1,7 +1,5 @@
 // BERT: token types, a pooler over the first token for classifying sequences, and a linear head.
 // Source: Devlin et al. 2018, arXiv:1810.04805; names as in transformers' BertForSequenceClassification.
-#include <ATen/ops/tanh.h>
-
 #include "common/models/encoder.h"
 #include "common/models/registry.h"
 
@@ -22,7 +20,7 @@ class Bert final : public EncoderNetwork {
   }
 
   at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const override {
-    return classified(step, at::tanh(pooler_(step, states(step, inputs, Rows::first()))));
+    return classified(step, pooler_(step, states(step, inputs, Rows::first())).tanh());
   }
 
  private:

@@ -2,8 +2,6 @@
 // similarities there. A text's embedding is that of its end token, a picture's that of its class row.
 // logit_scale stays frozen unless adapter.modules_to_save names it: PEFT itself trains modules alone, but loads it.
 // Source: Radford et al. 2021, arXiv:2103.00020; names as in transformers' CLIPModel.
-#include <ATen/ops/add.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
@@ -13,6 +11,7 @@
 #include "common/models/patches.h"
 #include "common/models/registry.h"
 #include "common/models/tower.h"
+#include "common/nn/embedding.h"
 
 namespace weft::models {
 namespace {
@@ -73,7 +72,7 @@ class TextTower {
   at::Tensor operator()(const Step& step, const nn::Packed& batch) const {
     check_packed(batch, positions_, vocabulary_);
     const at::Tensor x =
-        at::add(at::embedding(tokens_VD_(step), batch.ids_T), at::embedding(positions_PD_(step), batch.position_T));
+        nn::look_up(tokens_VD_(step), batch.ids_T).add(nn::look_up(positions_PD_(step), batch.position_T));
     return projection_(step, tower_->states(step, x, batch, pooled_rows(batch)));
   }
 

@@ -1,7 +1,5 @@
 // DistilBERT: BERT's encoder with half the layers and no token types; a hidden layer before the classifier of
 // sequences. Source: Sanh et al. 2019, arXiv:1910.01108; names as in transformers' DistilBertForSequenceClassification.
-#include <ATen/ops/relu.h>
-
 #include "common/models/encoder.h"
 #include "common/models/registry.h"
 
@@ -50,7 +48,7 @@ class DistilBert final : public EncoderNetwork {
   }
 
   at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const override {
-    return classified(step, at::relu(pre_classifier_(step, states(step, inputs, Rows::first()))));
+    return classified(step, pre_classifier_(step, states(step, inputs, Rows::first())).relu());
   }
 
  private:

@@ -2,8 +2,6 @@
 // for classifying sequences.
 // Source: Liu et al. 2019, arXiv:1907.11692; Conneau et al. 2019, arXiv:1911.02116; names as in transformers'
 // RobertaForSequenceClassification.
-#include <ATen/ops/tanh.h>
-
 #include "common/models/encoder.h"
 #include "common/models/registry.h"
 
@@ -33,7 +31,7 @@ class Roberta final : public EncoderNetwork {
 
   at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const override {
     const at::Tensor first = dropped(step, states(step, inputs, Rows::first()));
-    return classified(step, at::tanh(dense_(step, first)));
+    return classified(step, dense_(step, first).tanh());
   }
 
  private:

@@ -1,6 +1,7 @@
 #include "common/nn/embedding.h"
 
 #include <ATen/ops/add.h>
+#include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/layer_norm.h>
@@ -80,5 +81,7 @@ at::Tensor embed(const Packed& batch, const EmbeddingTables& tables, const Dropo
                [&](std::int64_t begin, std::int64_t end) { run_kernel<EmbedKernel>(raw, to, norm, drop, begin, end); });
   return y;
 }
+
+at::Tensor look_up(const at::Tensor& table_VD, const at::Tensor& ids_T) { return at::embedding(table_VD, ids_T); }
 
 }  // namespace weft::nn
