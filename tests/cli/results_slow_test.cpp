@@ -104,7 +104,7 @@ TEST_F(ResultsTest, EvaluateSaysWhatIsMissing) {
   std::filesystem::copy(adapter(), job_->place / "alone", std::filesystem::copy_options::recursive);
   expect_one_error(weft({"evaluate", job_->place / "alone", "--data", data}), 2, {"--config RUN.yaml"});
   expect_one_error(weft({"evaluate", adapter(), "--data", data, "--model", "nowhere"}), 2, {"--model", "nowhere"});
-  std::ofstream(job_->place / "site.yaml") << "site: alder\ncoordinator: tcp://localhost:7733\n";
+  spit(job_->place / "site.yaml", "site: alder\ncoordinator: tcp://localhost:7733\n");
   expect_one_error(weft({"evaluate", adapter(), "--data", data, "--config", job_->place / "site.yaml"}), 2,
                    {"site.yaml is a site's file", "--config RUN.yaml"});
   std::filesystem::copy(job_->model(), job_->place / "model2");
