@@ -15,7 +15,7 @@ function(weft_add_a_model_test)
     DEPENDS docs/add_a_model.md scripts/follow_page.py common/models/registry.h common/models/registry.cpp
             common/adapter/family_names.cpp
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} COMMENT "Following docs/add_a_model.md")
-  set(support contract_test.cpp adapter_support.cpp bert_support.cpp)
+  set(support contract_test.cpp adapter_support.cpp bert_support.cpp contract_support.cpp)
   list(TRANSFORM support PREPEND ${CMAKE_SOURCE_DIR}/tests/models/)
   add_executable(add_a_model_test ${sources} ${out}/common/models/registry.h ${support})
   target_include_directories(add_a_model_test BEFORE PRIVATE ${out})

@@ -99,16 +99,16 @@ TEST(PeftFolderTest, ReplacesItsOwnRunAndNothingElse) {
   try {
     write_peft_folder(place / "a", other);
     FAIL() << "another run's adapter was overwritten";
-  } catch (const Failure& failure) {
+  } catch (const ConfigError& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("another run (small-run"));
   }
   EXPECT_EQ(read_peft_folder(place / "a").value().facts->run_id, std::string(32, 'a'));
 
   write_file(place / "precious/thesis.txt", "ten years");
-  EXPECT_THROW(write_peft_folder(place / "precious", adapter), Failure);
+  EXPECT_THROW(write_peft_folder(place / "precious", adapter), ConfigError);
   EXPECT_EQ(read_file(place / "precious/thesis.txt"), "ten years");
   write_file(place / "file", "x");
-  EXPECT_THROW(write_peft_folder(place / "file", adapter), Failure);
+  EXPECT_THROW(write_peft_folder(place / "file", adapter), ConfigError);
 }
 
 TEST(PeftFolderTest, RemovesWhatACrashLeft) {
