@@ -32,7 +32,14 @@ struct ChatTemplate::Kind {
 };
 
 std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
-  using namespace chat;
+  using chat::chatml;
+  using chat::llama2;
+  using chat::llama3;
+  using chat::llama31;
+  using chat::mistral;
+  using chat::mistral_v3;
+  using chat::qwen3;
+  using chat::zephyr;
   static const std::vector<Kind> kAll = {
       {"qwen3", qwen3, {}, {"<|im_start|>", "last_query_index", "</think>"}},
       {"qwen2.5",
