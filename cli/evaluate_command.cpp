@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/evaluation_report.h"
 #include "cli/local_job.h"
+#include "common/base/joined.h"
 #include "common/base/log.h"
 #include "common/text/special_tokens.h"
 #include "common/train/answers.h"
@@ -69,11 +70,7 @@ Settings settings_of(const RunFile& run, const FoundAdapter& adapter) {
   settings.adapter = adapter.peft.config.adapter;
   if (!adapter.peft.facts) return settings;
   const checkpoint::AdapterFacts& facts = *adapter.peft.facts;
-  const auto listed = [](const std::vector<std::string>& labels) {
-    std::string text;
-    for (const std::string& label : labels) text.append(text.empty() ? "" : ", ").append(label);
-    return "[" + text + "]";
-  };
+  const auto listed = [](const std::vector<std::string>& labels) { return "[" + joined(labels) + "]"; };
   if (facts.labels != settings.task.labels)
     throw ConfigError("the adapter at " + adapter.folder.string() + " tells apart " + listed(facts.labels) +
                       ", the run file has task.labels " + listed(settings.task.labels) +

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "common/base/joined.h"
 #include "common/base/result.h"
 #include "common/crypto/pki.h"
 
@@ -74,8 +75,7 @@ void add_show(CLI::App& pki, Chosen& chosen) {
       const crypto::CertificateFacts facts = crypto::read_certificate(*file);
       const crypto::WallTime now = std::chrono::system_clock::now();
       const char* state = now > facts.not_after ? "  EXPIRED" : now < facts.not_before ? "  NOT YET VALID" : "";
-      std::string hosts;
-      for (const std::string& host : facts.hosts) hosts.append(hosts.empty() ? "" : ", ").append(host);
+      const std::string hosts = joined(facts.hosts);
       std::printf(
           "name         %s\nrole         %s\nhosts        %s\nkey          %s\nissuer       %s\nvalid from   %s\n"
           "valid until  %s%s\nfingerprint  %s\n",

@@ -39,10 +39,9 @@ class TellingTrainer final : public fl::LocalTrainer {
   fl::Evaluation evaluate(const StateDict& adapter, const std::string& split, const fl::ProgressFn& progress,
                           std::stop_token stop) override {
     const fl::Evaluation result = trainer_->evaluate(adapter, split, progress, std::move(stop));
-    std::string values;
-    for (const auto& [name, value] : metrics::listed(result.tally, primary_))
-      values += ", " + metrics::title(name) + " " + metrics::shown(name, value);
-    log::info("scored " + std::to_string(result.examples) + " " + split + " examples" + values);
+    const std::string values = metrics::shown(metrics::listed(result.tally, primary_));
+    log::info("scored " + std::to_string(result.examples) + " " + split + " examples" +
+              (values.empty() ? "" : ", " + values));
     return result;
   }
 

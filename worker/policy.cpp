@@ -3,14 +3,10 @@
 
 #include <algorithm>
 
+#include "common/base/joined.h"
+
 namespace weft::worker {
 namespace {
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -28,7 +24,7 @@ std::optional<Refusal> above(const std::string& what, std::int64_t got, std::int
 
 Refusal not_listed(const std::string& what, const std::vector<std::string>& allowed, const char* key) {
   const std::string no = what + " is not allowed here";
-  return {no + "; policy." + key + " has: " + listed(allowed), no + " (policy." + key + ")"};
+  return {no + "; policy." + key + " has: " + joined(allowed), no + " (policy." + key + ")"};
 }
 
 std::optional<Refusal> outside(const std::string& what, const std::string& got, const std::vector<std::string>& allowed,

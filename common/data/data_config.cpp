@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/joined.h"
 #include "common/data/image_rows.h"
 
 namespace weft::data {
@@ -13,9 +14,7 @@ std::int32_t label_index(const YamlView& view, const std::string& key, const std
                          const std::vector<std::string>& labels) {
   const auto at = std::find(labels.begin(), labels.end(), label);
   if (at != labels.end()) return static_cast<std::int32_t>(at - labels.begin());
-  std::string known;
-  for (const auto& name : labels) known.append(known.empty() ? "" : ", ").append(name);
-  view.fail(key, "got the label \"" + label + "\", expected one of task.labels: " + known);
+  view.fail(key, "got the label \"" + label + "\", expected one of task.labels: " + joined(labels));
 }
 
 std::vector<LabelRule::Range> parse_ranges(const YamlView& ranges, const std::vector<std::string>& labels) {

@@ -5,16 +5,11 @@
 #include <array>
 #include <cstdio>
 
+#include "common/base/joined.h"
 #include "common/text/utf8.h"
 
 namespace weft::data {
 namespace {
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out.append(out.empty() ? "" : ", ").append(word);
-  return out;
-}
 
 void check_utf8(const RowSource& source) {
   const std::size_t bad = text::find_invalid_utf8(source.content);

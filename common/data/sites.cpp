@@ -2,16 +2,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "common/base/joined.h"
 #include "common/data/partition.h"
 
 namespace weft::data {
 namespace {
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string out;
-  for (const auto& name : names) out.append(out.empty() ? "" : ", ").append(name);
-  return out;
-}
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -20,7 +15,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 void parse_by_file(const YamlView& view, const std::vector<std::string>& sites, SitesConfig& config) {
   const YamlView files = view.child("files");
   for (const auto& site : files.keys()) {
-    if (!contains(sites, site)) files.fail(site, "is not among the sites of the run: " + listed(sites));
+    if (!contains(sites, site)) files.fail(site, "is not among the sites of the run: " + joined(sites));
     config.files_of_site[site] = files.paths(site);
   }
   for (const auto& site : sites) {
@@ -36,7 +31,7 @@ void parse_by_column(const YamlView& view, const std::vector<std::string>& sites
   for (const auto& value : names.keys()) {
     const std::string site = names.text(value);
     if (!contains(sites, site))
-      names.fail(value, "\"" + site + "\" is not among the sites of the run: " + listed(sites));
+      names.fail(value, "\"" + site + "\" is not among the sites of the run: " + joined(sites));
     config.site_of_value[value] = site;
   }
   config.drop_others = view.choice("others", {"drop", "error"}, "error") == "drop";

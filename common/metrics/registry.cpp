@@ -22,6 +22,8 @@ namespace {
 constexpr double kMostCount = 1e12;  // of one number: sums over all sites stay exact
 constexpr double kMostSum = 1e100;   // nothing overflows when such are squared
 
+constexpr std::array<std::string_view, 2> kLosses{"loss", "nll"};  // of an example, of a token
+
 struct Needless {
   std::string_view kind, metric;
 };
@@ -92,10 +94,20 @@ std::vector<std::pair<std::string, double>> listed(const Tally& tally, std::stri
   return list;
 }
 
-std::optional<double> loss(const Tally& tally) {
-  const std::optional<double> of_examples = value(tally, "loss");
-  return of_examples ? of_examples : value(tally, "nll");
+std::string shown(const std::vector<std::pair<std::string, double>>& listed) {
+  std::string text;
+  for (const auto& [name, value] : listed)
+    text.append(text.empty() ? "" : ", ").append(title(name)).append(" ").append(shown(name, value));
+  return text;
 }
+
+std::optional<double> loss(const Tally& tally) {
+  for (const std::string_view name : kLosses)
+    if (const auto found = value(tally, name)) return found;
+  return std::nullopt;
+}
+
+bool is_loss(std::string_view metric) { return std::find(kLosses.begin(), kLosses.end(), metric) != kLosses.end(); }
 
 bool is_better(std::string_view metric, double first, double second) {
   const Metric* facts = find_metric(metric);

@@ -21,8 +21,11 @@ std::map<std::string, double> values(const Tally& tally);
 std::optional<double> value(const Tally& tally, std::string_view metric);
 // The same for people: `primary` first, the others in the order of kinds(), without those that say nothing beside them.
 std::vector<std::pair<std::string, double>> listed(const Tally& tally, std::string_view primary = "");
+// "accuracy 82.5 %, loss 0.5000"
+std::string shown(const std::vector<std::pair<std::string, double>>& listed);
 // The mean loss of an example, or of a token; nullopt where neither was counted.
 std::optional<double> loss(const Tally& tally);
+bool is_loss(std::string_view metric);  // one of these two
 // Whether the first is better than the second, as the metric has it. WEFT_CHECKs that it is one.
 bool is_better(std::string_view metric, double first, double second);
 

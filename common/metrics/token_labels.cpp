@@ -12,28 +12,35 @@ namespace {
 enum At : std::size_t { kTokens, kRight, kTypes };                 // kTypes: where they begin
 enum Of : std::size_t { kThere, kPredicted, kCorrect, kPerType };  // of one type
 
+// Over all types.
+struct Sums {
+  double there = 0, predicted = 0, correct = 0;
+};
+
+Sums sums_of(CountsView c) {
+  Sums sums;
+  for (std::size_t at = kTypes; at < c.size(); at += kPerType) {
+    sums.there += c[at + kThere];
+    sums.predicted += c[at + kPredicted];
+    sums.correct += c[at + kCorrect];
+  }
+  return sums;
+}
+
 bool plausible(CountsView c) {
   if (c.size() < kTypes || (c.size() - kTypes) % kPerType != 0 || !std::all_of(c.begin(), c.end(), is_count) ||
       c[kRight] > c[kTokens])
     return false;
-  double there = 0, predicted = 0;
-  for (std::size_t at = kTypes; at < c.size(); at += kPerType) {
+  for (std::size_t at = kTypes; at < c.size(); at += kPerType)
     if (c[at + kCorrect] > std::min(c[at + kThere], c[at + kPredicted])) return false;
-    there += c[at + kThere];
-    predicted += c[at + kPredicted];
-  }
-  return std::max(there, predicted) <= c[kTokens];
+  const Sums sums = sums_of(c);
+  return std::max(sums.there, sums.predicted) <= c[kTokens];
 }
 
 Counts values(CountsView c) {
   if (c[kTokens] == 0) return Counts(4, std::nan(""));
-  double there = 0, predicted = 0, correct = 0;
-  for (std::size_t at = kTypes; at < c.size(); at += kPerType) {
-    there += c[at + kThere];
-    predicted += c[at + kPredicted];
-    correct += c[at + kCorrect];
-  }
-  const auto part = [&](double of) { return of == 0 ? 0 : correct / of; };
+  const auto [there, predicted, correct] = sums_of(c);
+  const auto part = [correct = correct](double of) { return of == 0 ? 0 : correct / of; };
   return {c[kRight] / c[kTokens], part(predicted), part(there), f1(correct, predicted - correct, there - correct)};
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "common/base/bytes.h"
+#include "common/base/joined.h"
 #include "common/metrics/registry.h"
 #include "common/telemetry/printable.h"
 #include "common/telemetry/run_board.h"
@@ -11,23 +12,13 @@
 namespace weft::telemetry {
 namespace {
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 // "accuracy 82.5 %, loss 0.5000, macro F1 0.8213": the primary value first; in brief it and the loss alone.
 enum class Extent { brief, whole };
 std::string scores(const metrics::Tally& tally, const std::string& primary, Extent extent) {
-  std::string text;
-  for (const auto& [name, value] : metrics::listed(tally, primary))
-    if (extent == Extent::whole || name == primary || name == "loss" || name == "nll")
-      text.append(text.empty() ? "" : ", ")
-          .append(metrics::title(name))
-          .append(" ")
-          .append(metrics::shown(name, value));
-  return text.empty() ? "nothing counted" : text;
+  auto listed = metrics::listed(tally, primary);
+  if (extent == Extent::brief)
+    std::erase_if(listed, [&](const auto& each) { return each.first != primary && !metrics::is_loss(each.first); });
+  return listed.empty() ? "nothing counted" : metrics::shown(listed);
 }
 
 std::string of(std::uint32_t round, std::uint32_t all) {

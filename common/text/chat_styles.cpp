@@ -13,18 +13,7 @@ namespace {
 bool is_blank(char32_t c) { return is_white_space(c) || (c >= 0x1C && c <= 0x1F); }
 
 // As Python's str.strip().
-std::string_view stripped(std::string_view text) {
-  std::size_t begin = text.size(), end = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const Decoded c = decode_utf8(text, at);
-    if (!is_blank(c.code_point)) {
-      begin = std::min(begin, at);
-      end = at + c.length;
-    }
-    at += c.length;
-  }
-  return begin < end ? text.substr(begin, end - begin) : std::string_view{};
-}
+std::string_view stripped(std::string_view text) { return text::stripped(text, is_blank); }
 
 std::string_view without_first_lines(std::string_view text) {
   while (text.starts_with('\n')) text.remove_prefix(1);
@@ -87,21 +76,30 @@ void add_llama3_turns(Messages messages, ChatEnd end, ChatText& out) {
   if (end == ChatEnd::open) out.text += llama3_heading("assistant");
 }
 
+struct TurnMarks {
+  std::string before_role, after_role, end;
+};
+
+// Every message under its role, a line each.
+void add_turns(Messages messages, const TurnMarks& marks, ChatText& out) {
+  for (const ChatMessage& message : messages) {
+    const std::string heading = marks.before_role + message.role + marks.after_role;
+    if (message.role == "assistant") {
+      add_answer(out, heading, {message.content, marks.end});
+    } else {
+      out.text += heading + message.content + marks.end;
+    }
+    out.text += '\n';
+  }
+}
+
 }  // namespace
 
 void chatml(Messages messages, ChatEnd end, const Style& style, ChatText& out) {
   if (!style.system.empty() && !begins_with_system(messages)) {
     out.text += "<|im_start|>system\n" + std::string(style.system) + "<|im_end|>\n";
   }
-  for (const ChatMessage& message : messages) {
-    const std::string heading = "<|im_start|>" + message.role + "\n";
-    if (message.role == "assistant") {
-      add_answer(out, heading, {message.content, "<|im_end|>"});
-    } else {
-      out.text += heading + message.content + "<|im_end|>";
-    }
-    out.text += '\n';
-  }
+  add_turns(messages, {"<|im_start|>", "\n", "<|im_end|>"}, out);
   if (end == ChatEnd::open) out.text += "<|im_start|>assistant\n";
 }
 
@@ -192,15 +190,7 @@ void mistral_v3(Messages messages, ChatEnd, const Style& style, ChatText& out) {
 }
 
 void zephyr(Messages messages, ChatEnd end, const Style&, ChatText& out) {
-  for (const ChatMessage& message : messages) {
-    const std::string heading = "<|" + message.role + "|>\n";
-    if (message.role == "assistant") {
-      add_answer(out, heading, {message.content, "</s>"});
-    } else {
-      out.text += heading + message.content + "</s>";
-    }
-    out.text += '\n';
-  }
+  add_turns(messages, {"<|", "|>\n", "</s>"}, out);
   if (end == ChatEnd::open && !messages.empty()) out.text += "<|assistant|>\n";
 }
 

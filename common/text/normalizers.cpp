@@ -64,21 +64,13 @@ void Lowercase::normalize(std::string_view text, std::string& out) const {
 }
 
 void StripEnds::normalize(std::string_view text, std::string& out) const {
-  std::size_t begin = std::string_view::npos, end = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const Decoded c = decode_utf8(text, at);
-    if (!is_white_space(c.code_point)) {
-      begin = std::min(begin, at);
-      end = at + c.length;
-    }
-    at += c.length;
-  }
-  if (begin == std::string_view::npos) {
+  const std::string_view core = stripped(text, is_white_space);
+  if (core.empty()) {
     if (!left_ && !right_) out += text;
     return;
   }
-  if (!left_) begin = 0;
-  if (!right_) end = text.size();
+  const auto before = static_cast<std::size_t>(core.data() - text.data());
+  const std::size_t begin = left_ ? before : 0, end = right_ ? before + core.size() : text.size();
   out += text.substr(begin, end - begin);
 }
 

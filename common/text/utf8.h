@@ -77,4 +77,19 @@ inline std::size_t count_utf8(std::string_view text) {
   return count;
 }
 
+// From the first to the last code point that is not blank; empty where all are.
+template <class IsBlank>
+std::string_view stripped(std::string_view text, const IsBlank& is_blank) {
+  std::size_t begin = text.size(), end = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const Decoded c = decode_utf8(text, at);
+    if (!is_blank(c.code_point)) {
+      begin = begin < at ? begin : at;
+      end = at + c.length;
+    }
+    at += c.length;
+  }
+  return begin < end ? text.substr(begin, end - begin) : std::string_view{};
+}
+
 }  // namespace weft::text
