@@ -14,16 +14,20 @@
 namespace weft::crypto {
 namespace {
 
+constexpr std::size_t kMaxPemBytes = 1 << 20;
+
+BioHandle bio_of(const std::string& pem) {
+  BioHandle bio(BIO_new(BIO_s_mem()));
+  const auto size = static_cast<int>(pem.size());
+  require(bio != nullptr && BIO_write(bio.get(), pem.data(), size) == size, "hold a file in memory");
+  return bio;
+}
+
 BioHandle read_file(const std::filesystem::path& file, const std::string& what) {
   Result<std::string> text = read_text(file);
   if (!text)
     throw ConfigError(what + ": " + text.error().message + "; make it with `weft pki issue`, or correct the path");
-  BioHandle bio(BIO_new(BIO_s_mem()));
-  const std::string& pem = text.value();
-  require(
-      bio != nullptr && BIO_write(bio.get(), pem.data(), static_cast<int>(pem.size())) == static_cast<int>(pem.size()),
-      "hold a file in memory");
-  return bio;
+  return bio_of(text.value());
 }
 
 // A key file must not wait at a terminal for a pass phrase.
@@ -53,6 +57,21 @@ std::string take_openssl_error() {
 
 void require(bool done, const char* doing) {
   if (!done) throw Failure(std::string("cannot ") + doing + ": " + take_openssl_error());
+}
+
+X509Handle certificate_of_pem(const std::string& pem) {
+  if (pem.empty() || pem.size() > kMaxPemBytes) return nullptr;
+  X509Handle certificate(PEM_read_bio_X509(bio_of(pem).get(), nullptr, no_pass_phrase, nullptr));
+  take_openssl_error();
+  return certificate;
+}
+
+std::string pem_of(X509* certificate) {
+  const BioHandle bio(BIO_new(BIO_s_mem()));
+  require(bio != nullptr && PEM_write_bio_X509(bio.get(), certificate) == 1, "write a certificate");
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
 }
 
 X509Handle load_certificate(const std::filesystem::path& file) {

@@ -26,7 +26,10 @@ void require(bool done, const char* doing);
 
 // ConfigError with the path when missing or malformed.
 X509Handle load_certificate(const std::filesystem::path& file);
-// Same, and when the file is readable or writable by anyone but its owner.
+// Nullptr when the text holds no PEM certificate.
+X509Handle certificate_of_pem(const std::string& pem);
+std::string pem_of(x509_st* certificate);
+// As load_certificate, and when the file is readable or writable by anyone but its owner.
 KeyHandle load_key(const std::filesystem::path& file);
 
 }  // namespace weft::crypto

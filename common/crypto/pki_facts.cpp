@@ -94,6 +94,15 @@ CertificateFacts facts_of(X509* certificate, ByteSpan der) {
   return facts;
 }
 
+CertificateFacts facts_of(X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  require(size > 0, "encode a certificate");
+  const CertificateFacts facts = facts_of(certificate, {der, static_cast<std::size_t>(size)});
+  OPENSSL_free(der);
+  return facts;
+}
+
 }  // namespace
 
 Result<CertificateFacts> facts_of_der(ByteSpan certificate) {
@@ -105,14 +114,14 @@ Result<CertificateFacts> facts_of_der(ByteSpan certificate) {
   return facts_of(parsed.get(), certificate);
 }
 
+Result<CertificateFacts> facts_of_pem(const std::string& certificate) {
+  const X509Handle parsed = certificate_of_pem(certificate);
+  if (parsed == nullptr) return Error{"certificate: not a PEM certificate"};
+  return facts_of(parsed.get());
+}
+
 CertificateFacts read_certificate(const std::filesystem::path& certificate) {
-  const X509Handle parsed = load_certificate(certificate);
-  unsigned char* der = nullptr;
-  const int size = i2d_X509(parsed.get(), &der);
-  require(size > 0, "encode a certificate");
-  const CertificateFacts facts = facts_of(parsed.get(), {der, static_cast<std::size_t>(size)});
-  OPENSSL_free(der);
-  return facts;
+  return facts_of(load_certificate(certificate).get());
 }
 
 std::string format_utc(WallTime time) {

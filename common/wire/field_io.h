@@ -22,8 +22,10 @@ inline constexpr std::size_t kMaxProseBytes = 4096;  // reasons
 inline constexpr std::size_t kMaxSettingsBytes = 1 << 18;
 inline constexpr std::size_t kMaxEntries = 16;  // of a list or table
 inline constexpr std::size_t kDigestCharacters = 64, kRunIdCharacters = 32;
+inline constexpr std::size_t kMaxProofCharacters = 256;  // hashes and signatures, which may be absent
 
 bool is_word(std::string_view text);
+bool is_proof(std::string_view text);  // an even number of 0-9 a-f, at most kMaxProofCharacters
 // UTF-8 without control characters; newline and tab are allowed when `lines` is set.
 bool clean_text(const std::string& text, bool lines);
 
@@ -42,6 +44,7 @@ class FieldWriter {
   void prose(const char* name, const std::string& value);
   void settings(const char* name, const std::string& value);
   void hex(const char* name, const std::string& value, std::size_t characters = kDigestCharacters);
+  void proof(const char* name, const std::string& value);
   void words(const char* name, const std::vector<std::string>& values);
   void data(const char* name, const Bytes& value);  // 1 to kChunkBytes
   void table(const char* name, const std::map<std::string, std::uint64_t>& values);
@@ -75,6 +78,7 @@ class FieldReader {
   void prose(const char* name, std::string& value);
   void settings(const char* name, std::string& value);
   void hex(const char* name, std::string& value, std::size_t characters = kDigestCharacters);
+  void proof(const char* name, std::string& value);
   void words(const char* name, std::vector<std::string>& values);
   void data(const char* name, Bytes& value);
   void table(const char* name, std::map<std::string, std::uint64_t>& values);

@@ -194,6 +194,12 @@ void FieldReader::hex(const char* name, std::string& value, std::size_t characte
     fail(wrong(name, "is " + shown(value) + ", expected " + std::to_string(characters) + " lower-case hex characters"));
 }
 
+void FieldReader::proof(const char* name, std::string& value) {
+  value = text(name, kMaxProofCharacters, false);
+  if (!fault_ && !is_proof(value))
+    fail(wrong(name, "is " + shown(value) + ", expected an even number of lower-case hex characters"));
+}
+
 void FieldReader::words(const char* name, std::vector<std::string>& values) {
   const auto* object = static_cast<const Object*>(find(name));
   if (object == nullptr) return;

@@ -125,6 +125,12 @@ void FieldWriter::hex(const char* name, const std::string& value, std::size_t ch
   Packer(out_).text(value);
 }
 
+void FieldWriter::proof(const char* name, const std::string& value) {
+  check(is_proof(value), name);
+  key(name);
+  Packer(out_).text(value);
+}
+
 void FieldWriter::words(const char* name, const std::vector<std::string>& values) {
   check(values.size() <= kMaxEntries && std::all_of(values.begin(), values.end(), is_word), name);
   key(name);

@@ -101,6 +101,8 @@ void fields(Io& io, Of<Settled> auto& m) {
   io.hex("digest", m.digest);
   io.word("verdict", m.verdict);
   io.prose("reason", m.reason);
+  io.proof("record", m.record);
+  io.proof("signature", m.signature);
 }
 template <class Io>
 void fields(Io& io, Of<Finished> auto& m) {
@@ -129,14 +131,19 @@ constexpr std::array<ReadFn, sizeof...(I)> readers(std::index_sequence<I...> /*a
 }
 constexpr auto kReaders = readers(std::make_index_sequence<std::variant_size_v<Message>>{});
 
-// What the verdicts of Settled are; other words cannot be acted on.
+// What the verdicts of Settled are, and which of them has a record; others cannot be acted on.
 std::optional<Error> meaning_fault(const Message& message) {
   const auto* settled = std::get_if<Settled>(&message);
-  if (settled == nullptr || settled->verdict == "committed" || settled->verdict == "refused" ||
-      settled->verdict == "late")
-    return std::nullopt;
-  return Error{"message \"Settled\": field \"verdict\" is \"" + settled->verdict +
-               "\", expected committed, refused or late"};
+  if (settled == nullptr) return std::nullopt;
+  const std::string& verdict = settled->verdict;
+  if (verdict != "committed" && verdict != "refused" && verdict != "late")
+    return Error{"message \"Settled\": field \"verdict\" is \"" + verdict + "\", expected committed, refused or late"};
+  const std::size_t expected = verdict == "committed" ? kDigestCharacters : 0;
+  if (settled->record.size() == expected && (expected > 0 || settled->signature.empty())) return std::nullopt;
+  return Error{"message \"Settled\": verdict " + verdict + " with a record of " +
+               std::to_string(settled->record.size()) + " characters and a signature of " +
+               std::to_string(settled->signature.size()) + ", expected a record of " + std::to_string(expected) +
+               (expected == 0 ? " and none" : "")};
 }
 
 }  // namespace

@@ -113,12 +113,15 @@ struct Resume {
   std::string digest;
   std::uint64_t offset = 0;
 };
-// C: the fate of an update is durable; the worker may forget it. verdict: "committed", "refused" or "late".
+// C: the fate of an update is durable; the worker may forget it. verdict: "committed", "refused" or "late". A committed
+// one names the ledger's record of it; record and signature make a Receipt (common/wire/receipt.h).
 struct Settled {
   std::uint32_t round = 0;
   std::string digest;
   std::string verdict;
   std::string reason;
+  std::string record;     // hash; empty unless committed
+  std::string signature;  // hex, of the receipt; empty where the coordinator has no certificate (in one process)
 };
 // C: the run has ended.
 struct Finished {

@@ -102,8 +102,9 @@ TEST(MessagesTest, EveryFieldArrives) {
   EXPECT_EQ(metrics.tally.parts.at("confusion"), (metrics::Counts{60, 4, 12, 52}));
   EXPECT_EQ(metrics.tally.parts.at("loss"), (metrics::Counts{64.5, 128}));
   const auto settled = back(static_cast<Settled*>(nullptr));
-  EXPECT_EQ(settled.verdict, "refused");
-  EXPECT_EQ(settled.reason, "norm 200, limit 100");
+  EXPECT_EQ(settled.verdict, "committed");
+  EXPECT_EQ(settled.record, std::string(64, 'a'));
+  EXPECT_EQ(settled.signature, std::string(128, 'e'));
   EXPECT_FALSE(back(static_cast<Refused*>(nullptr)).permanent);
 }
 
@@ -252,6 +253,23 @@ TEST(MessagesAttackTest, DigestsWordsAndVerdictsAreOfTheirForm) {
   for (const auto& bad : {"", "../etc", "Test", "a b"}) EXPECT_THAT(metrics(bad), HasSubstr("expected a word"));
   Message settled = Settled{.round = 1, .digest = std::string(64, 'a'), .verdict = "perhaps"};
   EXPECT_THAT(fault_of(encode(settled)), HasSubstr("\"verdict\" is \"perhaps\""));
+}
+
+TEST(MessagesAttackTest, OnlyACommittedUpdateHasARecord) {
+  const std::string digest(64, 'a');
+  const auto settled = [&](const char* verdict, const std::string& record, const std::string& signature) {
+    return fault_of(
+        encode(Settled{.round = 1, .digest = digest, .verdict = verdict, .record = record, .signature = signature}));
+  };
+  EXPECT_EQ(settled("committed", digest, ""), "(decoded as Settled)");
+  EXPECT_EQ(settled("late", "", ""), "(decoded as Settled)");
+  EXPECT_THAT(settled("committed", "", "00"), HasSubstr("a record of 0 characters and a signature of 2"));
+  EXPECT_THAT(settled("committed", "00", "00"), HasSubstr("expected a record of 64"));
+  EXPECT_THAT(settled("late", digest, ""), HasSubstr("expected a record of 0 and none"));
+  EXPECT_THAT(settled("refused", "", "00"), HasSubstr("a signature of 2"));
+  EXPECT_THROW(settled("committed", std::string(64, 'A'), ""), std::logic_error);
+  EXPECT_THROW(settled("committed", digest, std::string(258, 'a')), std::logic_error);
+  EXPECT_THROW(settled("committed", digest, "abc"), std::logic_error);
 }
 
 TEST(MessagesAttackTest, TablesAndListsAreSmallWithoutRepeats) {

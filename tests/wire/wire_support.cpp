@@ -87,7 +87,7 @@ std::vector<Message> examples() {
       Progress{.round = 3, .stage = "training", .done = 7, .total = 40, .tokens_per_second = 12345.5},
       Offer{.round = 3, .version = 2, .digest = kB, .bytes = 299528, .examples = 1024, .values = {{"loss", 0.25}}},
       Resume{.digest = kB, .offset = 65536},
-      Settled{.round = 3, .digest = kB, .verdict = "refused", .reason = "norm 200, limit 100"},
+      Settled{.round = 3, .digest = kB, .verdict = "committed", .record = kA, .signature = std::string(128, 'e')},
       Finished{.version = 6, .reason = "all rounds are done"},
       Ping{},
       Decline{.reason = "train.local_steps: 500, this site allows 200 (policy.max_local_steps)"},
@@ -122,8 +122,8 @@ Message random_message(std::size_t type, std::mt19937_64& random) {
     case 11:
       return Resume{s.hex(64), s.u64()};
     case 12:
-      return Settled{s.u32(), s.hex(64), std::vector<std::string>{"committed", "refused", "late"}[s.below(3)],
-                     s.text(4096, true)};
+      if (s.flag()) return Settled{s.u32(), s.hex(64), "committed", "", s.hex(64), s.hex(2 * s.below(73))};
+      return Settled{s.u32(), s.hex(64), s.flag() ? "refused" : "late", s.text(4096, true)};
     case 13:
       return Finished{s.u32(), s.text(4096, true)};
     case 14:
