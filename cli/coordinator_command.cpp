@@ -26,12 +26,15 @@ int serve(Flags& flags) {
   flags.place.folder = flags.folder;
   check_place(run, flags.place);
   // The port is taken before the model is loaded: what is wrong with it is said at once.
-  net::TlsServer server({.endpoint = run.listen, .credentials = crypto::credential_files(flags.pki, flags.name)});
+  const crypto::CredentialFiles credentials = crypto::credential_files(flags.pki, flags.name);
+  net::TlsServer server({.endpoint = run.listen, .credentials = credentials});
+  const crypto::Signer signer(credentials);
   const Base base = load_base(run.settings, run.model, at::kCPU);
-  const auto result = run_coordinator(run, base, flags.place, server, signals.token(), [&] {
+  const auto say_open = [&] {
     log::info("run \"" + run.settings.run + "\" waits for " + std::to_string(run.sites.size()) + " sites at " +
               server.endpoint());
-  });
+  };
+  const auto result = run_coordinator(run, base, flags.place, server, signals.token(), say_open, signer);
   if (!result.finished) {
     log::warn("stopped before the end; the same command with --resume goes on from the last committed round");
     return 1;

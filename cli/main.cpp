@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   weft::cli::add_coordinator(app, chosen);
   weft::cli::add_worker(app, chosen);
   weft::cli::add_pki(app, chosen);
+  weft::cli::add_ledger(app, chosen);
   weft::cli::add_evaluate(app, chosen);
   weft::cli::add_export(app, chosen);
   weft::cli::add_generate(app, chosen);

@@ -56,10 +56,13 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
 
 coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& base, const RunPlace& place,
                                                net::ServerTransport& transport, std::stop_token stop,
-                                               const std::function<void()>& opened) {
+                                               const std::function<void()>& opened,
+                                               std::optional<crypto::Signer> signer) {
   const SystemClock clock;
   telemetry::FanOut watchers;
-  coordinator::Coordinator coordinator(coordinator_options(run, base, place), transport, clock, watchers);
+  coordinator::CoordinatorOptions options = coordinator_options(run, base, place);
+  options.signer = std::move(signer);
+  coordinator::Coordinator coordinator(std::move(options), transport, clock, watchers);
   if (const Status written = write_atomic(place.folder / "config.yaml", as_bytes(run.text)); !written)
     throw Failure(written.error().message);
   if (place.json)

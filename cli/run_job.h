@@ -8,6 +8,7 @@
 #include "cli/local_job.h"
 #include "cli/run_file.h"
 #include "common/base/clock.h"
+#include "common/crypto/signature.h"
 #include "common/net/transport.h"
 #include "common/telemetry/run_observer.h"
 #include "coordinator/coordinator.h"
@@ -26,10 +27,12 @@ StateDict initial_adapter(const RunFile& run, const Base& base);
 coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Base& base, const RunPlace& place);
 
 // Runs the coordinator over a transport to its end: views, TensorBoard events, config.yaml in the folder.
-// `opened`, if given, is called when the run folder is ours and before any site is served.
+// `opened`, if given, is called when the run folder is ours and before any site is served. See
+// CoordinatorOptions::signer.
 coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& base, const RunPlace& place,
                                                net::ServerTransport& transport, std::stop_token stop,
-                                               const std::function<void()>& opened = {});
+                                               const std::function<void()>& opened = {},
+                                               std::optional<crypto::Signer> signer = {});
 
 // Test scores per site and overall, and where the results are, from the folder's summary.json; for people.
 std::string result_text(const std::filesystem::path& folder);

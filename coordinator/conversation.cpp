@@ -206,8 +206,8 @@ Status Coordinator::State::on(Session&, const wire::Ping&) { return Ok{}; }
 
 Status Coordinator::State::on(Session& session, const wire::Offer& offer) {
   const SiteId& site = session.site;
-  if (store.ledger().committed(site, offer.round, offer.digest)) {
-    sessions.send(session, wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "committed"});
+  if (const auto settled = store.settled(site, offer.round, offer.digest)) {
+    sessions.send(session, *settled);
     return Ok{};
   }
   const UpdateRow* added = offer.round == machine.round() ? store.added(site) : nullptr;

@@ -153,7 +153,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::CommitRound& 
                                       .bytes_down = row.bytes_down,
                                       .adapter_digest = row.adapter_digest};
   for (const UpdateRow& update : row.updates) {
-    sessions.send(update.site, wire::Settled{.round = row.round, .digest = update.digest, .verdict = "committed"});
+    sessions.send(update.site, store.settled(update.site, row.round, update.digest).value());
     committed.counted.push_back(update.site.name);
   }
   settle_rest(row.round);
@@ -211,7 +211,9 @@ void Coordinator::State::conclude() {
     if (session.stage != Session::Stage::connected) tell_end(session);
 }
 
+// A site that was away since the last commit offers nothing any more: it is told of that too, for its receipt.
 void Coordinator::State::tell_end(Session& session) {
+  if (const auto settled = store.last_settled(session.site)) sessions.send(session, *settled);
   sessions.send(session, wire::Finished{result->best_version, result->reason});
   untold.erase(session.site);
 }

@@ -19,6 +19,7 @@
 #include "common/base/ids.h"
 #include "common/base/rng.h"
 #include "common/checkpoint/peft_folder.h"
+#include "common/crypto/signature.h"
 #include "common/fl/config.h"
 #include "common/fl/round.h"
 #include "common/metrics/scheme.h"
@@ -45,7 +46,8 @@ struct CoordinatorOptions {
   checkpoint::AdapterFacts facts;               // run, labels, max_tokens, base_digest; the rest is filled in
   std::map<std::string, std::string> versions;  // "weft", "libtorch", ...: for summary.json
   std::uint64_t transfer_bytes = 64 << 20;
-  Milliseconds stall_timeout{30'000};  // a transfer that moves nothing for so long gives its place to one that waits
+  Milliseconds stall_timeout{30'000};    // a transfer that moves nothing for so long gives its place to one that waits
+  std::optional<crypto::Signer> signer;  // of the ledger's records and the sites' receipts; none within one process
   // For fault tests: called at "adapter_written", "ledger_committed", "settled", "result_written". May throw.
   std::function<void(std::string_view)> at_step;
 };

@@ -1,7 +1,10 @@
 // The ledger's tables and what is written to them.
 #include "coordinator/ledger.h"
 
+#include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "coordinator/record.h"
 
 namespace weft::coordinator {
 namespace {
@@ -9,18 +12,21 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kApplication = 0x57454654;  // "WEFT"
-constexpr std::int64_t kSchema = 2;
+constexpr std::int64_t kSchema = 3;
 constexpr const char* kTables = R"(
-  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, record INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE rounds (round INTEGER PRIMARY KEY, cohort TEXT NOT NULL, loss REAL, seconds REAL NOT NULL,
                        bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, adapter_digest TEXT NOT NULL,
                        time TEXT NOT NULL);
   CREATE TABLE updates (round INTEGER NOT NULL, site TEXT NOT NULL, digest TEXT NOT NULL, examples INTEGER NOT NULL,
                         metrics TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (round, site)) WITHOUT ROWID;
   CREATE TABLE scores (version INTEGER NOT NULL, site TEXT NOT NULL, split TEXT NOT NULL, examples INTEGER NOT NULL,
-                       tally TEXT NOT NULL, PRIMARY KEY (version, split, site)) WITHOUT ROWID;
-  CREATE TABLE refusals (time TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL, reason TEXT NOT NULL,
-                         UNIQUE (round, site, reason));
+                       tally TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (version, split, site)) WITHOUT ROWID;
+  CREATE TABLE refusals (number INTEGER PRIMARY KEY, time TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL,
+                         reason TEXT NOT NULL, record INTEGER NOT NULL, UNIQUE (round, site, reason));
+  CREATE TABLE records (number INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, signer TEXT NOT NULL,
+                        signature TEXT NOT NULL);
+  CREATE TABLE certificates (fingerprint TEXT PRIMARY KEY, pem TEXT NOT NULL) WITHOUT ROWID;
 )";
 
 std::string names_json(const std::vector<SiteId>& sites) {
@@ -37,15 +43,16 @@ std::vector<SiteId> sites_of(const std::string& text) {
 
 using Values = std::map<std::string, double>;
 
-void create_or_check(const Database& database, const std::filesystem::path& file) {
-  if (database.integer("SELECT count(*) FROM sqlite_schema") == 0) {
-    database.transaction([&] {
-      database.execute(kTables);
-      database.execute("PRAGMA application_id = " + std::to_string(kApplication));
-      database.execute("PRAGMA user_version = " + std::to_string(kSchema));
-    });
-    return;
-  }
+void create_where_empty(const Database& database) {
+  if (database.integer("SELECT count(*) FROM sqlite_schema") > 0) return;
+  database.transaction([&] {
+    database.execute(kTables);
+    database.execute("PRAGMA application_id = " + std::to_string(kApplication));
+    database.execute("PRAGMA user_version = " + std::to_string(kSchema));
+  });
+}
+
+void check_schema(const Database& database, const std::filesystem::path& file) {
   if (database.integer("PRAGMA application_id") != kApplication)
     throw ConfigError(file.string() + " is not a ledger (another program's database); choose another run folder");
   if (const std::int64_t found = database.integer("PRAGMA user_version"); found != kSchema)
@@ -53,12 +60,32 @@ void create_or_check(const Database& database, const std::filesystem::path& file
                       std::to_string(kSchema) + "; use the weft that began the run, or another run folder");
 }
 
+std::unique_ptr<FolderLock> lock_for(const std::filesystem::path& file) {
+  return std::make_unique<FolderLock>(file.parent_path(),
+                                      "another coordinator; wait for it to end, or choose another folder");
+}
+
 }  // namespace
 
-Ledger::Ledger(const std::filesystem::path& file)
-    : lock_(file.parent_path(), "another coordinator; wait for it to end, or choose another folder"), database_(file) {
-  database_.execute("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  create_or_check(database_, file);
+Ledger::Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer)
+    : Ledger(file, Access::write, std::move(signer)) {}
+
+Ledger Ledger::open_to_read(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file))
+    throw ConfigError("there is no " + file.string() + "; give the folder of a run (weft coordinator --out)");
+  return {file, Access::read, std::nullopt};
+}
+
+Ledger::Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer)
+    : lock_(access == Access::write ? lock_for(file) : nullptr), database_(file, access), signer_(std::move(signer)) {
+  database_.execute("PRAGMA busy_timeout = 5000");
+  if (access == Access::write) database_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  if (access == Access::write) create_where_empty(database_);
+  check_schema(database_, file);
+  if (signer_)
+    database_.prepare("INSERT OR IGNORE INTO certificates VALUES (?, ?)")
+        .with(signer_->fingerprint(), signer_->certificate())
+        .run();
   Statement check = database_.prepare("PRAGMA quick_check(1)");
   if (check.step() && check.text(0) != "ok")
     throw Failure(file.string() + " is damaged (" + check.text(0) + "); put a backup of the run folder back");
@@ -73,17 +100,20 @@ std::optional<std::string> Ledger::meta(const char* key) const {
 }
 
 void Ledger::set_meta(const char* key, const std::string& value) const {
-  database_.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?)").with(key, value).run();
+  database_.prepare("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)").with(key, value, next_record()).run();
 }
 
 std::optional<RunFacts> Ledger::run() const {
   const auto run = meta("run");
   if (!run) return std::nullopt;
   const auto text = [&](const char* key) { return meta(key).value_or(""); };
+  const std::string number = text("seed");
+  std::uint64_t seed = 0;
+  std::from_chars(number.data(), number.data() + number.size(), seed);
   return RunFacts{.run = *run,
                   .run_id = text("run_id"),
                   .config_digest = text("config_digest"),
-                  .seed = std::stoull("0" + text("seed")),
+                  .seed = seed,
                   .base_digest = text("base_digest"),
                   .manifest_digest = text("manifest_digest"),
                   .initial_digest = text("initial_digest")};
@@ -98,6 +128,7 @@ void Ledger::begin(const RunFacts& facts) {
     set_meta("base_digest", facts.base_digest);
     set_meta("manifest_digest", facts.manifest_digest);
     set_meta("initial_digest", facts.initial_digest);
+    seal();
   });
 }
 
@@ -116,9 +147,25 @@ void Ledger::check_same_run(const RunFacts& facts) const {
 }
 
 void Ledger::add_scores(const std::vector<fl::SiteScore>& scores) const {
-  Statement statement = database_.prepare("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)");
+  Statement statement = database_.prepare("INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?)");
+  const std::int64_t record = next_record();
   for (const fl::SiteScore& score : scores)
-    statement.with(score.version, score.site.name, score.split, score.examples, json(score.tally.parts).dump()).run();
+    statement.with(score.version, score.site.name, score.split, score.examples, json(score.tally.parts).dump(), record)
+        .run();
+}
+
+std::int64_t Ledger::next_record() const {
+  return database_.integer("SELECT coalesce(max(number), -1) + 1 FROM records");
+}
+
+void Ledger::seal() const {
+  RecordHead head{.number = next_record()};
+  Statement last = database_.prepare("SELECT hash FROM records WHERE number = ?");
+  if (last.with(head.number - 1).step()) head.previous = last.text(0);
+  if (signer_) head.signer = signer_->fingerprint();
+  const std::string hash = record_hash(database_, head);
+  const std::string signature = signer_ ? to_hex(signer_->sign(as_bytes(record_statement(hash)))) : "";
+  database_.prepare("INSERT INTO records VALUES (?, ?, ?, ?)").with(head.number, hash, head.signer, signature).run();
 }
 
 void Ledger::commit(const RoundRow& row, const std::vector<fl::SiteScore>& scores) {
@@ -131,6 +178,8 @@ void Ledger::commit(const RoundRow& row, const std::vector<fl::SiteScore>& score
     for (const UpdateRow& one : row.updates)
       update.with(row.round, one.site.name, one.digest, one.examples, json(one.values).dump()).run();
     add_scores(scores);
+    WEFT_CHECK(row.round == next_record(), "a round's rows are found by the number of its record");
+    seal();
   });
 }
 
@@ -139,14 +188,21 @@ void Ledger::finish(const EndRow& end, const std::vector<fl::SiteScore>& scores)
     add_scores(scores);
     set_meta("best_version", std::to_string(end.best_version));
     set_meta("reason", end.reason);
+    seal();
   });
 }
 
-void Ledger::told_sites() { set_meta("sites_told", "yes"); }
+void Ledger::told_sites() {
+  if (sites_told()) return;
+  database_.transaction([&] {
+    set_meta("sites_told", "yes");
+    seal();
+  });
+}
 
 void Ledger::refuse(const RefusalRow& refusal) {
-  database_.prepare("INSERT OR IGNORE INTO refusals VALUES (?, ?, ?, ?)")
-      .with(refusal.time, refusal.round, refusal.site.name, refusal.reason)
+  database_.prepare("INSERT OR IGNORE INTO refusals VALUES (NULL, ?, ?, ?, ?, ?)")
+      .with(refusal.time, refusal.round, refusal.site.name, refusal.reason, next_record())
       .run();
 }
 
@@ -163,9 +219,19 @@ fl::History Ledger::history() const {
   return history;
 }
 
-bool Ledger::committed(const SiteId& site, std::uint32_t round, const std::string& digest) const {
-  Statement statement = database_.prepare("SELECT 1 FROM updates WHERE round = ? AND site = ? AND digest = ?");
-  return statement.with(round, site.name, digest).step();
+std::optional<CommittedUpdate> Ledger::committed(const SiteId& site, std::uint32_t round,
+                                                 const std::string& digest) const {
+  Statement statement = database_.prepare(
+      "SELECT examples, hash FROM updates JOIN records ON number = round WHERE round = ? AND site = ? AND digest = ?");
+  if (!statement.with(round, site.name, digest).step()) return std::nullopt;
+  return CommittedUpdate{static_cast<std::uint64_t>(statement.integer(0)), statement.text(1)};
+}
+
+std::optional<std::pair<std::uint32_t, std::string>> Ledger::last_update(const SiteId& site) const {
+  Statement statement =
+      database_.prepare("SELECT round, digest FROM updates WHERE site = ? ORDER BY round DESC LIMIT 1");
+  if (!statement.with(site.name).step()) return std::nullopt;
+  return std::pair(static_cast<std::uint32_t>(statement.integer(0)), statement.text(1));
 }
 
 std::string Ledger::adapter_digest(std::uint32_t version) const {
@@ -203,7 +269,7 @@ std::vector<RoundRow> Ledger::rounds() const {
 
 std::vector<RefusalRow> Ledger::refusals() const {
   std::vector<RefusalRow> refusals;
-  Statement statement = database_.prepare("SELECT time, round, site, reason FROM refusals ORDER BY rowid");
+  Statement statement = database_.prepare("SELECT time, round, site, reason FROM refusals ORDER BY number");
   while (statement.step())
     refusals.push_back(
         {statement.text(0), static_cast<std::uint32_t>(statement.integer(1)), {statement.text(2)}, statement.text(3)});
@@ -217,5 +283,19 @@ std::optional<EndRow> Ledger::end() const {
 }
 
 bool Ledger::sites_told() const { return meta("sites_told").has_value(); }
+
+std::vector<RecordRow> Ledger::records() const {
+  std::vector<RecordRow> records;
+  Statement row = database_.prepare("SELECT number, hash, signer, signature FROM records ORDER BY number");
+  while (row.step()) records.push_back({row.integer(0), row.text(1), row.text(2), row.text(3)});
+  return records;
+}
+
+std::map<std::string, std::string> Ledger::certificates() const {
+  std::map<std::string, std::string> certificates;
+  Statement row = database_.prepare("SELECT fingerprint, pem FROM certificates");
+  while (row.step()) certificates[row.text(0)] = row.text(1);
+  return certificates;
+}
 
 }  // namespace weft::coordinator

@@ -1,21 +1,25 @@
 // The truth about a run: what was committed, by whom, with which scores, and what was refused. One SQLite file in WAL
 // mode with synchronous=FULL, so that a commit that returned survives a power cut. One process holds it at a time;
-// others may read it meanwhile.
+// others may read it meanwhile. It proves itself: see coordinator/record.h, and coordinator/ledger_check.h for how that
+// is checked.
 //
-// Tables: meta (key, value) · rounds (round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time) ·
-// updates (round, site, digest, examples, metrics, verdict) · scores (version, site, split, examples, tally) ·
-// refusals (time, round, site, reason). Cohorts are JSON arrays, metrics and tallies JSON objects (a tally of arrays,
-// by the kind of what was counted), times UTC as ISO 8601.
+// Tables of facts: meta (key, value, record) · rounds (round, cohort, loss, seconds, bytes_up, bytes_down,
+// adapter_digest, time) · updates (round, site, digest, examples, metrics, verdict) · scores (version, site, split,
+// examples, tally, record) · refusals (number, time, round, site, reason, record). Of proofs: records (number, hash,
+// signer, signature) · certificates (fingerprint, pem). Cohorts are JSON arrays, metrics and tallies JSON objects (a
+// tally of arrays, by the kind of what was counted), times UTC as ISO 8601.
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/folder_lock.h"
 #include "common/base/ids.h"
+#include "common/crypto/signature.h"
 #include "common/fl/round.h"
 #include "coordinator/sqlite.h"
 
@@ -30,8 +34,8 @@ struct RunFacts {
 
 struct UpdateRow {
   SiteId site;
-  std::string digest;  // of the payload
-  std::uint64_t examples = 0;
+  std::string digest;          // of the payload
+  std::uint64_t examples = 0;  // as the site offered it: its receipt says the same
   std::map<std::string, double> values;
 };
 
@@ -53,6 +57,18 @@ struct RefusalRow {
   std::string reason;
 };
 
+struct RecordRow {
+  std::int64_t number = 0;  // from 0: the run's beginning, then its rounds, its end, and that its sites know of it
+  std::string hash;
+  std::string signer;     // fingerprint of a certificate, or kNoSigner
+  std::string signature;  // hex, over record_statement(); empty without signer
+};
+
+struct CommittedUpdate {
+  std::uint64_t examples = 0;
+  std::string record;  // hash
+};
+
 struct EndRow {
   std::uint32_t best_version = 0;
   std::string reason;
@@ -61,8 +77,10 @@ struct EndRow {
 class Ledger {
  public:
   // Creates the file when it is missing. ConfigError: not a ledger, or one of another weft's schema. Failure: held by
-  // another process, damaged, or not writable.
-  explicit Ledger(const std::filesystem::path& file);
+  // another process, damaged, or not writable. Without signer its records are chained but not signed.
+  explicit Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer = {});
+  // To read it, whoever else holds it: nothing may be written through the one that this gives.
+  static Ledger open_to_read(const std::filesystem::path& file);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -80,20 +98,30 @@ class Ledger {
   void refuse(const RefusalRow& refusal);
 
   fl::History history() const;
-  bool committed(const SiteId& site, std::uint32_t round, const std::string& digest) const;
+  std::optional<CommittedUpdate> committed(const SiteId& site, std::uint32_t round, const std::string& digest) const;
+  std::optional<std::pair<std::uint32_t, std::string>> last_update(const SiteId& site) const;  // round, digest
   std::string adapter_digest(std::uint32_t version) const;  // WEFT_CHECKs that it was committed
   std::vector<RoundRow> rounds() const;
   std::vector<RefusalRow> refusals() const;
   std::optional<EndRow> end() const;
   bool sites_told() const;
 
+  std::vector<RecordRow> records() const;
+  std::map<std::string, std::string> certificates() const;  // PEM by fingerprint, of all that ever signed for this run
+  const Database& database() const { return database_; }    // to check it
+
  private:
+  Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer);
+
   std::optional<std::string> meta(const char* key) const;
   void set_meta(const char* key, const std::string& value) const;
   void add_scores(const std::vector<fl::SiteScore>& scores) const;
+  std::int64_t next_record() const;  // which vouches for what is written now
+  void seal() const;                 // ends a transaction: its record
 
-  FolderLock lock_;
+  std::unique_ptr<FolderLock> lock_;  // to write
   Database database_;
+  std::optional<crypto::Signer> signer_;
 };
 
 }  // namespace weft::coordinator

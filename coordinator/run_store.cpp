@@ -7,6 +7,7 @@
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/telemetry/rss.h"
+#include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
 #include "coordinator/summary.h"
 
@@ -71,7 +72,7 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
     : options_(options),
       clock_(clock),
       folder_(options.folder),
-      ledger_(checked(options)),
+      ledger_(checked(options), options.signer),
       facts_{.run = options.run,
              .run_id = new_run_id(),
              .config_digest = options.config_digest,
@@ -136,6 +137,26 @@ void RunStore::add(UpdateRow update, std::span<const float> values) {
 const UpdateRow* RunStore::added(const SiteId& site) const {
   const auto found = added_.find(site);
   return found == added_.end() ? nullptr : &found->second;
+}
+
+std::optional<wire::Settled> RunStore::settled(const SiteId& site, std::uint32_t round,
+                                               const std::string& digest) const {
+  const std::optional<CommittedUpdate> update = ledger_.committed(site, round, digest);
+  if (!update) return std::nullopt;
+  wire::Settled settled{.round = round, .digest = digest, .verdict = "committed", .record = update->record};
+  if (options_.signer)
+    settled.signature = to_hex(options_.signer->sign(as_bytes(wire::receipt_statement({.run_id = facts_.run_id,
+                                                                                       .round = round,
+                                                                                       .site = site.name,
+                                                                                       .digest = digest,
+                                                                                       .examples = update->examples,
+                                                                                       .record = update->record}))));
+  return settled;
+}
+
+std::optional<wire::Settled> RunStore::last_settled(const SiteId& site) const {
+  const auto last = ledger_.last_update(site);
+  return last ? settled(site, last->first, last->second) : std::nullopt;
 }
 
 RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores) {

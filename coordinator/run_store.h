@@ -14,6 +14,7 @@
 
 #include "common/fl/aggregator.h"
 #include "common/fl/round.h"
+#include "common/wire/messages.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/ledger.h"
 #include "coordinator/run_folder.h"
@@ -43,6 +44,10 @@ class RunStore {
   void add(UpdateRow update, std::span<const float> values);
   const UpdateRow* added(const SiteId& site) const;  // in the open round
 
+  // What a site is told of an update that counts, and its receipt; nullopt: it does not (yet). The same update is told
+  // the same facts for ever; signed anew, for the coordinator's certificate may be another one since.
+  std::optional<wire::Settled> settled(const SiteId& site, std::uint32_t round, const std::string& digest) const;
+  std::optional<wire::Settled> last_settled(const SiteId& site) const;  // of its newest update that counts
   // `row` has what the caller knows: round, cohort, seconds, bytes. The rest is filled in.
   RoundRow commit(RoundRow row, const std::vector<fl::SiteScore>& scores);
   // Makes the end durable, once.

@@ -7,8 +7,9 @@
 
 namespace weft::coordinator {
 
-Database::Database(std::filesystem::path file) : file_(std::move(file)) {
-  const int code = ::sqlite3_open_v2(file_.c_str(), &connection_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+Database::Database(std::filesystem::path file, Access access) : file_(std::move(file)) {
+  const int flags = access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int code = ::sqlite3_open_v2(file_.c_str(), &connection_, flags, nullptr);
   if (code == SQLITE_OK) return;
   const std::string reason = ::sqlite3_errmsg(connection_);
   ::sqlite3_close(connection_);
@@ -88,6 +89,24 @@ std::string Statement::text(int column) const {
   const auto* text = ::sqlite3_column_text(statement_, column);
   const int size = ::sqlite3_column_bytes(statement_, column);
   return text == nullptr ? "" : std::string(reinterpret_cast<const char*>(text), static_cast<std::size_t>(size));
+}
+
+int Statement::columns() const { return ::sqlite3_column_count(statement_); }
+std::string Statement::name(int column) const { return ::sqlite3_column_name(statement_, column); }
+
+ColumnType Statement::type(int column) const {
+  switch (::sqlite3_column_type(statement_, column)) {
+    case SQLITE_INTEGER:
+      return ColumnType::integer;
+    case SQLITE_FLOAT:
+      return ColumnType::real;
+    case SQLITE_TEXT:
+      return ColumnType::text;
+    case SQLITE_BLOB:
+      return ColumnType::blob;
+    default:
+      return ColumnType::null;
+  }
 }
 
 }  // namespace weft::coordinator

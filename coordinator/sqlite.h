@@ -16,6 +16,9 @@ namespace weft::coordinator {
 
 class Database;
 
+enum class ColumnType { integer, real, text, blob, null };
+enum class Access { write, read };
+
 // A prepared statement; parameters and columns count from 0. One thread.
 class Statement {
  public:
@@ -32,7 +35,10 @@ class Statement {
   void run();   // to its end, then it may be bound again
   std::int64_t integer(int column) const;
   double real(int column) const;
-  std::string text(int column) const;
+  std::string text(int column) const;  // a blob's bytes, too
+  int columns() const;
+  std::string name(int column) const;
+  ColumnType type(int column) const;
 
  private:
   friend class Database;
@@ -49,8 +55,9 @@ class Statement {
 
 class Database {
  public:
-  // Creates the file when it is missing. Throws ConfigError when it is no SQLite database, Failure for the rest.
-  explicit Database(std::filesystem::path file);
+  // To write it creates the file when it is missing. Throws ConfigError when it is no SQLite database, Failure for the
+  // rest.
+  explicit Database(std::filesystem::path file, Access access = Access::write);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

@@ -95,11 +95,11 @@ const FinishedUpdate* Outbox::find(const std::string& digest) const {
   return nullptr;
 }
 
-bool Outbox::settle(const wire::Settled& settled) {
-  const auto found = parcels_.find(settled.round);
-  if (found == parcels_.end() || found->second.update.digest != settled.digest) return false;
-  parcels_.erase(found);
-  return true;
+const FinishedUpdate* Outbox::find(std::uint32_t round, const std::string& digest) const {
+  const auto found = parcels_.find(round);
+  return found == parcels_.end() || found->second.update.digest != digest ? nullptr : &found->second.update;
 }
+
+void Outbox::drop(std::uint32_t round) { parcels_.erase(round); }
 
 }  // namespace weft::worker

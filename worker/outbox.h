@@ -33,8 +33,9 @@ class Outbox {
   Result<std::vector<wire::Message>> on(const wire::Ack& ack);
   // Nullptr when no update has that digest; else valid until the next call.
   const FinishedUpdate* find(const std::string& digest) const;
-  // True when it was here; it is dropped.
-  bool settle(const wire::Settled& settled);
+  // Nullptr when that update is not here (any more); else valid until the next call.
+  const FinishedUpdate* find(std::uint32_t round, const std::string& digest) const;
+  void drop(std::uint32_t round);
 
  private:
   struct Parcel {

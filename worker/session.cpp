@@ -87,6 +87,7 @@ void Session::break_off(const std::string& reason) {
 
 void Session::handle(const net::Up& event) {
   coordinator_ = event.peer;
+  certificate_ = event.certificate;
   stage_ = Stage::greeting;
   say("connected to " + options_.coordinator);
   send(wire::Hello{.weft_version = options_.weft_version});
@@ -110,7 +111,8 @@ void Session::handle(const wire::Message& event) {
         if constexpr (std::is_same_v<Kind, wire::Ping>) {
           return false;
         } else if constexpr (requires { receive(message); }) {
-          const bool any_time = std::is_same_v<Kind, wire::Refused> || std::is_same_v<Kind, wire::Finished>;
+          const bool any_time = std::is_same_v<Kind, wire::Refused> || std::is_same_v<Kind, wire::Finished> ||
+                                (std::is_same_v<Kind, wire::Settled> && stage_ == Stage::welcomed);
           const Stage needed = std::is_same_v<Kind, wire::Welcome> ? Stage::greeting : Stage::ready;
           if (!any_time && stage_ != needed) return true;
           receive(message);
@@ -151,7 +153,8 @@ void Session::receive(const wire::Refused& refused) {
 }
 
 void Session::receive(const wire::Finished& finished) {
-  for (const std::uint32_t round : outbox_.rounds()) act(Forget{run_->run_id, round});
+  for (const std::uint32_t round : outbox_.rounds())
+    if (!disputed_.contains(round)) act(Forget{run_->run_id, round});
   finish(Outcome::finished, finished.reason, finished.version);
 }
 
@@ -161,6 +164,7 @@ void Session::begin_run(const wire::Welcome& welcome) {
   asker_ = {.coordinator = coordinator_, .run = welcome.run};
   facts_.reset();
   outbox_ = {};
+  disputed_.clear();
   work_.reset();
   leave_adapter();
   if (const auto no = options_.policy.refusal(welcome)) return decline(*no);

@@ -20,6 +20,7 @@
 #include "common/fl/local_trainer.h"
 #include "common/net/transport.h"
 #include "common/wire/messages.h"
+#include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
 #include "worker/outbox.h"
 #include "worker/policy.h"
@@ -67,13 +68,16 @@ struct SpoolRead {  // the answer to ReadSpool
 struct Kept {  // the answer to Keep: it is on disk
   FinishedUpdate update;
 };
-struct DiskFailed {  // ReadSpool, Keep or Count
+struct ReceiptKept {  // the answer to KeepReceipt: it is on disk
+  std::uint32_t round = 0;
+};
+struct DiskFailed {  // ReadSpool, Keep, KeepReceipt or Count
   std::string reason;
 };
 struct Tick {};       // the clock reached wake_at()
 struct StopAsked {};  // by the site's administrator
 using SessionEvent = std::variant<net::Up, net::Down, wire::Message, Garbled, TrainerLoaded, Scored, Trained,
-                                  TaskFailed, TaskProgress, SpoolRead, Kept, DiskFailed, Tick, StopAsked>;
+                                  TaskFailed, TaskProgress, SpoolRead, Kept, ReceiptKept, DiskFailed, Tick, StopAsked>;
 
 // Actions.
 struct Connect {};
@@ -105,6 +109,9 @@ struct ReadSpool {
 struct Keep {
   FinishedUpdate update;
 };
+struct KeepReceipt {  // before the update that it is of is forgotten
+  wire::Receipt receipt;
+};
 struct Count {  // make it durable, before the training or scoring that it counts begins
   Asker asker;
   RunCounts counts;
@@ -120,8 +127,8 @@ struct Say {  // to the site's operator
 struct Finish {  // the last action
   WorkerResult result;
 };
-using SessionAction =
-    std::variant<Connect, Disconnect, Send, Load, Score, Train, Cancel, ReadSpool, Keep, Count, Forget, Say, Finish>;
+using SessionAction = std::variant<Connect, Disconnect, Send, Load, Score, Train, Cancel, ReadSpool, Keep, KeepReceipt,
+                                   Count, Forget, Say, Finish>;
 
 struct SessionOptions {
   SiteId site;
@@ -156,6 +163,7 @@ class Session {
   void handle(const TaskProgress& event);
   void handle(SpoolRead event);
   void handle(Kept event);
+  void handle(const ReceiptKept& event);
   void handle(const DiskFailed& event);
   void handle(const Tick& event);
   void handle(const StopAsked& event);
@@ -167,6 +175,8 @@ class Session {
   void receive(const wire::Resume& resume);
   void receive(const wire::Ack& ack);
   void receive(const wire::Settled& settled);
+  void committed(const wire::Settled& settled, const FinishedUpdate& update);
+  void forget(std::uint32_t round);
   void receive(const wire::Finished& finished);
 
   void begin_run(const wire::Welcome& welcome);
@@ -206,6 +216,7 @@ class Session {
   std::optional<TimePoint> last_progress_;
 
   std::string coordinator_;  // as its certificate names it
+  std::string certificate_;  // that certificate; empty within one process
 
   // The run.
   std::optional<wire::Welcome> run_;
@@ -214,6 +225,7 @@ class Session {
   std::optional<Task> task_;
   TaskId last_task_ = 0;
   Outbox outbox_;
+  std::set<std::uint32_t> disputed_;  // rounds whose updates are kept: the coordinator gave no good receipt for them
   RunCounts counts_;
 
   // The newest Work.

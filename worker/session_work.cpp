@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/crypto/signature.h"
 #include "worker/session.h"
 
 namespace weft::worker {
@@ -194,11 +195,46 @@ void Session::receive(const wire::Ack& ack) {
 }
 
 void Session::receive(const wire::Settled& settled) {
-  if (!outbox_.settle(settled)) return;
-  act(Forget{run_->run_id, settled.round});
-  if (settled.verdict == "committed") return say(round_text(settled.round) + ": the update is in");
+  const FinishedUpdate* update = outbox_.find(settled.round, settled.digest);
+  if (update == nullptr) return;
+  if (settled.verdict == "committed") return committed(settled, *update);
+  forget(settled.round);
   warn(round_text(settled.round) + ": the update was " + (settled.verdict == "late" ? "late" : "refused") +
        (settled.reason.empty() ? "" : ": " + settled.reason));
+}
+
+// The receipt is on disk before the update is forgotten.
+void Session::committed(const wire::Settled& settled, const FinishedUpdate& update) {
+  if (certificate_.empty()) {  // in one process nobody signs
+    forget(settled.round);
+    return say(round_text(settled.round) + ": the update is in");
+  }
+  wire::Receipt receipt{.run_id = run_->run_id,
+                        .round = settled.round,
+                        .site = options_.site.name,
+                        .digest = update.digest,
+                        .examples = update.examples,
+                        .record = settled.record,
+                        .signature = settled.signature,
+                        .certificate = certificate_};
+  const Status good = crypto::verify_signature(certificate_, as_bytes(wire::receipt_statement(receipt)),
+                                               wire::bytes_of_hex(settled.signature));
+  if (good) return act(KeepReceipt{std::move(receipt)});
+  disputed_.insert(settled.round);
+  warn(round_text(settled.round) +
+       ": the coordinator says that the update is in, but its receipt does not hold: " + good.error().message +
+       "; the update is kept, and offered again in the next session. Ask whoever runs the " + "coordinator");
+}
+
+void Session::handle(const ReceiptKept& event) {
+  forget(event.round);
+  say(round_text(event.round) + ": the update is in, and so is its receipt");
+}
+
+void Session::forget(std::uint32_t round) {
+  outbox_.drop(round);
+  disputed_.erase(round);
+  act(Forget{run_->run_id, round});
 }
 
 }  // namespace weft::worker

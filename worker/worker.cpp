@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/base/log.h"
+#include "worker/receipts.h"
 #include "worker/run_counts.h"
 #include "worker/session.h"
 #include "worker/spool.h"
@@ -73,6 +74,7 @@ struct Worker::State {
   void act(const Cancel& /*action*/) { trainer->cancel(); }
   void act(const ReadSpool& action);
   void act(const Keep& action);
+  void act(const KeepReceipt& action);
   void act(const Count& action);
   void act(const Forget& action) { spool.forget(action.run_id, action.round); }
   void act(const Say& action) { options.say(action.warning, action.text); }
@@ -122,6 +124,14 @@ void Worker::State::act(const Keep& action) {
     feed(Kept{action.update});
   else
     feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
+}
+
+void Worker::State::act(const KeepReceipt& action) {
+  const Status kept = keep_receipt(options.folder, action.receipt);
+  if (kept)
+    feed(ReceiptKept{action.receipt.round});
+  else
+    feed(DiskFailed{"the receipt cannot be kept: " + kept.error().message});
 }
 
 Worker::Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng)

@@ -70,6 +70,7 @@ struct CertificateFacts {
 // Never trusts the bytes; an Error says what is malformed.
 Result<CertificateFacts> facts_of_der(ByteSpan certificate);
 Result<CertificateFacts> facts_of_pem(const std::string& certificate);
+std::string pem_of_der(ByteSpan certificate);  // of one that facts_of_der() has found well-formed
 // ConfigError when the file is missing or not a PEM certificate.
 CertificateFacts read_certificate(const std::filesystem::path& certificate);
 

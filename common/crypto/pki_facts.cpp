@@ -120,6 +120,13 @@ Result<CertificateFacts> facts_of_pem(const std::string& certificate) {
   return facts_of(parsed.get());
 }
 
+std::string pem_of_der(ByteSpan certificate) {
+  const unsigned char* at = certificate.data();
+  const X509Handle parsed(d2i_X509(nullptr, &at, static_cast<long>(certificate.size())));
+  require(parsed != nullptr, "read a certificate");
+  return pem_of(parsed.get());
+}
+
 CertificateFacts read_certificate(const std::filesystem::path& certificate) {
   return facts_of(load_certificate(certificate).get());
 }

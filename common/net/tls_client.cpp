@@ -84,7 +84,7 @@ void TlsClient::Impl::on_frame(ByteSpan frame) {
   tls->feed(frame);
   if (!up && tls->established()) {
     up = true;
-    events.push_back(Up{tls->peer()});
+    events.push_back(Up{tls->peer(), tls->peer_certificate()});
   }
   while (std::optional<Bytes> message = tls->next_message()) events.push_back(Message{std::move(*message)});
   flush();

@@ -91,7 +91,7 @@ struct TlsSession::Impl {
   std::unique_ptr<SSL, SslDeleter> ssl;
   bool handshake_done = false, established = false;
   std::optional<TlsEnd> ended;
-  std::string peer;
+  std::string peer, peer_certificate;
   std::size_t handshake_bytes = 0;
   std::uint64_t sent_with_key = 0;
 
@@ -139,8 +139,9 @@ void TlsSession::Impl::verify_peer() {
   unsigned char* der = nullptr;
   const int der_size = certificate == nullptr ? -1 : i2d_X509(certificate, &der);
   if (der_size <= 0) return end_and_tell({"the peer showed no certificate", true});
-  const Result<crypto::CertificateFacts> facts = crypto::facts_of_der({der, static_cast<std::size_t>(der_size)});
+  const Bytes shown(der, der + der_size);
   OPENSSL_free(der);
+  const Result<crypto::CertificateFacts> facts = crypto::facts_of_der(shown);
   if (!facts) return end_and_tell({facts.error().message, true});
   const std::string& name = facts.value().name;
   const auto& hosts = facts.value().hosts;
@@ -152,6 +153,7 @@ void TlsSession::Impl::verify_peer() {
   if (!expected_peer.empty() && !carries(expected_peer))
     return end_and_tell({"the certificate is of \"" + name + "\", expected \"" + expected_peer + "\"", true});
   peer = name;
+  peer_certificate = crypto::pem_of_der(shown);
   if (side == Side::client) return;  // established when the server has said so
   established = true;
   write(as_bytes(kProtocol));
@@ -261,6 +263,7 @@ FrameBuffer TlsSession::take_output() { return std::exchange(impl_->wire.output,
 bool TlsSession::established() const { return impl_->established; }
 const std::optional<TlsEnd>& TlsSession::ended() const { return impl_->ended; }
 const std::string& TlsSession::peer() const { return impl_->peer; }
+const std::string& TlsSession::peer_certificate() const { return impl_->peer_certificate; }
 std::string TlsSession::cipher() const { return SSL_get_cipher_name(impl_->ssl.get()); }
 
 }  // namespace weft::net

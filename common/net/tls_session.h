@@ -58,8 +58,9 @@ class TlsSession {
 
   bool established() const;
   const std::optional<TlsEnd>& ended() const;
-  const std::string& peer() const;  // the name in the peer's certificate, once it is verified
-  std::string cipher() const;       // "TLS_AES_256_GCM_SHA384"
+  const std::string& peer() const;              // the name in the peer's certificate, once it is verified
+  const std::string& peer_certificate() const;  // PEM, once it is verified
+  std::string cipher() const;                   // "TLS_AES_256_GCM_SHA384"
 
  private:
   struct Impl;

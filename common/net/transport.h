@@ -54,8 +54,9 @@ class ServerTransport {
   virtual Traffic traffic(SessionId session) const = 0;  // zero for an unknown session
 };
 
-struct Up {               // the session stands: handshake done, peer verified
-  std::string peer = {};  // the name in the server's certificate; empty within one process
+struct Up {                      // the session stands: handshake done, peer verified
+  std::string peer = {};         // the name in the server's certificate; empty within one process
+  std::string certificate = {};  // that certificate as PEM; empty within one process
 };
 struct Message {
   Bytes bytes;

@@ -9,6 +9,7 @@
 //   W Metrics          (an evaluation that Work asked for)
 //   W Progress         (while it trains, for people; may be lost)
 //   W Offer            C Resume(offset) | Settled      W Chunk*  C Ack*  ...  C Settled (after the commit is durable)
+//   C Settled          (again, of the newest update that counts: its receipt may have been lost)
 //   C Finished         (the run has ended; the worker stops)
 #pragma once
 #include <cstdint>

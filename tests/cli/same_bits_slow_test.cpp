@@ -16,12 +16,25 @@ constexpr JobSize kSize{.rounds = 2, .local_steps = 150};
 class SameBitsTest : public DeployedTest {
  protected:
   SameBitsTest() : DeployedTest(kSize) {}
+  void expect_proven(const std::string& run) {
+    const std::filesystem::path folder = job_.place / run;
+    Arguments arguments{"ledger", "verify", folder.string()};
+    for (const char* site : {"alder", "birch", "cedar"})
+      arguments.insert(arguments.end(), {"--receipts", (folder / "sites" / site).string()});
+    const Ended proven = weft(arguments);
+    EXPECT_EQ(proven.code, 0) << proven.out << proven.err;
+    EXPECT_NE(proven.out.find("6 receipts: all holds"), std::string::npos) << proven.out;
+  }
 };
 
 TEST_F(SameBitsTest, OneProcessAndOneProcessASite) {
   const Ended ended = job_.simulate("processes", {"--processes"});
   ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
   EXPECT_EQ(job_.adapter_sha256("processes"), job_.adapter_sha256("reference"));
+  expect_proven("processes");
+  const Ended reference = weft({"ledger", "verify", (job_.place / "reference").string()});
+  EXPECT_EQ(reference.code, 0) << reference.out;
+  EXPECT_NE(reference.out.find("NOT SIGNED"), std::string::npos) << reference.out;
   // Another seed gives another adapter: the digest does tell adapters apart.
   ASSERT_EQ(job_.simulate("other", {"--set", "seed=12"}).code, 0);
   EXPECT_NE(job_.adapter_sha256("other"), job_.adapter_sha256("reference"));
@@ -42,6 +55,7 @@ TEST_F(SameBitsTest, AKilledLauncherLeavesNothingForOthersToReadAndIsResumed) {
   const Ended ended = job_.simulate("killed", {"--processes", "--resume"});
   ASSERT_EQ(ended.code, 0) << ended.out << ended.err;
   EXPECT_EQ(job_.adapter_sha256("killed"), job_.adapter_sha256("reference"));
+  expect_proven("killed");
   EXPECT_FALSE(std::filesystem::exists(left));
 }
 

@@ -50,6 +50,7 @@ SimSite::SimSite(SiteId site, std::uint64_t train_examples, std::shared_ptr<cons
       manifest_(std::move(manifest)) {}
 
 void SimSite::up() {
+  came_back_ = true;
   connected = true;
   say(wire::Hello{.weft_version = "sim"});
 }
@@ -71,9 +72,11 @@ void SimSite::say(const wire::Message& message) {
 }
 
 void SimSite::receive(const wire::Message& message) {
-  if (std::holds_alternative<wire::Welcome>(message))
+  if (const auto* welcome = std::get_if<wire::Welcome>(&message)) {
+    run_id_ = welcome->run_id;
     say(wire::Ready{
         base_digest, manifest_digest, {{"train", examples_}, {"validation", 10 * examples_}, {"test", examples_}}});
+  }
   if (const auto* refusal = std::get_if<wire::Refused>(&message)) {
     refused = refusal->reason;
     wants_session = !refusal->permanent;
@@ -103,7 +106,17 @@ void SimSite::receive(const wire::Message& message) {
     pump();
   }
   if (const auto* settled = std::get_if<wire::Settled>(&message)) {
-    verdicts.push_back(std::to_string(settled->round) + " " + settled->verdict);
+    const std::string verdict = std::to_string(settled->round) + " " + settled->verdict;
+    if (settled->verdict == "committed" && !verdicts.empty() && verdicts.back() == verdict) return;  // again
+    verdicts.push_back(verdict);
+    if (settled->verdict == "committed")
+      receipts.push_back({.run_id = run_id_,
+                          .round = settled->round,
+                          .site = site_.name,
+                          .digest = settled->digest,
+                          .examples = examples_,
+                          .record = settled->record,
+                          .signature = settled->signature});
     std::erase_if(spool_, [&](const auto& entry) { return entry.second.offer.digest == settled->digest; });
   }
   if (const auto* end = std::get_if<wire::Finished>(&message)) {
@@ -130,6 +143,9 @@ void SimSite::do_work() {
   }
   if (!work_->train || !trains) return;
   const std::uint32_t round = work_->round;
+  if (std::exchange(came_back_, false))
+    for (const auto& [older, update] : spool_)
+      if (older < round) say(update.offer);
   if (!spool_.contains(round)) {
     ++trained;
     StateDict update = sim_update(site_, round, *adapter_);
@@ -289,6 +305,7 @@ CoordinatorOptions Job::options(bool resume) const {
                   .adapter = {.target_modules = {.names = {"query"}}, .modules_to_save = {{"classifier"}}, .rank = 2}};
   options.facts = {.labels = {"negative", "positive"}, .max_tokens = 128};
   options.versions = {{"weft", "test"}};
+  options.signer = signer;
   options.at_step = at_step;
   return options;
 }

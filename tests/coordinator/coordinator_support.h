@@ -17,6 +17,7 @@
 #include "common/base/rng.h"
 #include "common/net/transport.h"
 #include "common/wire/messages.h"
+#include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
 #include "coordinator/coordinator.h"
 
@@ -66,7 +67,8 @@ class SimSite {
   // What became of it.
   std::deque<Bytes> outbox;
   bool connected = false, wants_session = true;
-  std::vector<std::string> verdicts;  // "1 committed", as settled
+  std::vector<std::string> verdicts;    // "1 committed", as settled
+  std::vector<wire::Receipt> receipts;  // of committed ones, without certificate
   std::string refused;
   std::optional<wire::Finished> finished;
   int trained = 0, pings = 0;
@@ -85,7 +87,8 @@ class SimSite {
   std::optional<wire::ChunkReceiver> receiver_;
   std::optional<wire::ChunkSender> sender_;
   std::optional<StateDict> adapter_;
-  std::string adapter_digest_;
+  std::string run_id_, adapter_digest_;
+  bool came_back_ = false;  // older updates are still to be offered again
   struct Finished {
     wire::Offer offer;
     std::shared_ptr<const Bytes> payload;
@@ -160,6 +163,7 @@ struct Job {
   fl::RoundsConfig rounds;
   fl::AggregationConfig aggregation;
   std::vector<SiteId> listed;
+  std::optional<crypto::Signer> signer;
   std::function<void(std::string_view)> at_step;
   std::vector<std::unique_ptr<SimSite>> sites;
   SimTransport transport;

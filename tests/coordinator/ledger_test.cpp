@@ -156,7 +156,7 @@ TEST(LedgerTest, NamesAnotherSchema) {
   const auto file = folder.path() / "ledger.sqlite";
   { const Ledger ledger(file); }
   Database(file).execute("PRAGMA user_version = 7");
-  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 2"));
+  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 3"));
   EXPECT_THROW(Ledger{file}, ConfigError);
 }
 

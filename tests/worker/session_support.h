@@ -49,7 +49,7 @@ class SessionTest : public testing::Test {
       feed(Tick{});
     }
     ASSERT_THAT(actions<Connect>(), testing::SizeIs(1));
-    feed(net::Up{coordinator_});
+    feed(net::Up{coordinator_, certificate_});
     ASSERT_THAT(sent<wire::Hello>(), testing::SizeIs(1));
   }
   void limit(const Policy& policy) {  // begins anew as a worker that was started again
@@ -113,6 +113,7 @@ class SessionTest : public testing::Test {
 
   ManualClock clock_;
   std::string coordinator_ = "fl.example.org";  // in its certificate
+  std::string certificate_;                     // as PEM; empty: nobody signs
   wire::Welcome welcome_ = welcome_message();
   fl::SiteFacts facts_{
       .base_digest = kBaseDigest, .manifest = manifest_of(kValues), .examples = {{"train", 100}, {"validation", 20}}};

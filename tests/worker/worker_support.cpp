@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/base/digest.h"
+#include "common/wire/receipt.h"
 
 namespace weft::worker {
 
@@ -49,6 +50,21 @@ ScriptedCoordinator::ScriptedCoordinator(std::shared_ptr<const Manifest> manifes
   for (std::size_t i = 0; i < adapter_.values.size(); ++i) adapter_.values[i] = static_cast<float>(i % 1000);
   payload_ = std::make_shared<const Bytes>(wire::payload_of(adapter_));
   digest_ = sha256_hex(*payload_);
+}
+
+wire::Message ScriptedCoordinator::committed_message(const wire::Offer& offer) const {
+  wire::Receipt receipt{.run_id = kRunId,
+                        .round = offer.round,
+                        .site = "alpha",
+                        .digest = offer.digest,
+                        .examples = offer.examples,
+                        .record = sha256_hex(as_bytes("record " + std::to_string(offer.round)))};
+  if (signer) receipt.signature = to_hex(signer->sign(as_bytes(wire::receipt_statement(receipt))));
+  return wire::Settled{.round = receipt.round,
+                       .digest = receipt.digest,
+                       .verdict = "committed",
+                       .record = receipt.record,
+                       .signature = receipt.signature};
 }
 
 void ScriptedCoordinator::session_lost() { sender_.reset(); }
@@ -109,7 +125,7 @@ std::vector<wire::Message> ScriptedCoordinator::on(const wire::Message& message)
   } else if (const auto* offer = std::get_if<wire::Offer>(&message)) {
     const auto known = committed_.find(offer->round);
     if (known != committed_.end() && known->second == offer->digest) {
-      out.emplace_back(wire::Settled{.round = offer->round, .digest = offer->digest, .verdict = "committed"});
+      out.emplace_back(committed_message(*offer));
     } else if (offer->round != round_) {
       out.emplace_back(wire::Settled{.round = offer->round, .digest = offer->digest, .verdict = "late"});
     } else {
@@ -128,7 +144,7 @@ std::vector<wire::Message> ScriptedCoordinator::on(const wire::Message& message)
     if (receiver_->complete()) {
       commit(*offer_, receiver_->take());
       receiver_.reset();
-      out.emplace_back(wire::Settled{.round = offer_->round, .digest = offer_->digest, .verdict = "committed"});
+      out.emplace_back(committed_message(*offer_));
       out.push_back(next_step());
     }
   } else {

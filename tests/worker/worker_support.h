@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/crypto/signature.h"
 #include "common/fl/local_trainer.h"
 #include "common/wire/messages.h"
 #include "common/wire/transfer.h"
@@ -59,8 +60,11 @@ class ScriptedCoordinator {
   std::uint64_t bytes_down() const { return bytes_down_; }
   std::uint64_t bytes_up() const { return bytes_up_; }
 
+  std::optional<crypto::Signer> signer;  // of receipts; none: nobody signs
+
  private:
   wire::Message next_step();
+  wire::Message committed_message(const wire::Offer& offer) const;
   void commit(const wire::Offer& offer, const Bytes& payload);
   void pump(std::vector<wire::Message>& out);
 

@@ -1,0 +1,201 @@
+#include "coordinator/ledger_check.h"
+
+#include <algorithm>
+#include <map>
+
+#include "common/crypto/signature.h"
+#include "coordinator/record.h"
+#include "coordinator/run_folder.h"
+
+namespace weft::coordinator {
+namespace {
+
+std::string shorter(const std::string& hash) { return hash.substr(0, 16); }
+
+class Check {
+ public:
+  Check(const Ledger& ledger, const CheckRequest& request)
+      : ledger_(ledger),
+        request_(request),
+        run_id_(meta("run_id")),
+        records_(ledger.records()),
+        certificates_(ledger.certificates()) {
+    if (records_.empty() && run_id_.empty())
+      throw ConfigError(request.folder.string() + ": no run was begun in this ledger");
+    result_.rounds = static_cast<std::size_t>(ledger.database().integer("SELECT count(*) FROM rounds"));
+  }
+
+  CheckResult run() {
+    check_certificates();
+    check_chain();
+    check_rows();
+    check_versions();
+    for (const NamedReceipt& one : request_.receipts) check_receipt(one);
+    return std::move(result_);
+  }
+
+ private:
+  void fault(const std::string& where, const std::string& what) { result_.faults.push_back(where + ": " + what); }
+
+  // Only texts and numbers are read, and nothing of them is believed: any of them may be what was changed.
+  std::string meta(const char* key) const {
+    Statement value = ledger_.database().prepare("SELECT value FROM meta WHERE key = ?");
+    return value.with(key).step() ? value.text(0) : "";
+  }
+
+  // "round 3", or what else a record is of.
+  std::string name_of(std::int64_t number) const {
+    if (number == 0) return "the run's beginning (record 0)";
+    return number <= static_cast<std::int64_t>(result_.rounds)
+               ? "round " + std::to_string(number)
+               : "the run's end (record " + std::to_string(number) + ")";
+  }
+
+  void check_certificates() {
+    for (const auto& [fingerprint, pem] : certificates_) {
+      const std::string where = "certificate " + shorter(fingerprint);
+      const Result<crypto::CertificateFacts> facts = crypto::facts_of_pem(pem);
+      if (!facts) {
+        fault(where, facts.error().message);
+        continue;
+      }
+      if (facts.value().fingerprint != fingerprint)
+        fault(where, "fingerprint: got " + facts.value().fingerprint + " of its text, expected " + fingerprint);
+      if (facts.value().role != crypto::Role::coordinator)
+        fault(where, "of \"" + facts.value().name + "\": not a coordinator's certificate");
+      if (request_.ca)
+        if (const Status issued = crypto::verify_issued(*request_.ca, pem, crypto::Role::coordinator); !issued)
+          fault(where, issued.error().message);
+      result_.signers.push_back(facts.value().name);
+    }
+  }
+
+  void check_chain() {
+    if (records_.empty()) fault("records", "got none, expected one for each round");
+    std::string previous = kFirstPrevious;
+    for (std::size_t i = 0; i < records_.size(); ++i) {
+      const RecordRow& row = records_[i];
+      const auto expected = static_cast<std::int64_t>(i);
+      if (row.number != expected) {
+        fault("record " + std::to_string(row.number),
+              "expected record " + std::to_string(expected) + " here; " + "records are missing or were added");
+        break;
+      }
+      const std::string got =
+          record_hash(ledger_.database(),
+                      {.number = row.number, .previous = std::exchange(previous, row.hash), .signer = row.signer});
+      if (got != row.hash)
+        fault(name_of(row.number), "record hash: got " + got + " of its rows, expected " + row.hash +
+                                       "; a row of it was changed, added or removed after its commit");
+      check_signature(row);
+      ++result_.records;
+    }
+  }
+
+  void check_signature(const RecordRow& row) {
+    if (row.signer == kNoSigner) {
+      if (!row.signature.empty() || records_.front().signer != kNoSigner || request_.ca)
+        fault(name_of(row.number), "its record is not signed, expected a signature by a coordinator's key");
+      return;
+    }
+    const auto certificate = certificates_.find(row.signer);
+    if (certificate == certificates_.end())
+      return fault(name_of(row.number), "signed with certificate " + row.signer + ", which the ledger does not have");
+    const Status good = crypto::verify_signature(certificate->second, as_bytes(record_statement(row.hash)),
+                                                 wire::bytes_of_hex(row.signature));
+    if (good)
+      ++result_.signatures;
+    else
+      fault(name_of(row.number), "its record: " + good.error().message);
+  }
+
+  // Rows that belong to no record. Refusals are written as they happen, and the next record vouches for them.
+  void check_rows() {
+    const auto next = static_cast<std::int64_t>(records_.size());
+    for (const FactTable& table : kFactTables) {
+      Statement rows = ledger_.database().prepare(std::string("SELECT ") + table.number + ", count(*) FROM " +
+                                                  table.name + " WHERE " + table.number +
+                                                  " NOT IN (SELECT number FROM records) GROUP BY " + table.number);
+      while (rows.step()) {
+        const std::string count = std::to_string(rows.integer(1)) + " rows";
+        if (std::string(table.name) == "refusals" && rows.type(0) == ColumnType::integer && rows.integer(0) == next)
+          result_.notes.push_back(std::string(table.name) + ": " + count +
+                                  " since the last record; the next one will vouch for them");
+        else
+          fault(table.name, count + " of record " + rows.text(0) + ", which is not there; they were added later");
+      }
+    }
+  }
+
+  void check_versions() {
+    check_version(0, meta("initial_digest"));
+    Statement round = ledger_.database().prepare("SELECT round, adapter_digest FROM rounds");
+    while (round.step()) check_version(static_cast<std::uint32_t>(round.integer(0)), round.text(1));
+  }
+
+  void check_version(std::uint32_t version, const std::string& digest) {
+    const RunFolder folder(request_.folder);
+    if (!std::filesystem::exists(folder.version(version))) return;  // only those that may be needed are kept
+    ++result_.versions;
+    const Result<StateDict> read = folder.read_version(version, digest);
+    if (!read) fault("version " + std::to_string(version), read.error().message);
+  }
+
+  void check_receipt(const NamedReceipt& named) {
+    if (!named.receipt) return fault(named.where, named.receipt.error().message);
+    const wire::Receipt& receipt = named.receipt.value();
+    const std::string where =
+        named.where + ": round " + std::to_string(receipt.round) + ", site \"" + receipt.site + "\"";
+    ++result_.receipts;
+    if (receipt.run_id != run_id_) return fault(where, "run: got " + receipt.run_id + ", expected " + run_id_);
+    if (const Status good = crypto::verify_signature(receipt.certificate, as_bytes(wire::receipt_statement(receipt)),
+                                                     wire::bytes_of_hex(receipt.signature));
+        !good)
+      return fault(where, "it is not the coordinator's: " + good.error().message);
+    check_issuer(where, receipt);
+    const auto update = ledger_.committed({receipt.site}, receipt.round, receipt.digest);
+    if (!update)
+      return fault(where, "update " + receipt.digest + " is signed as counted, but the ledger has no such update");
+    if (update->record != receipt.record)
+      fault(where, "record: got " + update->record + " in the ledger, expected " + receipt.record +
+                       " as signed; the ledger was written anew");
+    if (update->examples != receipt.examples)
+      fault(where, "examples: got " + std::to_string(update->examples) + " in the ledger, expected " +
+                       std::to_string(receipt.examples) + " as signed");
+  }
+
+  void check_issuer(const std::string& where, const wire::Receipt& receipt) {
+    const std::string fingerprint = crypto::facts_of_pem(receipt.certificate).value().fingerprint;
+    if (!certificates_.contains(fingerprint))
+      fault(where, "signed with certificate " + fingerprint + ", which the ledger does not have");
+    if (request_.ca)
+      if (const Status issued = crypto::verify_issued(*request_.ca, receipt.certificate, crypto::Role::coordinator);
+          !issued)
+        fault(where, issued.error().message);
+  }
+
+  const Ledger& ledger_;
+  const CheckRequest& request_;
+  std::string run_id_;
+  std::vector<RecordRow> records_;
+  std::map<std::string, std::string> certificates_;
+  CheckResult result_;
+};
+
+}  // namespace
+
+CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request) {
+  CheckResult result;
+  // One transaction: what is committed meanwhile is not seen by half.
+  ledger.database().execute("BEGIN");
+  try {
+    result = Check(ledger, request).run();
+  } catch (...) {
+    ledger.database().execute("ROLLBACK");
+    throw;
+  }
+  ledger.database().execute("ROLLBACK");
+  return result;
+}
+
+}  // namespace weft::coordinator
