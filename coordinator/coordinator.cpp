@@ -29,10 +29,18 @@ Coordinator::Coordinator(CoordinatorOptions options, net::ServerTransport& trans
                          telemetry::RunObserver& observer)
     : state_(std::make_unique<State>(std::move(options), transport, clock, observer)) {}
 Coordinator::~Coordinator() = default;
+
 CoordinatorResult Coordinator::run(std::stop_token stop) {
-  state_->stop = std::move(stop);
-  return state_->run();
+  const std::stop_callback wake(stop, [this] { state_->transport.wake(); });
+  start();
+  while (!stop.stop_requested())
+    if (const auto result = step()) return *result;
+  return {.finished = false, .reason = "stopped; --resume goes on"};
 }
+
+void Coordinator::start() { state_->start(); }
+std::optional<CoordinatorResult> Coordinator::step() { return state_->step(); }
+TimePoint Coordinator::wake_at() const { return state_->wake_at(); }
 
 Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time,
                           telemetry::RunObserver& watcher)
@@ -47,26 +55,25 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
       round_began(time.now()) {}
 
-CoordinatorResult Coordinator::State::run() {
-  const std::stop_callback wake(stop, [this] { transport.wake(); });
-  if (!store.ledger().end()) {
-    feed(machine.start(clock.now()));
-  } else {
-    if (!store.ledger().sites_told()) untold.insert(options.sites.begin(), options.sites.end());
-    conclude();
-  }
-  while (!over()) {
-    if (stop.stop_requested()) return {.finished = false, .reason = "stopped; --resume goes on"};
+void Coordinator::State::start() {
+  if (!store.ledger().end()) return feed(machine.start(clock.now()));
+  if (!store.ledger().sites_told()) untold.insert(options.sites.begin(), options.sites.end());
+  conclude();
+}
+
+std::optional<CoordinatorResult> Coordinator::State::step() {
+  if (!over()) {
     show_waiting();
-    if (const std::optional<net::ServerEvent> event = transport.receive(deadline()))
+    if (const std::optional<net::ServerEvent> event = transport.receive(wake_at()))
       std::visit([this](const auto& each) { on(each); }, *event);
     tick();
   }
+  if (!over()) return std::nullopt;
   store.ledger().told_sites();
-  return *result;
+  return result;
 }
 
-TimePoint Coordinator::State::deadline() const {
+TimePoint Coordinator::State::wake_at() const {
   return std::min({machine.wake_at(), uploads.wake_at(), downloads.wake_at(), sessions.ping_due(), told_by});
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/disk.h"
 #include "common/base/ids.h"
 #include "common/base/rng.h"
 #include "common/checkpoint/peft_folder.h"
@@ -31,8 +32,10 @@ namespace weft::coordinator {
 
 struct CoordinatorOptions {
   std::filesystem::path folder;  // of the run; see run_folder.h
+  Disk* disk = &system_disk();   // that it is on
   bool resume = false;
   std::string run;            // its name
+  std::string run_id;         // for tests that must repeat; empty: a new one
   std::string config_digest;  // of what must stay the same when the run is resumed
   std::string settings;       // for the sites, as YAML
   std::uint64_t seed = 0;
@@ -68,6 +71,12 @@ class Coordinator {
   ~Coordinator();
   // Returns when the run is finished and every site that is connected was told, or when `stop` asks. Call it once.
   CoordinatorResult run(std::stop_token stop);
+
+  // The same in steps, for a caller that has other things to do in this thread: start(), then step() until it returns
+  // a result. Each step takes one event of the transport, for which it waits until wake_at() at most.
+  void start();
+  std::optional<CoordinatorResult> step();
+  TimePoint wake_at() const;
 
  private:
   struct State;

@@ -11,6 +11,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kOther = "another coordinator; wait for it to end, or choose another folder";
 constexpr std::int64_t kApplication = 0x57454654;  // "WEFT"
 constexpr std::int64_t kSchema = 3;
 constexpr const char* kTables = R"(
@@ -60,24 +61,21 @@ void check_schema(const Database& database, const std::filesystem::path& file) {
                       std::to_string(kSchema) + "; use the weft that began the run, or another run folder");
 }
 
-std::unique_ptr<FolderLock> lock_for(const std::filesystem::path& file) {
-  return std::make_unique<FolderLock>(file.parent_path(),
-                                      "another coordinator; wait for it to end, or choose another folder");
-}
-
 }  // namespace
 
-Ledger::Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer)
-    : Ledger(file, Access::write, std::move(signer)) {}
+Ledger::Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer, Disk& disk)
+    : Ledger(file, Access::write, std::move(signer), disk) {}
 
 Ledger Ledger::open_to_read(const std::filesystem::path& file) {
   if (!std::filesystem::exists(file))
     throw ConfigError("there is no " + file.string() + "; give the folder of a run (weft coordinator --out)");
-  return {file, Access::read, std::nullopt};
+  return {file, Access::read, std::nullopt, system_disk()};
 }
 
-Ledger::Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer)
-    : lock_(access == Access::write ? lock_for(file) : nullptr), database_(file, access), signer_(std::move(signer)) {
+Ledger::Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer, Disk& disk)
+    : lock_(access == Access::write ? disk.lock(file.parent_path(), kOther) : nullptr),
+      database_(file, access, disk.sqlite_vfs()),
+      signer_(std::move(signer)) {
   database_.execute("PRAGMA busy_timeout = 5000");
   if (access == Access::write) database_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   if (access == Access::write) create_where_empty(database_);

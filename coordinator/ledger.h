@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "common/base/folder_lock.h"
+#include "common/base/disk.h"
 #include "common/base/ids.h"
 #include "common/crypto/signature.h"
 #include "common/fl/round.h"
@@ -78,7 +78,8 @@ class Ledger {
  public:
   // Creates the file when it is missing. ConfigError: not a ledger, or one of another weft's schema. Failure: held by
   // another process, damaged, or not writable. Without signer its records are chained but not signed.
-  explicit Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer = {});
+  explicit Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer = {},
+                  Disk& disk = system_disk());
   // To read it, whoever else holds it: nothing may be written through the one that this gives.
   static Ledger open_to_read(const std::filesystem::path& file);
   ~Ledger();
@@ -111,7 +112,7 @@ class Ledger {
   const Database& database() const { return database_; }    // to check it
 
  private:
-  Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer);
+  Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer, Disk& disk);
 
   std::optional<std::string> meta(const char* key) const;
   void set_meta(const char* key, const std::string& value) const;
@@ -119,7 +120,7 @@ class Ledger {
   std::int64_t next_record() const;  // which vouches for what is written now
   void seal() const;                 // ends a transaction: its record
 
-  std::unique_ptr<FolderLock> lock_;  // to write
+  std::shared_ptr<void> lock_;  // to write
   Database database_;
   std::optional<crypto::Signer> signer_;
 };

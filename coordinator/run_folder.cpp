@@ -3,9 +3,7 @@
 
 #include <cstdio>
 #include <string>
-#include <system_error>
 
-#include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/tensor/safetensors.h"
 
@@ -19,14 +17,16 @@ std::filesystem::path RunFolder::version(std::uint32_t version) const {
 
 void RunFolder::write_version(std::uint32_t version, const StateDict& adapter) const {
   const std::filesystem::path file = this->version(version);
-  make_folder(file.parent_path());
+  disk_.make_folder(file.parent_path());
   const Bytes image = to_safetensors(adapter, {{"version", std::to_string(version)}});
-  if (const Status written = write_atomic(file, image); !written) throw Failure(written.error().message);
+  if (const Status written = disk_.write_atomic(file, image); !written) throw Failure(written.error().message);
 }
 
 Result<StateDict> RunFolder::read_version(std::uint32_t version, const std::string& digest) const {
   const std::filesystem::path file = this->version(version);
-  const Result<Safetensors> opened = Safetensors::open(file);
+  Result<MappedFile> content = disk_.read(file);
+  if (!content) return content.error();
+  const Result<Safetensors> opened = Safetensors::of(std::move(content).value(), file);
   if (!opened) return opened.error();
   Result<StateDict> adapter = state_dict_from(opened.value());
   if (!adapter) return Error{file.string() + ": " + adapter.error().message};
@@ -37,9 +37,7 @@ Result<StateDict> RunFolder::read_version(std::uint32_t version, const std::stri
 }
 
 void RunFolder::remove_version(std::uint32_t version) const {
-  std::error_code error;
-  std::filesystem::remove(this->version(version), error);
-  if (error) log::warn("cannot remove " + this->version(version).string() + ": " + error.message());
+  if (const Status removed = disk_.remove_all(this->version(version)); !removed) log::warn(removed.error().message);
 }
 
 }  // namespace weft::coordinator

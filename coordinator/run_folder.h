@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "common/base/disk.h"
 #include "common/base/result.h"
 #include "common/tensor/state_dict.h"
 
@@ -17,7 +18,8 @@ namespace weft::coordinator {
 
 class RunFolder {
  public:
-  explicit RunFolder(std::filesystem::path root) : root_(std::move(root)) {}
+  explicit RunFolder(std::filesystem::path root, Disk& disk = system_disk()) : root_(std::move(root)), disk_(disk) {}
+  Disk& disk() const { return disk_; }
   std::filesystem::path ledger() const { return root_ / "ledger.sqlite"; }
   std::filesystem::path adapter() const { return root_ / "adapter"; }
   std::filesystem::path summary() const { return root_ / "summary.json"; }
@@ -31,6 +33,7 @@ class RunFolder {
 
  private:
   std::filesystem::path root_;
+  Disk& disk_;
 };
 
 }  // namespace weft::coordinator

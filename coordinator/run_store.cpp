@@ -5,7 +5,6 @@
 #include <random>
 
 #include "common/base/digest.h"
-#include "common/base/file.h"
 #include "common/telemetry/rss.h"
 #include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
@@ -31,10 +30,10 @@ void refuse_other_run(const std::filesystem::path& folder, const std::optional<R
                       "); go on with it by --resume, or choose another folder");
 }
 
-void refuse_without_ledger(const std::filesystem::path& folder, bool resume) {
+void refuse_without_ledger(const std::filesystem::path& folder, bool resume, Disk& disk) {
   if (resume) throw ConfigError(folder.string() + " holds no run to resume; leave --resume out to begin one");
   for (const char* name : {"adapter", "summary.json"})
-    if (std::filesystem::exists(folder / name))
+    if (disk.exists(folder / name))
       throw ConfigError(folder.string() + " has " + name +
                         " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
 }
@@ -42,8 +41,8 @@ void refuse_without_ledger(const std::filesystem::path& folder, bool resume) {
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
-  if (!std::filesystem::exists(file)) refuse_without_ledger(options.folder, options.resume);
-  make_folder(options.folder / "versions");
+  if (!options.disk->exists(file)) refuse_without_ledger(options.folder, options.resume, *options.disk);
+  options.disk->make_folder(options.folder / "versions");
   return file;
 }
 
@@ -65,16 +64,16 @@ void check_run_folder(const std::filesystem::path& folder, bool resume) {
   if (std::filesystem::exists(file))
     refuse_other_run(folder, Ledger(file).run(), resume);
   else
-    refuse_without_ledger(folder, resume);
+    refuse_without_ledger(folder, resume, system_disk());
 }
 
 RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
     : options_(options),
       clock_(clock),
-      folder_(options.folder),
-      ledger_(checked(options), options.signer),
+      folder_(options.folder, *options.disk),
+      ledger_(checked(options), options.signer, *options.disk),
       facts_{.run = options.run,
-             .run_id = new_run_id(),
+             .run_id = options.run_id.empty() ? new_run_id() : options.run_id,
              .config_digest = options.config_digest,
              .seed = options.seed,
              .base_digest = options.base_digest,
@@ -217,7 +216,8 @@ std::string RunStore::write_result() {
   checkpoint::write_peft_folder(
       folder_.adapter(),
       checkpoint::without_changed_base({.config = options_.peft, .state = std::move(best), .facts = std::move(facts)},
-                                       pissa_start_));
+                                       pissa_start_),
+      folder_.disk());
   const std::string summary = summary_json({.run = facts_,
                                             .versions = options_.versions,
                                             .rounds = ledger_.rounds(),
@@ -227,7 +227,7 @@ std::string RunStore::write_result() {
                                             .metric = options_.scheme.primary,
                                             .adapter_sha256 = digest,
                                             .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()});
-  if (const Status written = write_atomic(folder_.summary(), as_bytes(summary)); !written)
+  if (const Status written = folder_.disk().write_atomic(folder_.summary(), as_bytes(summary)); !written)
     throw Failure(written.error().message);
   remove_old_versions();
   step("result_written");

@@ -7,9 +7,9 @@
 
 namespace weft::coordinator {
 
-Database::Database(std::filesystem::path file, Access access) : file_(std::move(file)) {
+Database::Database(std::filesystem::path file, Access access, const char* vfs) : file_(std::move(file)) {
   const int flags = access == Access::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code = ::sqlite3_open_v2(file_.c_str(), &connection_, flags, nullptr);
+  const int code = ::sqlite3_open_v2(file_.c_str(), &connection_, flags, vfs);
   if (code == SQLITE_OK) return;
   const std::string reason = ::sqlite3_errmsg(connection_);
   ::sqlite3_close(connection_);

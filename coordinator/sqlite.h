@@ -55,9 +55,9 @@ class Statement {
 
 class Database {
  public:
-  // To write it creates the file when it is missing. Throws ConfigError when it is no SQLite database, Failure for the
-  // rest.
-  explicit Database(std::filesystem::path file, Access access = Access::write);
+  // To write it creates the file when it is missing. `vfs`: SQLite's file system to use, see Disk; nullptr: its own.
+  // Throws ConfigError when it is no SQLite database, Failure for the rest.
+  explicit Database(std::filesystem::path file, Access access = Access::write, const char* vfs = nullptr);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;

@@ -21,8 +21,9 @@ struct Coordinator::State {
   State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time, telemetry::RunObserver& watcher);
 
   // The loop (coordinator.cpp).
-  CoordinatorResult run();
-  TimePoint deadline() const;
+  void start();
+  std::optional<CoordinatorResult> step();
+  TimePoint wake_at() const;
   void tick();
   void show_waiting();
   bool over() const;
@@ -66,7 +67,6 @@ struct Coordinator::State {
   void send(const std::vector<Outgoing>& messages);
 
   CoordinatorOptions options;
-  std::stop_token stop;
   net::ServerTransport& transport;
   const Clock& clock;
   telemetry::RunObserver& observer;

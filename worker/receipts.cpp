@@ -19,14 +19,14 @@ Result<wire::Receipt> read_receipt(const std::filesystem::path& file) {
 
 }  // namespace
 
-Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& receipt) {
+Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& receipt, Disk& disk) {
   WEFT_CHECK(valid_run_id(receipt.run_id), "run_id comes from a peer and must be checked before it names a file");
   const std::string statement = sha256_hex(as_bytes(wire::receipt_statement(receipt))).substr(0, 16);
   const std::filesystem::path file =
       folder / kFolder / (receipt.run_id + "-" + std::to_string(receipt.round) + "-" + statement + ".json");
-  if (std::filesystem::exists(file)) return Ok{};
-  make_folder(file.parent_path());
-  return write_atomic(file, as_bytes(wire::to_json(receipt)), 0600);
+  if (disk.exists(file)) return Ok{};
+  disk.make_folder(file.parent_path());
+  return disk.write_atomic(file, as_bytes(wire::to_json(receipt)), 0600);
 }
 
 std::vector<StoredReceipt> receipts_of(const std::filesystem::path& folder, const std::string& run_id) {

@@ -9,13 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "common/base/disk.h"
 #include "common/base/result.h"
 #include "common/wire/receipt.h"
 
 namespace weft::worker {
 
 // On Ok it survives a crash or power cut. One that is there stays, also where the same comes signed anew.
-Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& receipt);
+Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& receipt,
+                    Disk& disk = system_disk());
 
 struct StoredReceipt {
   std::filesystem::path file;

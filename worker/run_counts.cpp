@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/digest.h"
-#include "common/base/file.h"
 
 namespace weft::worker {
 
@@ -16,12 +15,12 @@ std::filesystem::path counts_file(const std::filesystem::path& folder, const Ask
   return folder / (sha256_hex(as_bytes(both)).substr(0, 32) + ".counts");
 }
 
-Result<RunCounts> read_counts(const std::filesystem::path& folder, const Asker& asker) {
+Result<RunCounts> read_counts(const std::filesystem::path& folder, const Asker& asker, Disk& disk) {
   const std::filesystem::path file = counts_file(folder, asker);
-  if (!std::filesystem::exists(file)) return RunCounts{};
-  const Result<std::string> text = read_text(file);
-  if (!text) return text.error();
-  const Json json = Json::parse(text.value(), nullptr, false);
+  if (!disk.exists(file)) return RunCounts{};
+  const Result<MappedFile> content = disk.read(file);
+  if (!content) return content.error();
+  const Json json = Json::parse(as_text(content.value().bytes()), nullptr, false);
   const auto count = [&](const char* key) {
     const bool good = json.is_object() && json.contains(key) && json[key].is_number_unsigned();
     return good ? json[key].get<std::int64_t>() : std::int64_t{-1};
@@ -33,13 +32,13 @@ Result<RunCounts> read_counts(const std::filesystem::path& folder, const Asker& 
   return counts;
 }
 
-Status write_counts(const std::filesystem::path& folder, const Asker& asker, const RunCounts& counts) {
+Status write_counts(const std::filesystem::path& folder, const Asker& asker, const RunCounts& counts, Disk& disk) {
   const Json json{{"coordinator", asker.coordinator},
                   {"run", asker.run},
                   {"trainings", counts.trainings},
                   {"scorings", counts.scorings}};
   const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  return write_atomic(counts_file(folder, asker), as_bytes(text), 0600);
+  return disk.write_atomic(counts_file(folder, asker), as_bytes(text), 0600);
 }
 
 }  // namespace weft::worker

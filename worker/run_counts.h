@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string>
 
+#include "common/base/disk.h"
 #include "common/base/result.h"
 
 namespace weft::worker {
@@ -28,8 +29,9 @@ struct RunCounts {
 
 std::filesystem::path counts_file(const std::filesystem::path& folder, const Asker& asker);
 // Zeros when there is no file; Error when there is one that is not ours.
-Result<RunCounts> read_counts(const std::filesystem::path& folder, const Asker& asker);
+Result<RunCounts> read_counts(const std::filesystem::path& folder, const Asker& asker, Disk& disk = system_disk());
 // On Ok they survive a crash or power cut.
-Status write_counts(const std::filesystem::path& folder, const Asker& asker, const RunCounts& counts);
+Status write_counts(const std::filesystem::path& folder, const Asker& asker, const RunCounts& counts,
+                    Disk& disk = system_disk());
 
 }  // namespace weft::worker

@@ -3,25 +3,33 @@
 
 #include <algorithm>
 
-#include "common/base/file.h"
 #include "common/base/log.h"
 
 namespace weft::worker {
 namespace {
 
-void set_aside(const std::filesystem::path& file, const std::string& why) {
+void set_aside(Disk& disk, const std::filesystem::path& file, const std::string& why) {
   const std::filesystem::path aside = file.string() + ".bad";
-  std::error_code error;
-  std::filesystem::rename(file, aside, error);
+  const Status renamed = disk.rename(file, aside);
   log::warn(file.string() + ": " + why + "; " +
-            (error ? "and it cannot be renamed: " + error.message() : "set aside as " + aside.filename().string()));
+            (renamed ? "set aside as " + aside.filename().string() : "and " + renamed.error().message));
+}
+
+bool is_of(const std::filesystem::path& file, const std::string& run_id) {
+  return file.filename().string().starts_with(run_id + "-");
 }
 
 }  // namespace
 
-Spool::Spool(std::filesystem::path folder) : folder_(std::move(folder)) {
-  make_folder(folder_);
-  lock_.emplace(folder_, "another worker; give each worker its own folder (state:)");
+Spool::Spool(std::filesystem::path folder, Disk& disk) : folder_(std::move(folder)), disk_(disk) {
+  disk_.make_folder(folder_);
+  lock_ = disk_.lock(folder_, "another worker; give each worker its own folder (state:)");
+}
+
+std::vector<std::filesystem::path> Spool::files() const {
+  std::vector<std::filesystem::path> files = disk_.list(folder_);
+  std::erase_if(files, [](const auto& file) { return file.extension() != ".update"; });
+  return files;
 }
 
 std::filesystem::path Spool::file_of(const std::string& run_id, std::uint32_t round) const {
@@ -30,22 +38,19 @@ std::filesystem::path Spool::file_of(const std::string& run_id, std::uint32_t ro
 }
 
 Status Spool::put(const FinishedUpdate& update) {
-  return write_atomic(file_of(update.run_id, update.round), encode_update(update), 0600);
+  return disk_.write_atomic(file_of(update.run_id, update.round), encode_update(update), 0600);
 }
 
 std::vector<FinishedUpdate> Spool::of_run(const std::string& run_id) {
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_))
-    if (entry.path().extension() == ".update" && entry.path().filename().string().starts_with(run_id + "-"))
-      files.push_back(entry.path());
   std::vector<FinishedUpdate> updates;
-  for (const auto& file : files) {
-    const Result<MappedFile> mapped = MappedFile::open(file);
-    Result<FinishedUpdate> update = mapped ? decode_update(mapped.value().bytes()) : mapped.error();
+  for (const auto& file : files()) {
+    if (!is_of(file, run_id)) continue;
+    const Result<MappedFile> content = disk_.read(file);
+    Result<FinishedUpdate> update = content ? decode_update(content.value().bytes()) : content.error();
     if (!update) {
-      set_aside(file, update.error().message);
+      set_aside(disk_, file, update.error().message);
     } else if (update->run_id != run_id || file != file_of(run_id, update->round)) {
-      set_aside(file, "it holds round " + std::to_string(update->round) + " of run " + update->run_id);
+      set_aside(disk_, file, "it holds round " + std::to_string(update->round) + " of run " + update->run_id);
     } else {
       updates.push_back(std::move(update).value());
     }
@@ -55,17 +60,13 @@ std::vector<FinishedUpdate> Spool::of_run(const std::string& run_id) {
 }
 
 std::size_t Spool::count_of_others(const std::string& run_id) const {
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_))
-    count +=
-        entry.path().extension() == ".update" && !entry.path().filename().string().starts_with(run_id + "-") ? 1 : 0;
-  return count;
+  const auto all = files();
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [&](const auto& file) { return !is_of(file, run_id); }));
 }
 
 void Spool::forget(const std::string& run_id, std::uint32_t round) {
-  std::error_code error;
-  std::filesystem::remove(file_of(run_id, round), error);
-  if (error) log::warn("cannot remove " + file_of(run_id, round).string() + ": " + error.message());
+  if (const Status removed = disk_.remove_all(file_of(run_id, round)); !removed) log::warn(removed.error().message);
 }
 
 }  // namespace weft::worker

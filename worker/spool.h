@@ -8,12 +8,11 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/base/bytes.h"
-#include "common/base/folder_lock.h"
+#include "common/base/disk.h"
 #include "common/base/result.h"
 
 namespace weft::worker {
@@ -37,7 +36,7 @@ Result<FinishedUpdate> decode_update(ByteSpan file);
 class Spool {
  public:
   // Makes the folder and locks it. Throws Failure when another process holds it.
-  explicit Spool(std::filesystem::path folder);
+  explicit Spool(std::filesystem::path folder, Disk& disk = system_disk());
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
   // On Ok the update survives a crash or power cut. Replaces one of the same run and round.
@@ -48,9 +47,11 @@ class Spool {
   std::size_t count_of_others(const std::string& run_id) const;  // updates of other runs
 
  private:
+  std::vector<std::filesystem::path> files() const;
   std::filesystem::path file_of(const std::string& run_id, std::uint32_t round) const;
   std::filesystem::path folder_;
-  std::optional<FolderLock> lock_;
+  Disk& disk_;
+  std::shared_ptr<void> lock_;
 };
 
 }  // namespace weft::worker

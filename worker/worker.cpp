@@ -2,7 +2,6 @@
 #include "worker/worker.h"
 
 #include <deque>
-#include <mutex>
 #include <optional>
 
 #include "common/base/log.h"
@@ -14,30 +13,6 @@
 
 namespace weft::worker {
 namespace {
-
-// From the training thread to the talking one. Of progress only the latest is kept, so the queue stays short.
-class Mailbox {
- public:
-  void put(SessionEvent event) {
-    const std::lock_guard lock(mutex_);
-    if (std::holds_alternative<TaskProgress>(event) && !events_.empty() &&
-        std::holds_alternative<TaskProgress>(events_.back()))
-      events_.back() = std::move(event);
-    else
-      events_.push_back(std::move(event));
-  }
-  std::optional<SessionEvent> take() {
-    const std::lock_guard lock(mutex_);
-    if (events_.empty()) return std::nullopt;
-    SessionEvent event = std::move(events_.front());
-    events_.pop_front();
-    return event;
-  }
-
- private:
-  std::mutex mutex_;
-  std::deque<SessionEvent> events_;
-};
 
 SessionEvent event_of(net::ClientEvent event) {
   if (auto* up = std::get_if<net::Up>(&event)) return *up;
@@ -52,26 +27,33 @@ SessionEvent event_of(net::ClientEvent event) {
 void say_to_log(bool warning, const std::string& text) { warning ? log::warn(text) : log::info(text); }
 
 struct Worker::State {
-  State(WorkerOptions given, net::ClientTransport& link, const Clock& time, const Rng& rng)
+  State(WorkerOptions given, net::ClientTransport& link, const Clock& time, const Rng& rng, MakeRunner make)
       : options(std::move(given)),
         transport(link),
         clock(time),
-        spool(options.folder),
+        make_runner(std::move(make)),
+        spool(options.folder, *options.disk),
         session({.site = options.site,
                  .weft_version = options.weft_version,
                  .coordinator = options.coordinator,
                  .policy = options.policy},
-                rng.stream("reconnect", options.site.name)) {}
+                rng.stream("reconnect", options.site.name)),
+        mailbox([this] { transport.wake(); }) {
+    if (!make_runner)
+      make_runner = [this](Mailbox& box) {
+        return std::make_unique<TrainingThread>(options.make_trainer, options.site, box);
+      };
+  }
 
   void feed(SessionEvent event) { perform(session.on(std::move(event), clock.now())); }
   void perform(std::vector<SessionAction> actions);
   void act(const Connect& /*action*/) { transport.connect(); }
   void act(const Disconnect& /*action*/) { transport.close(); }
   void act(const Send& action) { transport.send(wire::encode(action.message)); }
-  void act(const Load& action) { trainer->start(action); }
-  void act(const Score& action) { trainer->start(action); }
-  void act(const Train& action) { trainer->start(action); }
-  void act(const Cancel& /*action*/) { trainer->cancel(); }
+  void act(const Load& action) { runner->start(action); }
+  void act(const Score& action) { runner->start(action); }
+  void act(const Train& action) { runner->start(action); }
+  void act(const Cancel& /*action*/) { runner->cancel(); }
   void act(const ReadSpool& action);
   void act(const Keep& action);
   void act(const KeepReceipt& action);
@@ -83,13 +65,14 @@ struct Worker::State {
   WorkerOptions options;
   net::ClientTransport& transport;
   const Clock& clock;
+  MakeRunner make_runner;
   Spool spool;
   Session session;
   Mailbox mailbox;
   std::deque<SessionAction> queue;  // in the order in which they were decided
   bool performing = false;
   std::optional<WorkerResult> result;
-  std::unique_ptr<TrainingThread> trainer;  // last: it posts into the mailbox
+  std::unique_ptr<TaskRunner> runner;  // last: it posts into the mailbox
 };
 
 // An action may lead to an event at once (ReadSpool, Keep); what is decided then comes after what was decided before.
@@ -105,7 +88,7 @@ void Worker::State::perform(std::vector<SessionAction> actions) {
 }
 
 void Worker::State::act(const ReadSpool& action) {
-  const Result<RunCounts> counts = read_counts(options.folder, action.asker);
+  const Result<RunCounts> counts = read_counts(options.folder, action.asker, *options.disk);
   if (!counts) return feed(DiskFailed{counts.error().message});
   if (const std::size_t others = spool.count_of_others(action.run_id); others > 0)
     options.say(false, std::to_string(others) + " finished updates of other runs are kept in " +
@@ -114,7 +97,7 @@ void Worker::State::act(const ReadSpool& action) {
 }
 
 void Worker::State::act(const Count& action) {
-  const Status written = write_counts(options.folder, action.asker, action.counts);
+  const Status written = write_counts(options.folder, action.asker, action.counts, *options.disk);
   if (!written) feed(DiskFailed{"what the run asks cannot be counted: " + written.error().message});
 }
 
@@ -127,40 +110,49 @@ void Worker::State::act(const Keep& action) {
 }
 
 void Worker::State::act(const KeepReceipt& action) {
-  const Status kept = keep_receipt(options.folder, action.receipt);
+  const Status kept = keep_receipt(options.folder, action.receipt, *options.disk);
   if (kept)
     feed(ReceiptKept{action.receipt.round});
   else
     feed(DiskFailed{"the receipt cannot be kept: " + kept.error().message});
 }
 
-Worker::Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng)
-    : state_(std::make_unique<State>(std::move(options), transport, clock, rng)) {}
+Worker::Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng,
+               MakeRunner make_runner)
+    : state_(std::make_unique<State>(std::move(options), transport, clock, rng, std::move(make_runner))) {}
 
 Worker::~Worker() = default;
 
 WorkerResult Worker::run(const std::stop_token& stop) {
+  const std::stop_callback woken(stop, [&] { state_->transport.wake(); });
+  start();
+  for (;;)
+    if (auto result = step(stop)) return *result;
+}
+
+void Worker::start() {
+  state_->runner = state_->make_runner(state_->mailbox);
+  state_->perform(state_->session.start(state_->clock.now()));
+}
+
+std::optional<WorkerResult> Worker::step(const std::stop_token& stop) {
   State& self = *state_;
-  self.trainer =
-      std::make_unique<TrainingThread>(self.options.make_trainer, self.options.site, [&](SessionEvent event) {
-        self.mailbox.put(std::move(event));
-        self.transport.wake();
-      });
-  const std::stop_callback woken(stop, [&] { self.transport.wake(); });
-  self.perform(self.session.start(self.clock.now()));
-  while (!self.result) {
-    std::optional<SessionEvent> event = self.mailbox.take();
-    const bool look_only = event.has_value();  // at the transport: more may be in the mailbox
-    if (stop.stop_requested()) event = StopAsked{};
-    if (!event && self.clock.now() >= self.session.wake_at()) event = Tick{};
-    if (event) self.feed(std::move(*event));
-    if (self.result) break;
+  std::optional<SessionEvent> event = self.mailbox.take();
+  const bool look_only = event.has_value();  // at the transport: more may be in the mailbox
+  if (stop.stop_requested()) event = StopAsked{};
+  if (!event && self.clock.now() >= self.session.wake_at()) event = Tick{};
+  if (event) self.feed(std::move(*event));
+  if (!self.result) {
     const TimePoint until = look_only ? self.clock.now() : self.session.wake_at();
     if (std::optional<net::ClientEvent> heard = self.transport.receive(until)) self.feed(event_of(std::move(*heard)));
   }
-  self.trainer.reset();
-  self.transport.close();
-  return *self.result;
+  if (self.result) {
+    self.runner.reset();
+    self.transport.close();
+  }
+  return self.result;
 }
+
+TimePoint Worker::wake_at() const { return state_->session.wake_at(); }
 
 }  // namespace weft::worker

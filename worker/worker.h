@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "common/base/clock.h"
+#include "common/base/disk.h"
 #include "common/base/ids.h"
 #include "common/base/rng.h"
 #include "common/config/yaml_view.h"
@@ -24,6 +26,7 @@ void say_to_log(bool warning, const std::string& text);
 struct WorkerOptions {
   SiteId site;
   std::filesystem::path folder;  // finished updates live here until the coordinator has committed them
+  Disk* disk = &system_disk();   // that it is on
   Policy policy;
   std::string coordinator;   // endpoint, for messages to people
   std::string weft_version;  // told to the coordinator
@@ -47,13 +50,25 @@ struct WorkerResult {
   int exit_code() const { return outcome == Outcome::misconfigured ? 2 : outcome == Outcome::failed ? 1 : 0; }
 };
 
+class Mailbox;
+class TaskRunner;
+using MakeRunner = std::function<std::unique_ptr<TaskRunner>(Mailbox&)>;
+
 class Worker {
  public:
-  // `transport` and `clock` outlive the worker. Throws Failure when another process holds the folder.
-  Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng);
+  // `transport` and `clock` outlive the worker. `make_runner`: who performs tasks; empty: a thread of its own.
+  // Throws Failure when another process holds the folder.
+  Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng,
+         MakeRunner make_runner = {});
   ~Worker();
   // Returns when the outcome is known; call it once. Connects at once and again whenever the session is lost.
   WorkerResult run(const std::stop_token& stop);
+
+  // The same in steps, for a caller that has other things to do in this thread: start(), then step() until it returns
+  // a result. Each step takes an event of the mailbox and one of the transport, and waits for them until wake_at().
+  void start();
+  std::optional<WorkerResult> step(const std::stop_token& stop = {});
+  TimePoint wake_at() const;
 
  private:
   struct State;

@@ -33,6 +33,18 @@ Error system_error(const char* doing, const std::filesystem::path& path) {
   return {text};
 }
 
+Status write_all(int fd, const std::filesystem::path& path, ByteSpan content) {
+  std::size_t done = 0;
+  while (done < content.size()) {
+    const ssize_t put = ::write(fd, content.data() + done, content.size() - done);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return system_error("write", path);
+    done += static_cast<std::size_t>(put);
+  }
+  if (::fsync(fd) != 0) return system_error("sync", path);
+  return Ok{};
+}
+
 Status sync_folder(const std::filesystem::path& folder) {
   const Descriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0 || ::fsync(fd.get()) != 0) return system_error("sync folder", folder);
@@ -60,14 +72,7 @@ Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigne
   Status written = [&]() -> Status {
     const Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.get() < 0) return system_error("create", temporary);
-    std::size_t done = 0;
-    while (done < content.size()) {
-      const ssize_t put = ::write(fd.get(), content.data() + done, content.size() - done);
-      if (put < 0 && errno == EINTR) continue;
-      if (put < 0) return system_error("write", temporary);
-      done += static_cast<std::size_t>(put);
-    }
-    if (::fsync(fd.get()) != 0) return system_error("sync", temporary);
+    if (Status put = write_all(fd.get(), temporary, content); !put) return put;
     if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename into", path);
     return Ok{};
   }();
@@ -97,16 +102,19 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      owned_(std::move(other.owned_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(owned_, other.owned_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
+  if (data_ != nullptr && owned_ == nullptr) ::munmap(const_cast<std::uint8_t*>(data_), size_);
 }
 
 }  // namespace weft

@@ -1,7 +1,9 @@
 // Files: whole reads, read-only maps, and writes that are either complete and on disk or absent.
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/bytes.h"
 #include "common/base/result.h"
@@ -24,6 +26,8 @@ void make_folder(const std::filesystem::path& path);
 class MappedFile {
  public:
   static Result<MappedFile> open(const std::filesystem::path& path);
+  explicit MappedFile(std::shared_ptr<const Bytes> content)  // of a disk that is simulated
+      : data_(content->data()), size_(content->size()), owned_(std::move(content)) {}
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();
@@ -33,6 +37,7 @@ class MappedFile {
   MappedFile(const std::uint8_t* data, std::size_t size) : data_(data), size_(size) {}
   const std::uint8_t* data_ = nullptr;
   std::size_t size_ = 0;
+  std::shared_ptr<const Bytes> owned_;  // else it is mapped
 };
 
 }  // namespace weft

@@ -2,12 +2,14 @@
 #pragma once
 #include <filesystem>
 
+#include "common/base/disk.h"
+
 namespace weft::checkpoint {
 
 class NewFolder {
  public:
   // Makes an empty working folder beside `target` (leftovers of a crash are removed). Throws Failure.
-  explicit NewFolder(const std::filesystem::path& target);
+  explicit NewFolder(const std::filesystem::path& target, Disk& disk = system_disk());
   ~NewFolder();  // removes what was not published
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
@@ -17,6 +19,7 @@ class NewFolder {
   void publish();
 
  private:
+  Disk& disk_;
   std::filesystem::path target_, working_;
 };
 

@@ -22,20 +22,21 @@ Error in_file(const std::filesystem::path& file, const std::string& problem) {
 }
 
 template <class T>
-Result<T> parse_file(const std::filesystem::path& file, Result<T> (*parse)(const std::string&)) {
-  const Result<std::string> text = read_text(file);
-  if (!text) return text.error();
-  Result<T> parsed = parse(text.value());
+Result<T> parse_file(const std::filesystem::path& file, Result<T> (*parse)(const std::string&),
+                     Disk& disk = system_disk()) {
+  const Result<MappedFile> content = disk.read(file);
+  if (!content) return content.error();
+  Result<T> parsed = parse(std::string(as_text(content.value().bytes())));
   if (!parsed) return in_file(file, parsed.error().message);
   return parsed;
 }
 
 // Throws if something stands at `folder` that this run did not write.
-void check_may_replace(const std::filesystem::path& folder, const std::optional<AdapterFacts>& facts) {
-  if (!std::filesystem::exists(folder)) return;
-  if (std::filesystem::is_directory(folder) && std::filesystem::is_empty(folder)) return;
+void check_may_replace(const std::filesystem::path& folder, const std::optional<AdapterFacts>& facts, Disk& disk) {
+  if (!disk.exists(folder)) return;
+  if (disk.is_folder(folder) && disk.list(folder).empty()) return;
   const std::string remedy = "; nothing was written. Choose another folder or move this one away";
-  const auto there = parse_file(folder / kFactsFile, &parse_adapter_facts);
+  const auto there = parse_file(folder / kFactsFile, &parse_adapter_facts, disk);
   if (!there) throw ConfigError(folder.string() + " holds something that weft did not write" + remedy);
   if (!facts || there.value().run_id != facts->run_id)
     throw ConfigError(folder.string() + " holds an adapter of another run (" + there.value().run + ", " +
@@ -109,13 +110,13 @@ void join(std::span<const float> first, std::span<const float> second, std::size
 
 }  // namespace
 
-void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter) {
+void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter, Disk& disk) {
   const Status fits = check_tensors(adapter);
   WEFT_CHECK(fits, fits.error().message);
-  check_may_replace(folder, adapter.facts);
-  NewFolder fresh(folder);
+  check_may_replace(folder, adapter.facts, disk);
+  NewFolder fresh(folder, disk);
   const auto put = [&](const char* name, ByteSpan content) {
-    if (const Status written = write_atomic(fresh.working() / name, content); !written)
+    if (const Status written = disk.write_atomic(fresh.working() / name, content); !written)
       throw Failure(written.error().message);
   };
   put(kTensorFile, to_safetensors(adapter.state, {{"format", "pt"}}));

@@ -10,6 +10,7 @@
 
 #include "common/adapter/adapter_config.h"
 #include "common/adapter/task_kind.h"
+#include "common/base/disk.h"
 #include "common/base/result.h"
 #include "common/tensor/state_dict.h"
 
@@ -43,7 +44,7 @@ struct PeftFolder {
 
 // Writes `folder` whole or not at all, synced. A folder of the same run is replaced; any other is left alone.
 // Throws ConfigError for such a one, Failure where it cannot be written.
-void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter);
+void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& adapter, Disk& disk = system_disk());
 
 // Ours or PEFT's own. An Error names file, what was found and what is expected: a method or variant that is not known,
 // tensors that do not fit the config, non-finite values.

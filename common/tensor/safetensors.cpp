@@ -205,6 +205,15 @@ Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file,
   return tensors;
 }
 
+Result<Safetensors> Safetensors::of(MappedFile file, const std::filesystem::path& path) {
+  Safetensors one;
+  one.files_.push_back(std::make_shared<const MappedFile>(std::move(file)));
+  Result<std::map<std::string, TensorView>> tensors = parse_safetensors(one.files_.front()->bytes(), &one.metadata_);
+  if (!tensors) return Error{path.string() + ": " + tensors.error().message};
+  one.tensors_ = std::move(tensors).value();
+  return one;
+}
+
 Result<Safetensors> Safetensors::open(const std::filesystem::path& file_or_folder) {
   const Result<Layout> layout = layout_of(file_or_folder);
   if (!layout) return layout.error();

@@ -1,0 +1,41 @@
+// The files of a coordinator and a worker that must survive, as a parameter: system_disk() is the machine's own, a
+// simulation passes one that is full, slow, or forgets what was not synced.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/bytes.h"
+#include "common/base/file.h"
+#include "common/base/result.h"
+
+namespace weft {
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  virtual bool exists(const std::filesystem::path& path) = 0;
+  virtual bool is_folder(const std::filesystem::path& path) = 0;
+  // What is in a folder, by name; nothing when there is no such folder.
+  virtual std::vector<std::filesystem::path> list(const std::filesystem::path& folder) = 0;
+  virtual Result<MappedFile> read(const std::filesystem::path& path) = 0;
+
+  // As the functions of file.h: after Ok it survives a power cut; after an error the old file stands.
+  virtual Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode = 0644) = 0;
+  virtual void make_folder(const std::filesystem::path& path) = 0;  // and its parents; throws Failure
+  virtual Status rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  virtual Status remove_all(const std::filesystem::path& path) = 0;  // a file, or a folder with all in it; Ok if none
+  // Syncs all in `working` and renames it to `target`; a folder that stands there is swapped out in one step and ends
+  // up under the name `working`.
+  virtual Status publish(const std::filesystem::path& working, const std::filesystem::path& target) = 0;
+
+  // Held until the last copy of the result is gone, or the process is. Throws Failure: "FOLDER is in use by <whom>".
+  virtual std::shared_ptr<void> lock(const std::filesystem::path& folder, const std::string& whom) = 0;
+  // The name of SQLite's file system for databases on this disk; nullptr: SQLite's own.
+  virtual const char* sqlite_vfs() const = 0;
+};
+
+Disk& system_disk();
+
+}  // namespace weft
