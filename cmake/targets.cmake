@@ -158,6 +158,18 @@ function(weft_script_tests)
 endfunction()
 
 # One program per tests/bench/<library>_<what>_bench.cpp. Built by the target `benches` only.
+# weft-chaos, and its first thousand seeds as tests.
+function(weft_chaos)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/chaos/*.cpp)
+  add_executable(weft-chaos ${sources})
+  target_link_libraries(weft-chaos PRIVATE weft_coordinator weft_worker SQLite::SQLite3 CLI11::CLI11)
+  foreach(first 1 251 501 751)
+    math(EXPR last "${first} + 249")
+    add_test(NAME Chaos.${first}To${last} COMMAND weft-chaos --seeds ${first}..${last})
+    set_tests_properties(Chaos.${first}To${last} PROPERTIES LABELS fast TIMEOUT 900 COST ${weft_cost_fast})
+  endforeach()
+endfunction()
+
 function(weft_benches)
   add_custom_target(benches)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*_bench.cpp)

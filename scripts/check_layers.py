@@ -93,6 +93,8 @@ def owner_of(path, libraries):
         return parts[1], False
     if parts[0] == "tests" and parts[1] in ("fuzz", "bench") and len(parts) == 3:
         return parts[2].split("_")[0], True
+    if parts[0] == "tests" and parts[1] == "chaos":  # coordinator and workers together
+        return "coordinator", True
     if parts[0] == "tests" and len(parts) > 2:
         return parts[1], True
     if parts[0] in libraries:

@@ -85,3 +85,8 @@ command_fuzz() {
   ensure_packages build fuzz
   step "fuzz" run_fuzzers "${1:-20}"
 }
+
+command_chaos() {
+  command_build weft-chaos
+  build/release/weft-chaos --seeds "${1:-1..1000}" --jobs "$(nproc)"
+}

@@ -1,0 +1,232 @@
+#include "tests/chaos/sim_disk.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace weft::chaos {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kSector = 512;
+constexpr const char* kFull = "no space left on device";
+constexpr const char* kKilled = "the process was killed";
+
+Error failed(const std::string& path, const char* reason) { return {"cannot write " + path + ": " + reason}; }
+
+bool is_in(const std::string& path, const std::string& folder) {
+  return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
+}
+
+}  // namespace
+
+void Inode::apply(Bytes& content, const Change& change) {
+  if (change.truncates) return content.resize(change.offset);
+  content.resize(std::max(content.size(), change.offset + change.data.size()));
+  std::copy(change.data.begin(), change.data.end(), content.begin() + static_cast<std::ptrdiff_t>(change.offset));
+}
+
+void Inode::write(std::size_t offset, ByteSpan data) {
+  changes_.push_back({.offset = offset, .data = {data.begin(), data.end()}});
+  apply(content_, changes_.back());
+}
+
+void Inode::truncate(std::size_t size) {
+  changes_.push_back({.offset = size, .truncates = true});
+  apply(content_, changes_.back());
+}
+
+void Inode::sync() {
+  for (const Change& change : changes_) apply(synced_, change);
+  changes_.clear();
+}
+
+void Inode::cut_power(RngStream& random) {
+  for (Change& change : changes_) {
+    const std::uint64_t luck = random.below(3);
+    if (luck == 0) continue;
+    if (luck == 1 && change.data.size() > kSector)
+      change.data.resize(kSector * (1 + random.below(change.data.size() / kSector)));
+    apply(synced_, change);
+  }
+  changes_.clear();
+  content_ = synced_;
+}
+
+SimDisk::SimDisk(Machine& machine, RngStream random) : machine_(machine), random_(random) {
+  static std::atomic<std::uint64_t> count = 0;
+  name_ = "weft-sim-" + std::to_string(++count);
+  vfs_ = make_vfs(*this, name_.c_str());
+}
+
+SimDisk::~SimDisk() { drop_vfs(*vfs_); }
+
+bool SimDisk::step() {
+  if (slowness.count() > 0) machine_.take(slowness);
+  return machine_.step();
+}
+
+void SimDisk::cut_power() {
+  // A journal keeps the order of changes to names, but has not all of them on disk.
+  const std::size_t kept = random_.below(name_changes_.size() + 1);
+  for (std::size_t i = 0; i < kept; ++i) apply(synced_names_, name_changes_[i]);
+  name_changes_.clear();
+  names_ = synced_names_;
+  for (const auto& [path, inode] : names_) inode->cut_power(random_);
+}
+
+void SimDisk::apply(Names& names, const NameChange& change) {
+  for (const auto& [path, inode] : change) {
+    if (inode == nullptr)
+      names.erase(path);
+    else
+      names[path] = inode;
+  }
+}
+
+void SimDisk::change(NameChange change) {
+  apply(names_, change);
+  name_changes_.push_back(std::move(change));
+}
+
+void SimDisk::sync_names(const std::function<bool(const NameChange&)>& which) {
+  std::size_t upto = 0;  // the journal is written in order
+  for (std::size_t i = 0; i < name_changes_.size(); ++i)
+    if (which(name_changes_[i])) upto = i + 1;
+  for (std::size_t i = 0; i < upto; ++i) apply(synced_names_, name_changes_[i]);
+  name_changes_.erase(name_changes_.begin(), name_changes_.begin() + static_cast<std::ptrdiff_t>(upto));
+}
+
+void SimDisk::sync_folder(const fs::path& folder) {
+  sync_names([&](const NameChange& change) {
+    return std::any_of(change.begin(), change.end(),
+                       [&](const auto& one) { return fs::path(one.first).parent_path() == folder; });
+  });
+}
+
+void SimDisk::sync_file(const std::string& path) {
+  if (const auto inode = find(path)) inode->sync();
+  sync_names([&](const NameChange& change) {
+    return std::any_of(change.begin(), change.end(), [&](const auto& one) { return one.first == path; });
+  });
+}
+
+std::shared_ptr<Inode> SimDisk::find(const std::string& path) const {
+  const auto found = names_.find(path);
+  return found == names_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Inode> SimDisk::open(const std::string& path) {
+  if (auto there = find(path)) return there;
+  auto inode = std::make_shared<Inode>();
+  change({{path, inode}});
+  return inode;
+}
+
+bool SimDisk::exists(const fs::path& path) {
+  return names_.contains(path.string()) || folders_.contains(path.string());
+}
+
+std::vector<fs::path> SimDisk::list(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& [path, inode] : names_)
+    if (fs::path(path).parent_path() == folder) found.emplace_back(path);
+  for (const std::string& path : folders_)
+    if (fs::path(path).parent_path() == folder) found.emplace_back(path);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+Result<MappedFile> SimDisk::read(const fs::path& path) {
+  const auto inode = find(path.string());
+  if (inode == nullptr) return Error{"cannot open " + path.string() + ": no such file"};
+  return MappedFile(std::make_shared<const Bytes>(inode->content()));
+}
+
+Status SimDisk::write_atomic(const fs::path& path, ByteSpan content, unsigned /*mode*/) {
+  const std::string temporary = path.string() + ".tmp";
+  if (!step()) return failed(temporary, kKilled);
+  const auto inode = std::make_shared<Inode>();
+  change({{temporary, inode}});
+  if (!step()) return failed(temporary, kKilled);
+  if (full) {
+    unlink(temporary);
+    return failed(temporary, kFull);
+  }
+  inode->write(0, content);
+  if (!step()) return failed(temporary, kKilled);
+  sync_file(temporary);
+  if (!step()) return failed(path.string(), kKilled);
+  change({{temporary, nullptr}, {path.string(), inode}});
+  if (!step()) return failed(path.string(), kKilled);
+  sync_folder(path.parent_path());
+  return Ok{};
+}
+
+Status SimDisk::append(const fs::path& path, ByteSpan content, unsigned /*mode*/) {
+  if (!step()) return failed(path.string(), kKilled);
+  const auto inode = open(path.string());
+  const std::size_t part = full ? random_.below(content.size()) : content.size();
+  inode->write(inode->content().size(), content.first(part));
+  if (full) return failed(path.string(), kFull);
+  if (!step()) return failed(path.string(), kKilled);
+  sync_file(path.string());
+  sync_folder(path.parent_path());
+  return Ok{};
+}
+
+void SimDisk::make_folder(const fs::path& path) {
+  if (!step()) throw Failure(failed(path.string(), kKilled).message);
+  for (fs::path folder = path; !folder.empty() && folder != "/"; folder = folder.parent_path())
+    folders_.insert(folder.string());
+}
+
+Status SimDisk::rename(const fs::path& from, const fs::path& to) {
+  if (!step()) return failed(from.string(), kKilled);
+  const auto inode = find(from.string());
+  if (inode == nullptr) return failed(from.string(), "no such file");
+  change({{from.string(), nullptr}, {to.string(), inode}});
+  return Ok{};
+}
+
+Status SimDisk::remove_all(const fs::path& path) {
+  if (!step()) return failed(path.string(), kKilled);
+  NameChange gone;
+  for (const auto& [name, inode] : names_)
+    if (name == path.string() || is_in(name, path.string())) gone.emplace_back(name, nullptr);
+  if (!gone.empty()) change(std::move(gone));
+  std::erase_if(folders_, [&](const auto& name) { return name == path.string() || is_in(name, path.string()); });
+  return Ok{};
+}
+
+Status SimDisk::publish(const fs::path& working, const fs::path& target) {
+  const std::string from = working.string(), to = target.string();
+  NameChange swap;
+  for (const auto& [name, inode] : names_) {
+    if (is_in(name, from)) inode->sync();
+    if (!is_in(name, from) && !is_in(name, to)) continue;
+    swap.emplace_back(name, nullptr);
+  }
+  for (const auto& [name, inode] : names_) {
+    if (is_in(name, from)) swap.emplace_back(to + name.substr(from.size()), inode);
+    if (is_in(name, to)) swap.emplace_back(from + name.substr(to.size()), inode);
+  }
+  if (!step()) return failed(to, kKilled);
+  folders_.insert(to);
+  change(std::move(swap));
+  if (!step()) return failed(to, kKilled);
+  sync_folder(target.parent_path());
+  sync_folder(target);
+  return Ok{};
+}
+
+std::shared_ptr<void> SimDisk::lock(const fs::path& folder, const std::string& whom) {
+  if (!locked_.insert(folder.string()).second) throw Failure(folder.string() + " is in use by " + whom);
+  return {nullptr, [this, folder = folder.string(), boot = boot_](void*) {
+            if (boot == boot_) locked_.erase(folder);
+          }};
+}
+
+}  // namespace weft::chaos

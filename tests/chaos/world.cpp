@@ -1,0 +1,162 @@
+#include "tests/chaos/world.h"
+
+#include <algorithm>
+
+#include "tests/chaos/nodes.h"
+
+namespace weft::chaos {
+namespace {
+
+constexpr Milliseconds kRun{4 * 3'600'000};  // after the last fault, a run must come to its end in this time
+constexpr int kMostSteps = 100'000;          // at one moment
+
+}  // namespace
+
+World::World(std::uint64_t seed, std::function<void(const std::string&)> say)
+    : seed_(seed),
+      say_(std::move(say)),
+      rng_(seed),
+      random_(rng_.stream("world")),
+      network_(schedule_, rng_.stream("network")) {
+  const auto sites = 2 + random_.below(5);
+  for (std::uint64_t i = 0; i < sites; ++i) {
+    sites_.push_back({"site-" + std::to_string(i + 1)});
+    examples_[sites_.back()] = 20 + random_.below(500);
+  }
+  const bool large = random_.below(16) == 0;  // several chunks
+  manifest_ = std::make_shared<const Manifest>(
+      Manifest::build({{"base_model.model.query.lora_A.weight", {2, large ? 300'000 : 5}},
+                       {"base_model.model.query.lora_B.weight", {3, 2}}})
+          .value());
+  initial_ = StateDict::zeros(manifest_);
+  for (float& value : initial_.values) value = static_cast<float>(random_.uniform());
+  rounds_.count = 2 + static_cast<std::uint32_t>(random_.below(4));
+  rounds_.fraction = random_.below(3) == 0 ? 0.6 : 1;
+  rounds_.quorum = random_.below(2) == 0 ? 0.5 : 1;
+  rounds_.deadline = Milliseconds(5'000 + random_.below(random_.below(2) == 0 ? 60'000 : 600'000));
+  rounds_.patience = static_cast<std::uint32_t>(random_.below(3));
+  network_.on_server_message = [this](const SiteId& site, ByteSpan message) { note(site, message); };
+  nodes_.push_back(std::make_unique<CoordinatorNode>(*this));
+  for (const SiteId& site : sites_) nodes_.push_back(std::make_unique<SiteNode>(*this, site));
+}
+
+World::~World() {
+  for (const auto& node : nodes_) {
+    node->machine.dead = true;
+    node->drop();
+  }
+}
+
+void World::say(const Node& node, const std::string& what) const {
+  if (!say_) return;
+  const auto now = schedule_.now().time_since_epoch().count();
+  char time[32];
+  std::snprintf(time, sizeof time, "%9.3f  ", static_cast<double>(now) / 1000);
+  say_(time + node.name + ": " + what);
+}
+
+Outcome World::run() {
+  const TimePoint calm_at = schedule_.now() + Milliseconds(20'000 + rounds_.count * random_.below(80'000));
+  for (const auto& node : nodes_) schedule_.after(Milliseconds(random_.below(5'000)), [this, &node] { start(*node); });
+  plan_faults(calm_at);
+  go_on_until([this] { return finished(); }, calm_at);
+  calm();
+  go_on_until([this] { return finished(); }, calm_at + kRun);
+  if (!finished()) {
+    std::string who;
+    for (const auto& node : nodes_)
+      if (!node->done) who += " " + node->name;
+    throw Broken{"the run has not ended 4 hours after the last fault; not done:" + who};
+  }
+  check_end();
+  outcome_.simulated_seconds = std::chrono::duration<double>(schedule_.now().time_since_epoch()).count();
+  return outcome_;
+}
+
+// Sites that did not hear of the end while the coordinator was still there go on asking for ever, as they should.
+bool World::finished() const { return nodes_.front()->done; }
+
+void World::go_on_until(const std::function<bool()>& done, TimePoint limit) {
+  while (!done() && schedule_.now() < limit) {
+    int steps = 0;
+    while (run_ready() && !done())
+      if (++steps > kMostSteps) throw Broken{"a process never waits"};
+    if (!done()) advance();
+  }
+}
+
+// One step of one process that has something to do.
+bool World::run_ready() {
+  std::vector<Node*> able;
+  for (const auto& node : nodes_) {
+    if (node->machine.dead || node->machine.busy_until > schedule_.now()) continue;
+    if (node->eager > 0 || node->ready() || node->wake_at() <= schedule_.now()) able.push_back(node.get());
+  }
+  if (able.empty()) return false;
+  step(*able[random_.below(able.size())]);
+  return true;
+}
+
+void World::advance() {
+  TimePoint next = schedule_.next();
+  for (const auto& node : nodes_) {
+    if (node->machine.dead) continue;
+    const bool waits = node->eager == 0 && !node->ready();
+    next = std::min(next, std::max(waits ? node->wake_at() : schedule_.now(), node->machine.busy_until));
+  }
+  if (next == TimePoint::max()) throw Broken{"everybody waits for ever"};
+  schedule_.advance(next);
+  while (schedule_.next() <= schedule_.now()) schedule_.run_next();
+}
+
+void World::step(Node& node) {
+  ++outcome_.steps;
+  node.eager = node.ready() ? 2 : std::max(0, node.eager - 1);
+  try {
+    const bool on = node.step();
+    if (node.machine.dead) return ended(node, false, "killed");
+    if (on) return;
+    node.done = node.machine.dead = true;
+    node.drop();
+    node.disk.release_locks();
+    say(node, "ended well");
+  } catch (const std::exception& error) {
+    ended(node, false, node.machine.dead ? "killed" : std::string("ended: ") + error.what());
+  }
+}
+
+void World::start(Node& node) {
+  if (!node.machine.dead || node.done) return;
+  node.machine.dead = false;
+  node.machine.fuse = 0;
+  node.machine.busy_until = schedule_.now();
+  node.eager = 2;
+  ++outcome_.restarts;
+  if (!calm_ && random_.below(6) == 0) node.machine.fuse = 1 + static_cast<std::int64_t>(random_.below(60));
+  say(node, "starts");
+  try {
+    node.make();
+    if (node.machine.dead) ended(node, false, "killed as it started");
+  } catch (const ConfigError& error) {
+    // It died as its first run began; the same command says whether to go on or to begin.
+    auto* coordinator = dynamic_cast<CoordinatorNode*>(&node);
+    if (!node.machine.dead && coordinator == nullptr) throw Broken{node.name + ": " + error.what()};
+    if (!node.machine.dead) coordinator->resume = !coordinator->resume;
+    ended(node, false, std::string("could not start: ") + error.what());
+  } catch (const std::exception& error) {
+    ended(node, false, std::string("could not start: ") + error.what());
+  }
+}
+
+// `silent`: its machine lost power, so its peers hear nothing.
+void World::ended(Node& node, bool silent, const std::string& why) {
+  say(node, why);
+  node.machine.dead = true;
+  node.machine.fuse = 0;
+  node.drop();
+  node.disk.release_locks();
+  network_.process_ended(node.site(), silent);
+  schedule_.after(Milliseconds(200 + random_.below(30'000)), [this, &node] { start(node); });
+}
+
+}  // namespace weft::chaos

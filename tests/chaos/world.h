@@ -1,0 +1,89 @@
+// A whole run in one thread and from one seed: coordinator and sites as they are, on simulated machines, disks and a
+// simulated network, while things go wrong. Afterwards what DESIGN promises is checked.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinator/coordinator.h"
+#include "coordinator/ledger.h"
+#include "tests/chaos/machine.h"
+#include "tests/chaos/sim_disk.h"
+#include "tests/chaos/sim_network.h"
+#include "worker/worker.h"
+
+namespace weft::chaos {
+
+struct Broken {  // what did not hold
+  std::string what;
+};
+
+struct Outcome {
+  std::uint64_t kills = 0, power_cuts = 0, restarts = 0, sessions = 0, late = 0, rounds = 0, steps = 0;
+  double simulated_seconds = 0;
+  std::string adapter_digest;
+};
+
+class World {
+ public:
+  // `say`: told all that happens, with the simulated time; may be empty.
+  World(std::uint64_t seed, std::function<void(const std::string&)> say);
+  ~World();
+  // Until the run has finished. Throws Broken.
+  Outcome run();
+
+ private:
+  struct Node;
+  struct CoordinatorNode;
+  struct SiteNode;
+  class Tasks;
+
+  // Life of processes (world.cpp).
+  void go_on_until(const std::function<bool()>& done, TimePoint limit);
+  bool run_ready();
+  void advance();
+  void start(Node& node);
+  void ended(Node& node, bool silent, const std::string& why);
+  void step(Node& node);
+  bool finished() const;
+  void say(const Node& node, const std::string& what) const;
+
+  // What goes wrong (faults.cpp).
+  void plan_faults(TimePoint until);
+  void fault(Node& node);
+  void calm();
+  Node& any_node();
+
+  // What must hold (checks.cpp).
+  void note(const SiteId& site, ByteSpan message);  // what the coordinator says to a site
+  void check_promises(const coordinator::Ledger& ledger) const;
+  void check_end();
+  fl::AggregationConfig aggregation() const;
+
+  std::uint64_t seed_;
+  std::function<void(const std::string&)> say_;
+  Rng rng_;
+  RngStream random_;
+  Schedule schedule_;
+  SimNetwork network_;
+  std::vector<SiteId> sites_;
+  std::map<SiteId, std::uint64_t> examples_;
+  std::shared_ptr<const Manifest> manifest_;
+  StateDict initial_;
+  fl::RoundsConfig rounds_;
+  std::vector<std::unique_ptr<Node>> nodes_;  // the coordinator first
+  struct Promise {                            // "committed", as a site was told
+    SiteId site;
+    std::uint32_t round = 0;
+    std::string digest;
+  };
+  std::vector<Promise> promises_;
+  Outcome outcome_;
+  bool calm_ = false;
+};
+
+}  // namespace weft::chaos
