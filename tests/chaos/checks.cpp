@@ -35,7 +35,7 @@ void World::note(const SiteId& site, ByteSpan message) {
 // A site that was told "committed" has forgotten its update: no crash may take the commit back.
 void World::check_promises(const coordinator::Ledger& ledger) const {
   for (const Promise& promise : promises_)
-    must(ledger.committed(promise.site, promise.round, promise.digest),
+    must(ledger.committed(promise.site, promise.round, promise.digest).has_value(),
          "round " + std::to_string(promise.round) + " of " + promise.site.name +
              " is not in the ledger, though the site was told that it is");
 }
@@ -47,7 +47,7 @@ void World::check_end() {
   must(result.finished, "the coordinator ended without a result");
   node.machine.dead = false;  // so that its disk may be read
   const coordinator::RunFolder folder(kRunFolder, node.disk);
-  const coordinator::Ledger ledger(folder.ledger(), node.disk);
+  const coordinator::Ledger ledger(folder.ledger(), {}, node.disk);
   check_promises(ledger);
   const std::vector<coordinator::RoundRow> rounds = ledger.rounds();
   const auto mean = fl::make_aggregator(aggregation(), sites_.size(), manifest_->total());

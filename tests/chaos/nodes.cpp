@@ -12,7 +12,7 @@ void World::CoordinatorNode::make() {
   if (!world.promises_.empty()) {
     const std::int64_t fuse = std::exchange(machine.fuse, 0);
     const bool full = std::exchange(disk.full, false);
-    world.check_promises(coordinator::Ledger(coordinator::RunFolder(kRunFolder).ledger(), disk));
+    world.check_promises(coordinator::Ledger(coordinator::RunFolder(kRunFolder).ledger(), {}, disk));
     machine.fuse = fuse;
     disk.full = full;
   }
@@ -56,6 +56,14 @@ void World::CoordinatorNode::Silent::on(const telemetry::RunEvent& event) {
   if (const auto* committed = std::get_if<telemetry::RoundCommitted>(&event))
     world->say(*world->nodes_.front(), "committed round " + std::to_string(committed->round) + " of " +
                                            std::to_string(committed->counted.size()) + " updates");
+}
+
+World::SiteNode::SiteNode(World& whole, SiteId id) : Node(whole, id.name), site_id(std::move(id)) {
+  disk.on_written = [this](const std::string& path, ByteSpan content) {
+    if (!path.ends_with(".update")) return;
+    const auto update = worker::decode_update(content).value();
+    finished.emplace(update.round, update.adapter_digest);
+  };
 }
 
 void World::SiteNode::make() {
@@ -113,15 +121,11 @@ void World::Tasks::start(worker::Task task) {
   });
 }
 
-// What was finished is never trained again: it is in the spool until its fate is known.
+// What was finished is on the disk until its fate is known, and then it is not asked for any more.
 void World::Tasks::check(const worker::Train& task) const {
-  const auto file = kStateFolder / (task.run_id + "-" + std::to_string(task.round) + ".update");
-  const Result<MappedFile> kept = node_.disk.read(file);
-  if (!kept) return;
-  const auto update = worker::decode_update(kept.value().bytes());
-  if (update && update.value().adapter_digest == task.adapter_digest)
+  if (node_.finished.contains({task.round, task.adapter_digest}))
     throw Broken{"site " + node_.name + " trains round " + std::to_string(task.round) +
-                 " again though its finished update is on its disk"};
+                 " again though it has finished that before"};
 }
 
 }  // namespace weft::chaos

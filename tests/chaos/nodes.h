@@ -1,5 +1,7 @@
 // The machines of a World and what runs on them. Private to World.
 #pragma once
+#include <set>
+
 #include "tests/chaos/sim_trainer.h"
 #include "tests/chaos/world.h"
 #include "worker/task_runner.h"
@@ -52,7 +54,7 @@ struct World::CoordinatorNode final : Node {
 };
 
 struct World::SiteNode final : Node {
-  SiteNode(World& whole, SiteId id) : Node(whole, id.name), site_id(std::move(id)) {}
+  SiteNode(World& whole, SiteId id);
   void make() override;
   bool step() override;
   bool ready() const override { return transport->ready(); }
@@ -61,6 +63,7 @@ struct World::SiteNode final : Node {
   const SiteId* site() const override { return &site_id; }
 
   SiteId site_id;
+  std::set<std::pair<std::uint32_t, std::string>> finished;  // trainings on its disk: round and adapter they start from
   std::unique_ptr<SimNetwork::Client> transport;
   std::unique_ptr<worker::Worker> program;
 };

@@ -162,18 +162,7 @@ Status SimDisk::write_atomic(const fs::path& path, ByteSpan content, unsigned /*
   change({{temporary, nullptr}, {path.string(), inode}});
   if (!step()) return failed(path.string(), kKilled);
   sync_folder(path.parent_path());
-  return Ok{};
-}
-
-Status SimDisk::append(const fs::path& path, ByteSpan content, unsigned /*mode*/) {
-  if (!step()) return failed(path.string(), kKilled);
-  const auto inode = open(path.string());
-  const std::size_t part = full ? random_.below(content.size()) : content.size();
-  inode->write(inode->content().size(), content.first(part));
-  if (full) return failed(path.string(), kFull);
-  if (!step()) return failed(path.string(), kKilled);
-  sync_file(path.string());
-  sync_folder(path.parent_path());
+  if (on_written) on_written(path.string(), content);
   return Ok{};
 }
 

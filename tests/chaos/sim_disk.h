@@ -45,7 +45,8 @@ class SimDisk final : public Disk {
   SimDisk& operator=(const SimDisk&) = delete;
 
   bool full = false;
-  Milliseconds slowness{};  // of each operation
+  std::function<void(const std::string& path, ByteSpan content)> on_written = {};  // by write_atomic, and it is durable
+  Milliseconds slowness{};                                                         // of each operation
   void release_locks() {
     ++boot_;
     locked_.clear();
@@ -57,7 +58,6 @@ class SimDisk final : public Disk {
   std::vector<std::filesystem::path> list(const std::filesystem::path& folder) override;
   Result<MappedFile> read(const std::filesystem::path& path) override;
   Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) override;
-  Status append(const std::filesystem::path& path, ByteSpan content, unsigned mode) override;
   void make_folder(const std::filesystem::path& path) override;
   Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Status remove_all(const std::filesystem::path& path) override;
