@@ -71,7 +71,7 @@ void Coordinator::State::on(const net::Received& event) {
   const Session last = *session;
   const std::string reason = "broke the protocol: " + fine.error().message;
   log::warn("site \"" + last.site.name + "\" " + reason);
-  record(last.site, machine.round(), reason);
+  record(last.site, machine.round(), {fl::RefusalKind::protocol, reason});
   sessions.disconnect(last.id);
   gone(last, reason);
 }
@@ -101,13 +101,19 @@ Status Coordinator::State::dispatch(Session& session, const wire::Message& messa
 Status Coordinator::State::on(Session& session, const wire::Hello& hello) {
   const auto& listed = options.sites;
   if (std::find(listed.begin(), listed.end(), session.site) == listed.end()) {
-    refuse_site(session, "site \"" + session.site.name + "\" is not listed in the run file (sites:)");
+    refuse_site(session, {fl::RefusalKind::unlisted,
+                          "site \"" + session.site.name + "\" is not listed in the run file (sites:)"});
+    return Ok{};
+  }
+  if (machine.put_aside(session.site) && !result) {
+    refuse_site(session, put_aside());
     return Ok{};
   }
   if (hello.protocol != wire::kProtocolVersion) {
-    refuse_site(session, "protocol: got " + std::to_string(hello.protocol) + " (weft " + hello.weft_version +
-                             "), expected " + std::to_string(wire::kProtocolVersion) +
-                             "; install the coordinator's version of weft");
+    refuse_site(session,
+                {fl::RefusalKind::protocol,
+                 "protocol: got " + std::to_string(hello.protocol) + " (weft " + hello.weft_version + "), expected " +
+                     std::to_string(wire::kProtocolVersion) + "; install the coordinator's version of weft"});
     return Ok{};
   }
   session.stage = Session::Stage::welcomed;
@@ -121,19 +127,22 @@ Status Coordinator::State::on(Session& session, const wire::Hello& hello) {
 
 Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
   if (ready.base_digest != store.facts().base_digest) {
-    refuse_site(session, "base model digest: got " + ready.base_digest + ", expected " + store.facts().base_digest +
-                             "; give the site the same base model");
+    refuse_site(session,
+                {fl::RefusalKind::base_model, "base model digest: got " + ready.base_digest + ", expected " +
+                                                  store.facts().base_digest + "; give the site the same base model"});
     return Ok{};
   }
   if (ready.manifest_digest != store.facts().manifest_digest) {
-    refuse_site(session, "adapter manifest digest: got " + ready.manifest_digest + ", expected " +
-                             store.facts().manifest_digest + "; use the same version of weft and the same base model");
+    refuse_site(session, {fl::RefusalKind::layout, "adapter manifest digest: got " + ready.manifest_digest +
+                                                       ", expected " + store.facts().manifest_digest +
+                                                       "; use the same version of weft and the same base model"});
     return Ok{};
   }
   for (const auto& [split, count] : ready.examples)
     if (count > options.aggregation.max_examples) {
-      refuse_site(session, split + " examples: got " + std::to_string(count) + ", limit " +
-                               std::to_string(options.aggregation.max_examples) + " (aggregation.max_examples)");
+      refuse_site(session, {fl::RefusalKind::examples, split + " examples: got " + std::to_string(count) + ", limit " +
+                                                           std::to_string(options.aggregation.max_examples) +
+                                                           " (aggregation.max_examples)"});
       return Ok{};
     }
   session.stage = Session::Stage::ready;
@@ -148,7 +157,7 @@ Status Coordinator::State::on(Session& session, const wire::Decline& decline) {
   if (session.stage == Session::Stage::connected) return no("Decline was not expected now");
   const Session last = session;
   const std::string reason = "declined: " + decline.reason;
-  record(last.site, machine.round(), reason);
+  record(last.site, machine.round(), {fl::RefusalKind::declined, reason});
   sessions.disconnect(last.id);
   untold.erase(last.site);
   leave(last.site, reason);
@@ -205,7 +214,7 @@ Status Coordinator::State::on(Session& session, const wire::Progress& progress) 
 Status Coordinator::State::on(Session&, const wire::Ping&) { return Ok{}; }
 
 Status Coordinator::State::on(Session& session, const wire::Offer& offer) {
-  const SiteId& site = session.site;
+  const SiteId site = session.site;  // its session may end below
   if (const auto settled = store.settled(site, offer.round, offer.digest)) {
     sessions.send(session, *settled);
     return Ok{};
@@ -238,7 +247,7 @@ Status Coordinator::State::on(Session& session, const wire::Chunk& chunk) {
   send(outcome.out);
   if (outcome.done) admit(session.site, *outcome.done);
   if (outcome.wrong)
-    refuse_update(session.site, *outcome.wrong, outcome.problem);
+    refuse_update(session.site, *outcome.wrong, {fl::RefusalKind::digest, outcome.problem});
   else if (!outcome.problem.empty())
     return no(outcome.problem);
   return Ok{};
@@ -248,18 +257,22 @@ void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
   const wire::Offer& offer = done.offer;
   if (!machine.wants_update(site, offer.round)) return settle_late(site, offer);
   const std::span values(reinterpret_cast<const float*>(done.payload.data()), done.payload.size() / sizeof(float));
-  if (const auto reason = fl::refusal(values, options.aggregation)) return refuse_update(site, offer, *reason);
-  store.add({.site = site, .digest = offer.digest, .examples = offer.examples, .values = offer.values}, values);
+  const double norm = fl::norm_of(values);
+  if (const auto no = fl::refusal(values, norm, store.median_norm(), options.aggregation))
+    return refuse_update(site, offer, *no);
+  store.add({.site = site, .digest = offer.digest, .examples = offer.examples, .values = offer.values, .norm = norm},
+            values);
   observer.on(telemetry::UpdateAccepted{offer.round, site.name, offer.examples, offer.values});
   feed(machine.on(fl::UpdateAdmitted{site, offer.round}, clock.now()));
 }
 
-void Coordinator::State::refuse_update(const SiteId& site, const wire::Offer& offer, const std::string& reason) {
-  record(site, offer.round, reason);
-  refused[site] = reason;
-  observer.on(telemetry::UpdateRefused{offer.round, site.name, reason});
-  sessions.send(site,
-                wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "refused", .reason = reason});
+void Coordinator::State::refuse_update(const SiteId& site, const wire::Offer& offer, const fl::Refusal& refusal) {
+  record(site, offer.round, refusal);
+  refused[site] = refusal.reason;
+  observer.on(telemetry::UpdateRefused{offer.round, site.name, refusal.reason});
+  sessions.send(
+      site,
+      wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "refused", .reason = refusal.reason});
   feed(machine.on(fl::UpdateRefused{site, offer.round}, clock.now()));
 }
 
@@ -269,24 +282,33 @@ void Coordinator::State::settle_late(const SiteId& site, const wire::Offer& offe
       (machine.round() == 0 ? "no round is open"
                             : "open is round " + std::to_string(machine.round()) +
                                   (machine.round() == offer.round ? ", which takes none of this site any more" : ""));
-  record(site, offer.round, reason);
+  const auto kind = machine.round() == offer.round ? fl::RefusalKind::repeated : fl::RefusalKind::late;
+  record(site, offer.round, {kind, reason});
   sessions.send(site, wire::Settled{.round = offer.round, .digest = offer.digest, .verdict = "late", .reason = reason});
 }
 
-void Coordinator::State::refuse_site(Session& session, const std::string& reason) {
+void Coordinator::State::refuse_site(Session& session, const fl::Refusal& refusal) {
   const SiteId site = session.site;
-  record(site, 0, reason);
-  observer.on(telemetry::SiteLeft{site.name, "refused: " + reason});
-  sessions.send(session, wire::Refused{.reason = reason, .permanent = true});
+  record(site, 0, refusal);
+  observer.on(telemetry::SiteLeft{site.name, "refused: " + refusal.reason});
+  sessions.send(session, wire::Refused{.reason = refusal.reason, .permanent = true});
   sessions.disconnect(session.id);
-  out(site, "refused: " + reason);
+  out(site, "refused: " + refusal.reason);
 }
 
-void Coordinator::State::record(const SiteId& site, std::uint32_t round, const std::string& reason) {
-  const std::size_t count = ++recorded[site];
-  if (count > kMaxRecorded) return;  // a site cannot fill the disk by being wrong
-  store.ledger().refuse({store.utc_now(), round, site,
-                         count < kMaxRecorded ? reason : reason + " (further ones of this site are not recorded)"});
+fl::Refusal Coordinator::State::put_aside() const {
+  return {fl::RefusalKind::put_aside, "put aside: its updates were refused in " +
+                                          std::to_string(options.rounds.max_refusals) +
+                                          " rounds (rounds.max_refusals); mend this site for the next run"};
+}
+
+// A site cannot fill the disk by being wrong. Its updates are refused once a round at most, and count.
+void Coordinator::State::record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal) {
+  const bool counts = fl::is_of_update(refusal.kind) && round != 0;
+  const std::size_t count = counts ? 0 : ++recorded[site];
+  if (count > kMaxRecorded) return;
+  const char* end = count == kMaxRecorded ? " (further ones of this site are not recorded)" : "";
+  store.ledger().refuse({store.utc_now(), round, site, fl::name_of(refusal.kind), refusal.reason + end});
 }
 
 void Coordinator::State::send(const std::vector<Outgoing>& messages) {

@@ -110,6 +110,18 @@ void Coordinator::State::feed(std::vector<fl::RoundAction> actions) {
   }
 }
 
+std::vector<fl::RoundAction> Coordinator::State::perform(const fl::PutAside& aside) {
+  if (Session* session = sessions.of(aside.site)) {
+    refuse_site(*session, put_aside());
+  } else {
+    record(aside.site, 0, put_aside());
+    observer.on(telemetry::SiteLeft{aside.site.name, put_aside().reason});
+  }
+  send(uploads.away(aside.site, clock.now()));
+  send(downloads.drop(aside.site, clock.now()));
+  return machine.on(fl::SiteGone{aside.site}, clock.now());
+}
+
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
   cohort = begin.cohort;
   refused.clear();
@@ -211,7 +223,7 @@ void Coordinator::State::conclude() {
   const std::string digest = store.write_result();
   const EndRow end = store.ledger().end().value();
   result = {.finished = true, .best_version = end.best_version, .adapter_digest = digest, .reason = end.reason};
-  observer.on(telemetry::RunFinished{end.best_version, end.reason, digest});
+  observer.on(telemetry::RunFinished{end.best_version, end.reason, digest, store.ledger().refusals_by_kind()});
   told_by = clock.now() + (untold.empty() ? kTellTime : kTellAfterCrash);
   if (!untold.empty()) log::info("the run has ended; waiting for its sites to hear of it");
   for (auto& [id, session] : sessions.all())

@@ -13,18 +13,18 @@ using nlohmann::json;
 
 constexpr const char* kOther = "another coordinator; wait for it to end, or choose another folder";
 constexpr std::int64_t kApplication = 0x57454654;  // "WEFT"
-constexpr std::int64_t kSchema = 3;
+constexpr std::int64_t kSchema = 4;
 constexpr const char* kTables = R"(
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, record INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE rounds (round INTEGER PRIMARY KEY, cohort TEXT NOT NULL, loss REAL, seconds REAL NOT NULL,
                        bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL, adapter_digest TEXT NOT NULL,
                        time TEXT NOT NULL);
   CREATE TABLE updates (round INTEGER NOT NULL, site TEXT NOT NULL, digest TEXT NOT NULL, examples INTEGER NOT NULL,
-                        metrics TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (round, site)) WITHOUT ROWID;
+                        norm REAL NOT NULL, metrics TEXT NOT NULL, verdict TEXT NOT NULL, PRIMARY KEY (round, site)) WITHOUT ROWID;
   CREATE TABLE scores (version INTEGER NOT NULL, site TEXT NOT NULL, split TEXT NOT NULL, examples INTEGER NOT NULL,
                        tally TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY (version, split, site)) WITHOUT ROWID;
   CREATE TABLE refusals (number INTEGER PRIMARY KEY, time TEXT NOT NULL, round INTEGER NOT NULL, site TEXT NOT NULL,
-                         reason TEXT NOT NULL, record INTEGER NOT NULL, UNIQUE (round, site, reason));
+                         kind TEXT NOT NULL, reason TEXT NOT NULL, record INTEGER NOT NULL, UNIQUE (round, site, reason));
   CREATE TABLE records (number INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, signer TEXT NOT NULL,
                         signature TEXT NOT NULL);
   CREATE TABLE certificates (fingerprint TEXT PRIMARY KEY, pem TEXT NOT NULL) WITHOUT ROWID;
@@ -172,9 +172,9 @@ void Ledger::commit(const RoundRow& row, const std::vector<fl::SiteScore>& score
         .with(row.round, names_json(row.cohort), row.loss, row.seconds, row.bytes_up, row.bytes_down,
               row.adapter_digest, row.time)
         .run();
-    Statement update = database_.prepare("INSERT INTO updates VALUES (?, ?, ?, ?, ?, 'committed')");
+    Statement update = database_.prepare("INSERT INTO updates VALUES (?, ?, ?, ?, ?, ?, 'committed')");
     for (const UpdateRow& one : row.updates)
-      update.with(row.round, one.site.name, one.digest, one.examples, json(one.values).dump()).run();
+      update.with(row.round, one.site.name, one.digest, one.examples, one.norm, json(one.values).dump()).run();
     add_scores(scores);
     WEFT_CHECK(row.round == next_record(), "a round's rows are found by the number of its record");
     seal();
@@ -199,8 +199,8 @@ void Ledger::told_sites() {
 }
 
 void Ledger::refuse(const RefusalRow& refusal) {
-  database_.prepare("INSERT OR IGNORE INTO refusals VALUES (NULL, ?, ?, ?, ?, ?)")
-      .with(refusal.time, refusal.round, refusal.site.name, refusal.reason, next_record())
+  database_.prepare("INSERT OR IGNORE INTO refusals VALUES (NULL, ?, ?, ?, ?, ?, ?)")
+      .with(refusal.time, refusal.round, refusal.site.name, refusal.kind, refusal.reason, next_record())
       .run();
 }
 
@@ -214,7 +214,19 @@ fl::History Ledger::history() const {
                               statement.text(2),
                               static_cast<std::uint64_t>(statement.integer(3)),
                               {json::parse(statement.text(4)).get<std::map<std::string, metrics::Counts>>()}});
+  Statement refused = database_.prepare("SELECT site, round, kind FROM refusals WHERE round > 0");
+  while (refused.step())
+    if (fl::is_of_update(refused.text(2)))
+      history.refused.push_back({{refused.text(0)}, static_cast<std::uint32_t>(refused.integer(1))});
   return history;
+}
+
+std::vector<double> Ledger::norms(std::size_t limit) const {
+  std::vector<double> norms;
+  Statement statement = database_.prepare("SELECT norm FROM updates ORDER BY round DESC, site DESC LIMIT ?");
+  statement.with(std::uint64_t{limit});
+  while (statement.step()) norms.push_back(statement.real(0));
+  return norms;
 }
 
 std::optional<CommittedUpdate> Ledger::committed(const SiteId& site, std::uint32_t round,
@@ -253,13 +265,14 @@ std::vector<RoundRow> Ledger::rounds() const {
                  .adapter_digest = round.text(6),
                  .time = round.text(7)};
     Statement update =
-        database_.prepare("SELECT site, digest, examples, metrics FROM updates WHERE round = ? ORDER BY site");
+        database_.prepare("SELECT site, digest, examples, metrics, norm FROM updates WHERE round = ? ORDER BY site");
     update.with(row.round);
     while (update.step())
       row.updates.push_back({{update.text(0)},
                              update.text(1),
                              static_cast<std::uint64_t>(update.integer(2)),
-                             json::parse(update.text(3)).get<Values>()});
+                             json::parse(update.text(3)).get<Values>(),
+                             update.real(4)});
     rounds.push_back(std::move(row));
   }
   return rounds;
@@ -267,11 +280,21 @@ std::vector<RoundRow> Ledger::rounds() const {
 
 std::vector<RefusalRow> Ledger::refusals() const {
   std::vector<RefusalRow> refusals;
-  Statement statement = database_.prepare("SELECT time, round, site, reason FROM refusals ORDER BY number");
+  Statement statement = database_.prepare("SELECT time, round, site, kind, reason FROM refusals ORDER BY number");
   while (statement.step())
-    refusals.push_back(
-        {statement.text(0), static_cast<std::uint32_t>(statement.integer(1)), {statement.text(2)}, statement.text(3)});
+    refusals.push_back({statement.text(0),
+                        static_cast<std::uint32_t>(statement.integer(1)),
+                        {statement.text(2)},
+                        statement.text(3),
+                        statement.text(4)});
   return refusals;
+}
+
+std::map<std::string, std::uint64_t> Ledger::refusals_by_kind() const {
+  std::map<std::string, std::uint64_t> counts;
+  Statement statement = database_.prepare("SELECT kind, count(*) FROM refusals GROUP BY kind");
+  while (statement.step()) counts[statement.text(0)] = static_cast<std::uint64_t>(statement.integer(1));
+  return counts;
 }
 
 std::optional<EndRow> Ledger::end() const {

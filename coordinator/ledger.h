@@ -4,10 +4,10 @@
 // is checked.
 //
 // Tables of facts: meta (key, value, record) · rounds (round, cohort, loss, seconds, bytes_up, bytes_down,
-// adapter_digest, time) · updates (round, site, digest, examples, metrics, verdict) · scores (version, site, split,
-// examples, tally, record) · refusals (number, time, round, site, reason, record). Of proofs: records (number, hash,
-// signer, signature) · certificates (fingerprint, pem). Cohorts are JSON arrays, metrics and tallies JSON objects (a
-// tally of arrays, by the kind of what was counted), times UTC as ISO 8601.
+// adapter_digest, time) · updates (round, site, digest, examples, norm, metrics, verdict) · scores (version, site,
+// split, examples, tally, record) · refusals (number, time, round, site, kind, reason, record). Of proofs: records
+// (number, hash, signer, signature) · certificates (fingerprint, pem). Cohorts are JSON arrays, metrics and tallies
+// JSON objects (a tally of arrays, by the kind of what was counted), times UTC as ISO 8601.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -20,6 +20,7 @@
 #include "common/base/disk.h"
 #include "common/base/ids.h"
 #include "common/crypto/signature.h"
+#include "common/fl/refusal.h"
 #include "common/fl/round.h"
 #include "coordinator/sqlite.h"
 
@@ -37,6 +38,7 @@ struct UpdateRow {
   std::string digest;          // of the payload
   std::uint64_t examples = 0;  // as the site offered it: its receipt says the same
   std::map<std::string, double> values;
+  double norm = 0;  // L2
 };
 
 struct RoundRow {
@@ -54,6 +56,7 @@ struct RefusalRow {
   std::string time;
   std::uint32_t round = 0;  // 0: of no round
   SiteId site;
+  std::string kind;  // fl::name_of()
   std::string reason;
 };
 
@@ -99,11 +102,14 @@ class Ledger {
   void refuse(const RefusalRow& refusal);
 
   fl::History history() const;
+  // Norms of the updates that counted last, newest first, at most `limit`.
+  std::vector<double> norms(std::size_t limit) const;
   std::optional<CommittedUpdate> committed(const SiteId& site, std::uint32_t round, const std::string& digest) const;
   std::optional<std::pair<std::uint32_t, std::string>> last_update(const SiteId& site) const;  // round, digest
   std::string adapter_digest(std::uint32_t version) const;  // WEFT_CHECKs that it was committed
   std::vector<RoundRow> rounds() const;
   std::vector<RefusalRow> refusals() const;
+  std::map<std::string, std::uint64_t> refusals_by_kind() const;
   std::optional<EndRow> end() const;
   bool sites_told() const;
 

@@ -44,10 +44,10 @@ std::string rounds_text(const Ledger& ledger) {
 std::string refusals_text(const Ledger& ledger) {
   const std::vector<RefusalRow> refusals = ledger.refusals();
   if (refusals.empty()) return "nothing was refused\n";
-  telemetry::Table table({"refused", "round", "time", "reason"});
+  telemetry::Table table({"refused", "kind", "round", "time", "reason"});
   for (const RefusalRow& refusal : refusals)
-    table.add_row({refusal.site.name, refusal.round == 0 ? "-" : std::to_string(refusal.round), refusal.time,
-                   printable(refusal.reason)});
+    table.add_row({refusal.site.name, refusal.kind, refusal.round == 0 ? "-" : std::to_string(refusal.round),
+                   refusal.time, printable(refusal.reason)});
   return table.text();
 }
 
@@ -94,8 +94,11 @@ std::string ledger_json(const Ledger& ledger) {
   for (const RoundRow& row : ledger.rounds())
     rounds.push_back(round_json(row, row.round < records.size() ? records[row.round] : RecordRow{}));
   for (const RefusalRow& refusal : ledger.refusals())
-    refusals.push_back(
-        {{"time", refusal.time}, {"round", refusal.round}, {"site", refusal.site.name}, {"reason", refusal.reason}});
+    refusals.push_back({{"time", refusal.time},
+                        {"round", refusal.round},
+                        {"site", refusal.site.name},
+                        {"kind", refusal.kind},
+                        {"reason", refusal.reason}});
   const Json json{{"run", facts.run},
                   {"run_id", facts.run_id},
                   {"config_digest", facts.config_digest},

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "common/base/digest.h"
+#include "common/fl/admission.h"
 #include "common/telemetry/rss.h"
 #include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
@@ -99,6 +100,7 @@ void RunStore::resume() {
   const fl::History history = ledger_.history();
   version_ = history.committed;
   compete(history.scores);
+  median_norm_ = fl::median_norm(ledger_.norms(fl::kMostNorms));
   StateDict committed = load(version_);
   committed.manifest = adapter_.manifest;  // equal by their digests; sites' manifests are compared with this one
   adapter_ = std::move(committed);
@@ -171,6 +173,7 @@ RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores
   step("ledger_committed");
   adapter_ = std::move(next);
   version_ = row.round;
+  median_norm_ = fl::median_norm(ledger_.norms(fl::kMostNorms));
   mean_->clear();
   added_.clear();
   payload_digests_.clear();

@@ -48,6 +48,9 @@ class RunStore {
   // the same facts for ever; signed anew, for the coordinator's certificate may be another one since.
   std::optional<wire::Settled> settled(const SiteId& site, std::uint32_t round, const std::string& digest) const;
   std::optional<wire::Settled> last_settled(const SiteId& site) const;  // of its newest update that counts
+  // Of the norms of committed updates; what those of the open round are judged against.
+  std::optional<double> median_norm() const { return median_norm_; }
+
   // `row` has what the caller knows: round, cohort, seconds, bytes. The rest is filled in.
   RoundRow commit(RoundRow row, const std::vector<fl::SiteScore>& scores);
   // Makes the end durable, once.
@@ -78,6 +81,7 @@ class RunStore {
   std::set<std::uint32_t> stored_;          // versions with a file
   std::unique_ptr<fl::Aggregator> mean_;
   std::map<SiteId, UpdateRow> added_;
+  std::optional<double> median_norm_;
   std::map<std::uint32_t, std::string> payload_digests_;
   std::uint32_t payload_version_ = 0;
   std::shared_ptr<const Bytes> payload_;  // of payload_version_

@@ -30,6 +30,7 @@ struct Coordinator::State {
 
   // What the round machine wants (coordinator.cpp).
   void feed(std::vector<fl::RoundAction> actions);
+  std::vector<fl::RoundAction> perform(const fl::PutAside& aside);
   std::vector<fl::RoundAction> perform(const fl::BeginRound& begin);
   std::vector<fl::RoundAction> perform(const fl::Ask& ask);
   std::vector<fl::RoundAction> perform(const fl::CommitRound& commit);
@@ -57,13 +58,14 @@ struct Coordinator::State {
   Status on(Session& session, const wire::Ping& ping);
   Status dispatch(Session& session, const wire::Message& message);
   void admit(const SiteId& site, const Uploads::Done& done);
-  void refuse_update(const SiteId& site, const wire::Offer& offer, const std::string& reason);
+  void refuse_update(const SiteId& site, const wire::Offer& offer, const fl::Refusal& refusal);
   void settle_late(const SiteId& site, const wire::Offer& offer);
-  void refuse_site(Session& session, const std::string& reason);
+  void refuse_site(Session& session, const fl::Refusal& refusal);
   void out(const SiteId& site, const std::string& reason);  // it takes no part until it is ready again
   void gone(const Session& session, const std::string& reason);
   void leave(const SiteId& site, const std::string& reason);
-  void record(const SiteId& site, std::uint32_t round, const std::string& reason);
+  void record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal);
+  fl::Refusal put_aside() const;
   void send(const std::vector<Outgoing>& messages);
 
   CoordinatorOptions options;

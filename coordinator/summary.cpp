@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "common/metrics/registry.h"
 
@@ -31,8 +32,22 @@ json refusals_json(const std::vector<RefusalRow>& all, std::uint32_t round) {
   json refusals = json::array();
   for (const RefusalRow& refusal : all)
     if (refusal.round == round)
-      refusals.push_back({{"site", refusal.site.name}, {"reason", refusal.reason}, {"time", refusal.time}});
+      refusals.push_back(
+          {{"site", refusal.site.name}, {"kind", refusal.kind}, {"reason", refusal.reason}, {"time", refusal.time}});
   return refusals;
+}
+
+json refused_json(const std::vector<RefusalRow>& all) {
+  std::map<std::string, std::uint64_t> counts;
+  for (const RefusalRow& refusal : all) ++counts[refusal.kind];
+  return counts;
+}
+
+json put_aside_json(const std::vector<RefusalRow>& all) {
+  std::set<std::string> sites;
+  for (const RefusalRow& refusal : all)
+    if (refusal.kind == fl::name_of(fl::RefusalKind::put_aside)) sites.insert(refusal.site.name);
+  return sites;
 }
 
 json round_json(const SummaryFacts& facts, const RoundRow& row) {
@@ -78,6 +93,8 @@ std::string summary_json(const SummaryFacts& facts) {
        {{"adapter_digest", facts.run.initial_digest}, {"validation", scores_json(facts.scores, 0, "validation")}}},
       {"rounds", rounds},
       {"refusals", refusals_json(facts.refusals, 0)},
+      {"refused", refused_json(facts.refusals)},
+      {"put_aside", put_aside_json(facts.refusals)},
       {"metric", {{"name", facts.metric}, {"better", metrics::is_better(facts.metric, 1, 0) ? "higher" : "lower"}}},
       {"best_version", facts.end.best_version},
       {"reason", facts.end.reason},

@@ -6,6 +6,7 @@
 //                    adapter_digest}
 //   metric          {name, better}: what decided which version is the best
 //   best_version, reason, final (scores of the best version on the test split), adapter_sha256
+//   refused         {KIND: how many}, over all rounds; put_aside: sites
 //   peak_rss_bytes  {coordinator, SITE...}
 // Scores are {overall: {examples, VALUE...}, sites: {SITE: {examples, VALUE...}}} with every value that follows from
 // what was counted (accuracy, macro_f1, loss, ...), or null where no site scored that version. Overall values are those

@@ -1,6 +1,7 @@
 // Checks by name.
 #include "common/fl/admission.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -45,27 +46,46 @@ std::string not_finite(std::span<const float> values) {
 
 }  // namespace
 
-std::optional<std::string> refusal(const Claim& claim, const Expected& expected, const AggregationConfig& limits) {
-  if (claim.round != expected.round)
-    return mismatch("round", claim.round, expected.round, claim.round < expected.round ? "it came too late" : "open");
-  if (claim.version != expected.version)
-    return mismatch("version", claim.version, expected.version, "the adapter that this round starts from");
-  if (claim.bytes != expected.bytes) return mismatch("bytes", claim.bytes, expected.bytes, "size of the adapter");
-  if (claim.examples == 0) return "examples: got 0, expected at least 1";
-  if (claim.examples > limits.max_examples)
-    return "examples: got " + std::to_string(claim.examples) + ", limit " + std::to_string(limits.max_examples) +
-           " (aggregation.max_examples)";
-  if (claim.examples != expected.examples)
-    return mismatch("examples", claim.examples, expected.examples, "as the site said when it joined");
+double norm_of(std::span<const float> update) { return std::sqrt(square_sum(update)); }
+
+std::optional<double> median_norm(std::vector<double> norms) {
+  if (norms.size() < kLeastNorms) return std::nullopt;
+  const auto middle = norms.begin() + static_cast<std::ptrdiff_t>(norms.size() / 2);
+  std::nth_element(norms.begin(), middle, norms.end());
+  if (*middle > 0) return *middle;
   return std::nullopt;
 }
 
-std::optional<std::string> refusal(std::span<const float> update, const AggregationConfig& limits) {
-  const double squares = square_sum(update);
-  if (!std::isfinite(squares)) return not_finite(update);
-  const double norm = std::sqrt(squares);
-  if (norm <= limits.max_update_norm) return std::nullopt;
-  return "norm: got " + number(norm) + ", limit " + number(limits.max_update_norm) + " (aggregation.max_update_norm)";
+std::optional<Refusal> refusal(const Claim& claim, const Expected& expected, const AggregationConfig& limits) {
+  using Kind = RefusalKind;
+  if (claim.round != expected.round)
+    return Refusal{Kind::late, mismatch("round", claim.round, expected.round,
+                                        claim.round < expected.round ? "it came too late" : "open")};
+  if (claim.version != expected.version)
+    return Refusal{Kind::version,
+                   mismatch("version", claim.version, expected.version, "the adapter that this round starts from")};
+  if (claim.bytes != expected.bytes)
+    return Refusal{Kind::size, mismatch("bytes", claim.bytes, expected.bytes, "size of the adapter")};
+  if (claim.examples == 0) return Refusal{Kind::examples, "examples: got 0, expected at least 1"};
+  if (claim.examples > limits.max_examples)
+    return Refusal{Kind::examples, "examples: got " + std::to_string(claim.examples) + ", limit " +
+                                       std::to_string(limits.max_examples) + " (aggregation.max_examples)"};
+  if (claim.examples != expected.examples)
+    return Refusal{Kind::examples,
+                   mismatch("examples", claim.examples, expected.examples, "as the site said when it joined")};
+  return std::nullopt;
+}
+
+std::optional<Refusal> refusal(std::span<const float> update, double norm, std::optional<double> median,
+                               const AggregationConfig& limits) {
+  if (!std::isfinite(norm)) return Refusal{RefusalKind::not_finite, not_finite(update)};
+  if (norm > limits.max_update_norm)
+    return Refusal{RefusalKind::norm, "norm: got " + number(norm) + ", limit " + number(limits.max_update_norm) +
+                                          " (aggregation.max_update_norm)"};
+  if (limits.max_norm_ratio == 0 || !median || norm <= limits.max_norm_ratio * *median) return std::nullopt;
+  return Refusal{RefusalKind::norm, "norm: got " + number(norm) + ", limit " + number(limits.max_norm_ratio * *median) +
+                                        ", which is " + number(limits.max_norm_ratio) +
+                                        " times the median of the updates so far " + "(aggregation.max_norm_ratio)"};
 }
 
 }  // namespace weft::fl

@@ -36,6 +36,7 @@ RoundMachine::RoundMachine(const RoundsConfig& config, std::string metric, std::
       rng_(rng),
       committed_(history.committed),
       validation_(of_rounds(history, metric_)) {
+  for (const UpdateRefused& refused : history.refused) refused_[refused.site].insert(refused.round);
   WEFT_CHECK(!sites_.empty(), "a run of no sites");
   WEFT_CHECK(metrics::find_metric(metric_) != nullptr, "no such metric: \"" + metric_ + "\"");
 }
@@ -77,7 +78,9 @@ void RoundMachine::handle(const UpdateAdmitted& event, Actions&) {
 }
 
 void RoundMachine::handle(const UpdateRefused& event, Actions&) {
-  if (stage_) stage_->settle(event.site, event.round, Stage::Update::refused);
+  if (!wants_update(event.site, event.round)) return;
+  stage_->settle(event.site, event.round, Stage::Update::refused);
+  refused_[event.site].insert(event.round);
 }
 
 void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
@@ -96,15 +99,33 @@ void RoundMachine::settle(TimePoint now, Actions& actions) {
   }
 }
 
+// Refusals of a round that is not committed do not count yet: it may be done again with that site mended. At least the
+// sites whose updates the last round counted are left.
+void RoundMachine::put_aside(Actions& actions) {
+  if (config_.max_refusals == 0) return;
+  for (const auto& [site, rounds] : refused_) {
+    const auto committed = std::distance(rounds.begin(), rounds.upper_bound(committed_));
+    if (committed >= static_cast<std::ptrdiff_t>(config_.max_refusals) && aside_.insert(site).second)
+      actions.emplace_back(PutAside{site});
+  }
+}
+
+std::vector<SiteId> RoundMachine::standing() const {
+  std::vector<SiteId> sites = sites_;
+  std::erase_if(sites, [this](const SiteId& site) { return put_aside(site); });
+  return sites;
+}
+
 // What comes after the committed rounds.
 void RoundMachine::go_on(Actions& actions) {
+  put_aside(actions);
   if (stop_reason().empty()) return begin_round(actions);
-  begin(Phase::last, {.version = version(), .split = kValidation, .deadline = config_.deadline}, sites_, actions);
+  begin(Phase::last, {.version = version(), .split = kValidation, .deadline = config_.deadline}, standing(), actions);
 }
 
 void RoundMachine::begin_round(Actions& actions) {
   const std::uint32_t round = version() + 1;
-  const std::vector<SiteId> cohort = draw_cohort(sites_, config_.fraction, rng_, round);
+  const std::vector<SiteId> cohort = draw_cohort(standing(), config_.fraction, rng_, round);
   actions.emplace_back(BeginRound{.round = round, .cohort = cohort});
   begin(Phase::round,
         {.round = round,
@@ -134,7 +155,7 @@ void RoundMachine::close(Actions& actions) {
     VersionValues all = validation_values(pending_, metric_);
     all.insert(validation_.begin(), validation_.end());
     const std::uint32_t best = best_version(all, metric_).value_or(version());
-    begin(Phase::best, {.version = best, .split = kTest, .deadline = config_.deadline}, sites_, actions);
+    begin(Phase::best, {.version = best, .split = kTest, .deadline = config_.deadline}, standing(), actions);
   } else {
     phase_ = Phase::finished;
     const std::vector<SiteScore> best = stage.scores();

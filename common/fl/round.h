@@ -12,8 +12,10 @@
 // on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is there. The quorum counts
 // admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the
 // others can make the quorum. When they cannot, the run fails: at once if it is for refused updates, and at the
-// deadline if sites that declined might still come back. Every decision follows from the history (committed rounds and
-// their scores), so a machine made from the ledger after a crash goes on exactly as the unbroken one.
+// deadline if sites that declined might still come back. A site whose updates were refused in `max_refusals` committed
+// rounds is put aside: from the next round on it is not among the run's sites any more. Every decision follows from the
+// history (committed rounds and their scores), so a machine made from the ledger after a crash goes on exactly as the
+// unbroken one.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -31,12 +33,6 @@
 #include "common/fl/stage.h"
 
 namespace weft::fl {
-
-// What is durable when a machine is made.
-struct History {
-  std::uint32_t committed = 0;    // rounds
-  std::vector<SiteScore> scores;  // of all versions, as they were committed
-};
 
 // Events.
 struct SiteReady {  // it stands and may be asked; also after it came back
@@ -66,7 +62,17 @@ struct Tick {};  // the clock reached wake_at()
 using RoundEvent =
     std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable, Tick>;
 
+// What is durable when a machine is made.
+struct History {
+  std::uint32_t committed = 0;         // rounds
+  std::vector<SiteScore> scores;       // of all versions, as they were committed
+  std::vector<UpdateRefused> refused;  // also of a round that is still open; the same one may come twice
+};
+
 // Actions.
+struct PutAside {  // it is asked nothing more in this run
+  SiteId site;
+};
 struct BeginRound {
   std::uint32_t round = 0;
   std::vector<SiteId> cohort;  // ascending
@@ -93,7 +99,7 @@ struct FailRun {  // instead of that: the round cannot reach its quorum. What wa
   std::size_t quorum = 0;                 // admitted updates that it needs
   std::vector<SiteId> refused, declined;  // of its cohort, ascending
 };
-using RoundAction = std::variant<BeginRound, Ask, CommitRound, FinishRun, FailRun>;
+using RoundAction = std::variant<PutAside, BeginRound, Ask, CommitRound, FinishRun, FailRun>;
 
 // For whom the run waits, and until when.
 struct WaitingFor {
@@ -115,6 +121,7 @@ class RoundMachine {
 
   std::uint32_t round() const;  // the one that takes updates; 0 when none does
   std::uint32_t version() const { return committed_; }
+  bool put_aside(const SiteId& site) const { return aside_.contains(site); }
   // Whether an update of `site` for `round` would be taken now.
   bool wants_update(const SiteId& site, std::uint32_t round) const;
 
@@ -132,6 +139,8 @@ class RoundMachine {
   void handle(const Tick&, Actions&) {}
   void settle(TimePoint now, Actions& actions);
   void go_on(Actions& actions);
+  void put_aside(Actions& actions);
+  std::vector<SiteId> standing() const;
   void begin_round(Actions& actions);
   void begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions);
   void close(Actions& actions);
@@ -145,6 +154,8 @@ class RoundMachine {
   Rng rng_;
   std::uint32_t committed_ = 0;
   VersionValues validation_;  // of the versions before that; all that the decisions need of the history
+  std::map<SiteId, std::set<std::uint32_t>> refused_;  // rounds in which its update was refused
+  std::set<SiteId> aside_;
   Phase phase_ = Phase::idle;
   std::optional<Stage> stage_;  // in the phases round, last and best
   std::set<SiteId> ready_, declined_;

@@ -63,8 +63,11 @@ struct Line {
            human_bytes(e.bytes_down) + " down, " + fixed(e.seconds, 1) + " s";
   }
   std::string operator()(const RunFinished& e) const {
+    std::string refused;
+    for (const auto& [kind, count] : e.refusals)
+      refused += (refused.empty() ? "; refused: " : ", ") + std::to_string(count) + " " + kind;
     return "run finished: " + e.reason + "; best version " + std::to_string(e.best_version) + ", adapter " +
-           e.adapter_digest.substr(0, 12);
+           e.adapter_digest.substr(0, 12) + refused;
   }
 };
 

@@ -67,7 +67,8 @@ struct ToJson {
     return {{"event", "run_finished"},
             {"best_version", e.best_version},
             {"reason", e.reason},
-            {"adapter_digest", e.adapter_digest}};
+            {"adapter_digest", e.adapter_digest},
+            {"refusals", e.refusals}};
   }
 };
 

@@ -69,6 +69,7 @@ struct RoundCommitted {
 struct RunFinished {
   std::uint32_t best_version = 0;
   std::string reason, adapter_digest;
+  std::map<std::string, std::uint64_t> refusals;  // by kind
 };
 
 using RunEvent = std::variant<SiteJoined, SiteLeft, RoundStarted, SiteProgress, SiteScored, VersionScored,

@@ -32,6 +32,7 @@ std::string digest_without(const std::string& site) {
 TEST(DistrustTest, AnUpdateThatIsNotANumberIsRefusedAndTheRoundGoesOn) {
   Job job;
   job.rounds.quorum = 0.75;
+  job.rounds.max_refusals = 0;
   job.site("film").spoil = [](StateDict update) {
     update.values[3] = std::nanf("");
     return update;
@@ -376,6 +377,95 @@ TEST(DistrustTest, ASiteThatClaimsTooManyValidationExamplesIsRefused) {
   };
   EXPECT_TRUE(job.run().finished);
   EXPECT_THAT(job.site("film").refused, AllOf(HasSubstr("validation"), HasSubstr("aggregation.max_examples")));
+}
+
+// Every update of film is what the others make, times `factor`, from round `from` on.
+void exaggerate(Job& job, float factor, std::uint32_t from) {
+  SimSite& film = job.site("film");
+  film.spoil = [&film, factor, from](StateDict update) {
+    if (film.trained >= static_cast<int>(from))
+      for (float& value : update.values) value *= factor;
+    return update;
+  };
+}
+
+TEST(DistrustTest, ANormFarBeyondThoseOfTheRoundsBeforeIsRefusedInAnyOrder) {
+  std::string digest;
+  for (std::uint64_t order = 1; order <= 5; ++order) {
+    Job job(order);
+    job.rounds.quorum = 0.75;
+    exaggerate(job, 20, 3);  // eight updates were counted before
+    const CoordinatorResult result = job.run();
+    ASSERT_THAT(refusals_of(job), SizeIs(1));
+    EXPECT_EQ(refusals_of(job)[0].kind, "norm");
+    EXPECT_EQ(refusals_of(job)[0].round, 3U);
+    EXPECT_THAT(refusals_of(job)[0].reason, HasSubstr("aggregation.max_norm_ratio"));
+    EXPECT_THAT(job.seen.all<telemetry::RunFinished>().at(0).refusals, ElementsAre(testing::Pair("norm", 1)));
+    if (order > 1) {
+      EXPECT_EQ(result.adapter_digest, digest);
+    }
+    digest = result.adapter_digest;
+  }
+}
+
+TEST(DistrustTest, TheMedianOfAResumedRunIsThatOfTheUnbrokenOne) {
+  Job unbroken;
+  unbroken.rounds = {.count = 5, .quorum = 0.75};
+  exaggerate(unbroken, 20, 3);
+  const std::string expected = unbroken.run().adapter_digest;
+  Job job;
+  job.rounds = unbroken.rounds;
+  exaggerate(job, 20, 3);
+  job.at_step = [&](std::string_view step) {
+    if (step == "settled") throw Crash{};
+  };
+  CoordinatorResult result;
+  EXPECT_EQ(job.run_through_crashes(result), 5);
+  EXPECT_EQ(result.adapter_digest, expected);
+  EXPECT_EQ(refusals_of(job).size(), refusals_of(unbroken).size());
+}
+
+TEST(DistrustTest, ASiteRefusedTooOftenIsPutAsideForTheRun) {
+  Job job;
+  job.rounds = {.count = 5, .quorum = 0.75, .max_refusals = 2};
+  SimSite& film = job.site("film");
+  film.spoil = [](StateDict update) {
+    update.values[0] = std::nanf("");
+    return update;
+  };
+  EXPECT_TRUE(job.run().finished);
+  EXPECT_THAT(film.verdicts, ElementsAre("1 refused", "2 refused"));
+  EXPECT_THAT(film.refused, AllOf(HasSubstr("put aside"), HasSubstr("rounds.max_refusals")));
+  EXPECT_FALSE(film.wants_session) << "it was told for good";
+  EXPECT_EQ(film.trained, 2);
+  const auto started = job.seen.all<telemetry::RoundStarted>();
+  ASSERT_THAT(started, SizeIs(5));
+  EXPECT_THAT(started[1].cohort, testing::Contains("film"));
+  EXPECT_THAT(started[2].cohort, ElementsAre("editorials", "reviews", "tweets"));
+  EXPECT_THAT(job.seen.all<telemetry::RunFinished>().at(0).refusals,
+              ElementsAre(testing::Pair("not_finite", 2), testing::Pair("put_aside", 1)));
+}
+
+TEST(DistrustTest, WhoWasPutAsideIsRefusedByAResumedRun) {
+  Job job;
+  job.rounds = {.count = 5, .quorum = 0.75, .max_refusals = 2};
+  SimSite& film = job.site("film");
+  film.spoil = [](StateDict update) {
+    update.values[0] = std::nanf("");
+    return update;
+  };
+  int commits = 0;
+  job.at_step = [&](std::string_view step) {
+    if (step == "settled" && ++commits == 3) throw Crash{};
+  };
+  EXPECT_THROW(job.run(), Crash);
+  job.transport.lose_sessions();
+  film.spoil = {};
+  film.refused.clear();
+  film.wants_session = true;  // its operator began it again
+  EXPECT_TRUE(job.run(true).finished);
+  EXPECT_THAT(film.refused, HasSubstr("put aside"));
+  EXPECT_EQ(film.trained, 2);
 }
 
 }  // namespace

@@ -158,7 +158,7 @@ TEST_F(LedgerCheckTest, ARowThatIsMissingOrAddedIsFoundByRound) {
 
 TEST_F(LedgerCheckTest, ARefusalSinceTheLastRecordIsNoFault) {
   job_.run();
-  Ledger(file()).refuse({"2025-01-31T12:00:01Z", 0, {"late"}, "not listed"});
+  Ledger(file()).refuse({"2025-01-31T12:00:01Z", 0, {"late"}, "unlisted", "not listed"});
   const CheckResult result = check(request());
   EXPECT_THAT(result.faults, IsEmpty());
   EXPECT_THAT(result.notes, SizeIs(1));

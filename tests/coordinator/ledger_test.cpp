@@ -33,7 +33,8 @@ RoundRow round_row(std::uint32_t round) {
           .bytes_down = 2000,
           .adapter_digest = "adapter-" + std::to_string(round),
           .time = "2025-01-31T12:00:00Z",
-          .updates = {{{"film"}, "update-f", 30, {{"loss", 0.5}, {"steps", 7}}}, {{"tweets"}, "update-t", 70, {}}}};
+          .updates = {{{"film"}, "update-f", 30, {{"loss", 0.5}, {"steps", 7}}, 0.1},
+                      {{"tweets"}, "update-t", 70, {}, 2.5}}};
 }
 
 std::vector<fl::SiteScore> scores_of(std::uint32_t version) {
@@ -56,8 +57,9 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
     EXPECT_FALSE(ledger.run());
     ledger.begin(kFacts);
     ledger.commit(round_row(1), scores_of(0));
-    ledger.refuse({"2025-01-31T12:00:01Z", 1, {"film"}, "norm"});
-    ledger.refuse({"2025-01-31T12:00:09Z", 1, {"film"}, "norm"});
+    ledger.refuse({"2025-01-31T12:00:01Z", 1, {"film"}, "norm", "norm: got 9"});
+    ledger.refuse({"2025-01-31T12:00:09Z", 1, {"film"}, "norm", "norm: got 9"});
+    ledger.refuse({"2025-01-31T12:00:09Z", 0, {"tweets"}, "examples", "train examples: got 9"});
     ledger.finish({.best_version = 1, .reason = "all rounds are done"},
                   {{{"film"}, 1, "test", 5, {{{"loss", {2, 5}}}}}});
   }
@@ -83,7 +85,13 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
   ASSERT_EQ(ledger.history().scores.size(), 2U);
   EXPECT_EQ(ledger.history().scores[0].tally, scores_of(0)[0].tally) << "to the last bit";
   EXPECT_EQ(ledger.history().scores[1].split, "test");
-  EXPECT_EQ(ledger.refusals().size(), 1U) << "the same refusal is kept once";
+  EXPECT_EQ(ledger.norms(9), (std::vector<double>{2.5, 0.1})) << "to the last bit";
+  EXPECT_EQ(ledger.norms(1), std::vector<double>{2.5});
+  EXPECT_EQ(ledger.refusals().size(), 2U) << "the same refusal is kept once";
+  EXPECT_EQ(ledger.refusals_by_kind(), (std::map<std::string, std::uint64_t>{{"norm", 1}, {"examples", 1}}));
+  ASSERT_EQ(ledger.history().refused.size(), 1U) << "a site that claims too many is of no round";
+  EXPECT_EQ(ledger.history().refused[0].site.name, "film");
+  EXPECT_EQ(ledger.history().refused[0].round, 1U);
   EXPECT_EQ(ledger.end()->best_version, 1U);
   EXPECT_FALSE(ledger.sites_told());
 }
@@ -156,7 +164,7 @@ TEST(LedgerTest, NamesAnotherSchema) {
   const auto file = folder.path() / "ledger.sqlite";
   { const Ledger ledger(file); }
   Database(file).execute("PRAGMA user_version = 7");
-  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 3"));
+  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 4"));
   EXPECT_THROW(Ledger{file}, ConfigError);
 }
 

@@ -28,7 +28,7 @@ TEST(RecordTest, PageShowsTheBytesOfARecord) {
                 .base_digest = std::string(64, '2'),
                 .manifest_digest = std::string(64, '3'),
                 .initial_digest = std::string(64, '4')});
-  ledger.refuse({"2026-01-02T03:04:05Z", 1, {"tweets"}, "norm 200,\nlimit 100"});
+  ledger.refuse({"2026-01-02T03:04:05Z", 1, {"tweets"}, "norm", "norm 200,\nlimit 100"});
   ledger.commit({.round = 1,
                  .cohort = {{"film"}, {"tweets"}},
                  .loss = 0.5,
@@ -37,7 +37,7 @@ TEST(RecordTest, PageShowsTheBytesOfARecord) {
                  .bytes_down = 2000,
                  .adapter_digest = std::string(64, 'a'),
                  .time = "2026-01-02T03:04:06Z",
-                 .updates = {{{"film"}, std::string(64, 'b'), 30, {{"loss", 0.5}}}}},
+                 .updates = {{{"film"}, std::string(64, 'b'), 30, {{"loss", 0.5}}, 0.5}}},
                 {{{"film"}, 0, "validation", 10, {{{"loss", {6.5, 10}}}}}});
   const std::vector<RecordRow> records = ledger.records();
   ASSERT_EQ(records.size(), 2U);

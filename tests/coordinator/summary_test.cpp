@@ -23,7 +23,9 @@ TEST(SummaryTest, SaysAllThatTheLedgerKnows) {
       .scores = {{{"film"}, 1, "validation", 30, {{{"confusion", {15, 15, 0, 0}}, {"loss", {30, 30}}}}},
                  {{"tweets"}, 1, "validation", 10, {{{"confusion", {9, 1, 0, 0}}}}},
                  {{"film"}, 1, "test", 4, {{{"confusion", {1, 3, 0, 0}}}}}},
-      .refusals = {{"t", 1, {"tweets"}, "norm"}, {"t", 0, {"stranger"}, "not listed"}},
+      .refusals = {{"t", 1, {"tweets"}, "norm", "norm: got 9"},
+                   {"t", 0, {"stranger"}, "unlisted", "not listed"},
+                   {"t", 0, {"tweets"}, "put_aside", "too often"}},
       .end = {.best_version = 1, .reason = "all rounds are done"},
       .metric = "loss",
       .adapter_sha256 = "v1",
@@ -41,7 +43,10 @@ TEST(SummaryTest, SaysAllThatTheLedgerKnows) {
   EXPECT_EQ(summary["metric"], (nlohmann::json{{"name", "loss"}, {"better", "lower"}}));
   EXPECT_EQ(first["validation"]["overall"]["loss"], 1) << "over the sites that have it";
   EXPECT_EQ(first["validation"]["sites"]["tweets"]["accuracy"], 0.9);
-  EXPECT_EQ(first["refusals"][0]["reason"], "norm");
+  EXPECT_EQ(first["refusals"][0]["reason"], "norm: got 9");
+  EXPECT_EQ(first["refusals"][0]["kind"], "norm");
+  EXPECT_EQ(summary["refused"], (nlohmann::json{{"norm", 1}, {"unlisted", 1}, {"put_aside", 1}}));
+  EXPECT_EQ(summary["put_aside"], (nlohmann::json{"tweets"}));
   EXPECT_EQ(first["bytes_down"], 20);
   EXPECT_TRUE(summary["rounds"][1]["validation"].is_null()) << "nobody scored it";
   EXPECT_TRUE(summary["rounds"][1]["loss"].is_null()) << "no update was counted";

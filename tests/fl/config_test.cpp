@@ -37,8 +37,8 @@ TEST(FlConfigTest, DefaultsAreTheStructs) {
 }
 
 TEST(FlConfigTest, ReadsEveryKey) {
-  const YamlView view =
-      YamlView::parse("count: 7\nfraction: 0.25\nquorum: 0.5\ndeadline: 90s\npatience: 3\n", "run.yaml");
+  const YamlView view = YamlView::parse(
+      "count: 7\nfraction: 0.25\nquorum: 0.5\ndeadline: 90s\npatience: 3\nmax_refusals: 5\n", "run.yaml");
   const RoundsConfig config = RoundsConfig::parse(view);
   view.finish();
   EXPECT_EQ(config.count, 7U);
@@ -46,8 +46,11 @@ TEST(FlConfigTest, ReadsEveryKey) {
   EXPECT_EQ(config.quorum, 0.5);
   EXPECT_EQ(config.deadline, Milliseconds(90'000));
   EXPECT_EQ(config.patience, 3U);
-  const AggregationConfig limits = aggregation("{method: fedavg, max_update_norm: 12.5, max_examples: 9}");
+  EXPECT_EQ(config.max_refusals, 5U);
+  const AggregationConfig limits =
+      aggregation("{method: fedavg, max_update_norm: 12.5, max_norm_ratio: 4, max_examples: 9}");
   EXPECT_EQ(limits.max_update_norm, 12.5);
+  EXPECT_EQ(limits.max_norm_ratio, 4);
   EXPECT_EQ(limits.max_examples, 9U);
 }
 
@@ -58,13 +61,14 @@ TEST(FlConfigTest, ReadsTheExample) {
 }
 
 TEST(FlConfigTest, RefusesValuesOutOfRangeByKey) {
-  for (const char* bad : {"count: 0", "count: 1.5", "count: 5000000000", "fraction: 0", "fraction: 1.01", "quorum: 0",
-                          "quorum: -1", "quorum: nan", "deadline: 0s", "deadline: 30", "patience: -1"}) {
+  for (const char* bad :
+       {"count: 0", "count: 1.5", "count: 5000000000", "fraction: 0", "fraction: 1.01", "quorum: 0", "quorum: -1",
+        "quorum: nan", "deadline: 0s", "deadline: 30", "patience: -1", "max_refusals: -1"}) {
     const std::string key = std::string(bad).substr(0, std::string(bad).find(':'));
     EXPECT_THAT(error_of([&] { rounds(bad); }), AllOf(HasSubstr(key), HasSubstr("run.yaml"))) << bad;
   }
   for (const char* bad : {"method: fedsgd", "max_update_norm: 0", "max_update_norm: inf", "max_update_norm: 1e10",
-                          "max_examples: 0", "max_examples: 2e12"}) {
+                          "max_norm_ratio: -1", "max_norm_ratio: 0.5", "max_examples: 0", "max_examples: 2e12"}) {
     const std::string key = std::string(bad).substr(0, std::string(bad).find(':'));
     EXPECT_THAT(error_of([&] { aggregation(bad); }), AllOf(HasSubstr(key), HasSubstr("run.yaml"))) << bad;
   }

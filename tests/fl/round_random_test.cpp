@@ -124,6 +124,7 @@ class Fleet {
       EXPECT_TRUE(judged_.insert(site).second) << "wanted twice";
       if (!refused) admitted_.insert(site);
     }
+    if (refused && machine_->wants_update(site, round)) ledger_.refused.push_back({site, round});
     if (refused)
       on(UpdateRefused{site, round});
     else
@@ -154,6 +155,7 @@ class Fleet {
     EXPECT_TRUE(machine_->wake_at() > now_) << "it would be woken for ever";
   }
 
+  std::string next_round() const { return std::to_string(ledger_.committed + 1); }
   void make_durable() {
     decisions_.push_back(text(*commit_));
     ledger_.committed = commit_->round;
@@ -170,9 +172,14 @@ class Fleet {
     EXPECT_EQ(waits, !commit_ && !finished_) << "it must always say for whom it waits";
     EXPECT_TRUE(!waits || !machine_->waiting()->sites.empty());
   }
+  void perform(const PutAside& aside) {  // said again by each machine made from the ledger
+    if (aside_.insert(aside.site).second) decisions_.push_back(text(aside) + " before " + next_round());
+  }
   void perform(const BeginRound& begin) {
     EXPECT_EQ(begin.round, ledger_.committed + 1);
-    EXPECT_EQ(begin.cohort, draw_cohort(sites_, config_.fraction, Rng(1), begin.round));
+    std::vector<SiteId> standing = sites_;
+    std::erase_if(standing, [&](const SiteId& site) { return machine_->put_aside(site); });
+    EXPECT_EQ(begin.cohort, draw_cohort(standing, config_.fraction, Rng(1), begin.round));
     cohort_ = begin.cohort;
     judged_.clear();
     admitted_.clear();
@@ -219,7 +226,7 @@ class Fleet {
   History ledger_;
   std::optional<CommitRound> commit_;
   std::vector<SiteId> cohort_;
-  std::set<SiteId> up_, judged_, admitted_;
+  std::set<SiteId> up_, judged_, admitted_, aside_;
   std::map<SiteId, Ask> todo_;
   std::vector<std::string> decisions_;
   bool finished_ = false;
@@ -238,6 +245,22 @@ TEST(RoundRandomTest, OrderOfEventsAndCrashesChangeNoDecision) {
       fleet.run();
       ASSERT_EQ(fleet.decisions(), calm.decisions()) << "seed " << seed;
     }
+  }
+}
+
+TEST(RoundRandomTest, WhoIsPutAsideDependsOnNoOrderAndNoCrash) {
+  const RoundsConfig config{.count = 8, .fraction = 0.6, .quorum = 0.2, .deadline = kNever, .max_refusals = 1};
+  Fleet calm(config, "abcdefgh", {}, 0);
+  calm.run();
+  const auto asides = [](const Fleet& fleet) {
+    const std::vector<std::string> all = fleet.decisions();
+    return std::count_if(all.begin(), all.end(), [](const auto& line) { return line.starts_with("put aside"); });
+  };
+  EXPECT_GE(asides(calm), 2) << testing::PrintToString(calm.decisions());
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Fleet fleet(config, "abcdefgh", {.crashes = seed % 2 == 0}, seed);
+    fleet.run();
+    ASSERT_EQ(fleet.decisions(), calm.decisions()) << "seed " << seed;
   }
 }
 

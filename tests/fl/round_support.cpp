@@ -18,6 +18,8 @@ std::string line(const BeginRound& begin) {
   return "begin " + std::to_string(begin.round) + ": " + names(begin.cohort);
 }
 
+std::string line(const PutAside& aside) { return "put aside " + aside.site.name; }
+
 std::string line(const Ask& ask) {
   EXPECT_EQ(ask.train, ask.round != 0);
   std::string what = ask.train ? "train " + std::to_string(ask.round) + " from " : "with ";

@@ -7,7 +7,7 @@
 
 namespace weft::fl {
 
-// "begin 1: a b", "ask a: train 1 from 0, score validation", "commit 1: a b; scores a b",
+// "put aside a", "begin 1: a b", "ask a: train 1 from 0, score validation", "commit 1: a b; scores a b",
 // "finish: best 1, all rounds are done; scores a b a b", "fail 1: needs 2; refused b; declined c".
 std::string text(const RoundAction& action);
 std::string names(const std::vector<SiteId>& sites);

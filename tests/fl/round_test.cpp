@@ -311,5 +311,59 @@ TEST(RoundMachineTest, ScoresAfterTheRoundsDoNotDisturbAResumedRun) {
   EXPECT_THAT(run.start(), ElementsAre("begin 2: a")) << "version 1 is judged in round 2, not before";
 }
 
+// A round that is committed with the update of a, while that of b is refused.
+void refuse_b(Script& run, std::uint32_t round) {
+  run.score("b", round - 1);
+  run.refuse("b", round);
+  run.through("a", round);
+}
+
+TEST(RoundMachineTest, ASiteThatIsRefusedTooOftenIsPutAside) {
+  RoundsConfig three = config(3, 0.5);
+  three.max_refusals = 2;
+  Script run(three, "ab");
+  run.start();
+  run.ready("a");
+  run.ready("b");
+  refuse_b(run, 1);
+  EXPECT_THAT(run.durable(1), ElementsAre("begin 2: a b", "ask a: train 2 from 1, score validation",
+                                          "ask b: train 2 from 1, score validation"));
+  refuse_b(run, 2);
+  EXPECT_FALSE(run.machine.put_aside({"b"})) << "until the round is committed";
+  EXPECT_THAT(run.durable(2), ElementsAre("put aside b", "begin 3: a", "ask a: train 3 from 2, score validation"));
+  EXPECT_TRUE(run.machine.put_aside({"b"}));
+  EXPECT_FALSE(run.machine.put_aside({"a"}));
+  EXPECT_THAT(run.ready("b"), IsEmpty());
+  EXPECT_EQ(run.waiting(), "an update from a until 1000");
+  run.through("a", 3);
+  EXPECT_THAT(run.durable(3), ElementsAre("ask a: with 3, score validation")) << "nor is it asked for scores";
+}
+
+TEST(RoundMachineTest, ARoundThatRefusesASiteTwiceCountsOnce) {
+  RoundsConfig three = config(3, 0.5);
+  three.max_refusals = 2;
+  Script run(three, "ab", {.refused = {{{"b"}, 1}}});  // it was refused, then the coordinator died
+  EXPECT_THAT(run.start(), ElementsAre("begin 1: a b")) << "round 1 is still open";
+  run.ready("a");
+  run.ready("b");
+  refuse_b(run, 1);
+  run.refuse("b", 1);
+  run.refuse("a", 1);
+  EXPECT_EQ(run.durable(1).front(), "begin 2: a b");
+}
+
+TEST(RoundMachineTest, WhoWasPutAsideStaysSoAfterACrash) {
+  RoundsConfig three = config(3, 0.5);
+  three.max_refusals = 2;
+  const std::vector<UpdateRefused> refused{{{"b"}, 1}, {{"b"}, 2}, {{"b"}, 2}};
+  Script run(three, "ab", {.committed = 2, .refused = refused});
+  EXPECT_THAT(run.start(), ElementsAre("put aside b", "begin 3: a"));
+  Script earlier(three, "ab", {.committed = 1, .refused = refused});
+  EXPECT_THAT(earlier.start(), ElementsAre("begin 2: a b")) << "round 2 is not committed";
+  three.max_refusals = 0;
+  Script never(three, "ab", {.committed = 2, .refused = refused});
+  EXPECT_THAT(never.start(), ElementsAre("begin 3: a b"));
+}
+
 }  // namespace
 }  // namespace weft::fl

@@ -47,8 +47,10 @@ TEST(EventLineTest, SaysEachEvent) {
   EXPECT_EQ(event_line(Waiting{{}, "sites", {}}), "waiting for sites, without a limit");
   EXPECT_EQ(event_line(RoundCommitted{2, 6, {"a", "b"}, 0.43219, 12.34, 3'145'728, 1024, kDigest}),
             "round 2/6 committed: loss 0.4322, 2 updates, 3.0 MiB up, 1.0 KiB down, 12.3 s");
-  EXPECT_EQ(event_line(RunFinished{4, "all rounds are done", kDigest}),
+  EXPECT_EQ(event_line(RunFinished{4, "all rounds are done", kDigest, {}}),
             "run finished: all rounds are done; best version 4, adapter eeeeeeeeeeee");
+  EXPECT_EQ(event_line(RunFinished{4, "done", kDigest, {{"late", 2}, {"norm", 1}}}),
+            "run finished: done; best version 4, adapter eeeeeeeeeeee; refused: 2 late, 1 norm");
 }
 
 TEST(EventLineTest, HumanSeconds) {
@@ -160,8 +162,8 @@ TEST(JsonViewTest, GoldenLines) {
             R"({"event":"round_committed","round":2,"of":6,"counted":["a"],"loss":0.5,"seconds":1.25,)"
             R"("bytes_up":10,"bytes_down":20,"adapter_digest":"ee","time":"1970-01-02T00:00:01Z"})"
             "\n");
-  EXPECT_EQ(json_line(RunFinished{4, "done", "ee"}),
-            R"({"event":"run_finished","best_version":4,"reason":"done","adapter_digest":"ee",)"
+  EXPECT_EQ(json_line(RunFinished{4, "done", "ee", {{"norm", 1}}}),
+            R"({"event":"run_finished","best_version":4,"reason":"done","adapter_digest":"ee","refusals":{"norm":1},)"
             R"("time":"1970-01-02T00:00:01Z"})"
             "\n");
 }
