@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t kMaxRecorded = 100;  // refusals of one site
 
+const fl::Refusal kFlood{fl::RefusalKind::flood, "flood: it says more than it was asked for"};
+
 Error no(const std::string& what) { return {what}; }
 
 // Nullopt: these scores can be of that site.
@@ -65,15 +67,25 @@ void Coordinator::State::leave(const SiteId& site, const std::string& reason) {
 void Coordinator::State::on(const net::Received& event) {
   Session* session = sessions.find(event.session);
   if (session == nullptr) return;  // it was ended while this was on its way
+  Budget& budget = budget_of(session->site);
+  const bool greets = session->stage == Session::Stage::connected;
+  const bool allowed = greets ? budget.begin_session(clock.now()) : budget.spend(1, clock.now());
+  if (!allowed) return end_session(*session, kFlood);
   const Result<wire::Message> message = wire::decode(event.message);
   const Status fine = message ? dispatch(*session, message.value()) : Status(message.error());
-  if (fine) return;
-  const Session last = *session;
-  const std::string reason = "broke the protocol: " + fine.error().message;
-  log::warn("site \"" + last.site.name + "\" " + reason);
-  record(last.site, machine.round(), {fl::RefusalKind::protocol, reason});
+  if (!fine) end_session(*session, {fl::RefusalKind::protocol, "broke the protocol: " + fine.error().message});
+}
+
+Budget& Coordinator::State::budget_of(const SiteId& site) {
+  return budgets.try_emplace(site, 1 + store.payload_bytes() / wire::kChunkBytes).first->second;
+}
+
+void Coordinator::State::end_session(const Session& session, const fl::Refusal& refusal) {
+  const Session last = session;
+  if (recorded[last.site] < kMaxRecorded) log::warn("site \"" + last.site.name + "\" " + refusal.reason);
+  record(last.site, machine.round(), refusal);
   sessions.disconnect(last.id);
-  gone(last, reason);
+  gone(last, refusal.reason);
 }
 
 Status Coordinator::State::dispatch(Session& session, const wire::Message& message) {
@@ -175,6 +187,10 @@ Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
     return Ok{};  // asked otherwise since
   if (fetch.offset >= store.payload_bytes())
     return no("Fetch from offset " + std::to_string(fetch.offset) + " of " + std::to_string(store.payload_bytes()));
+  if (!budget_of(session.site).spend(Budget::kFetch - 1, clock.now())) {
+    end_session(session, kFlood);
+    return Ok{};
+  }
   send(downloads.fetch(session.site, store.payload(fetch.version), session.work.adapter_digest, fetch.offset,
                        clock.now()));
   return Ok{};

@@ -147,6 +147,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::Ask& ask) {
                    .evaluate = ask.evaluate,
                    .train = ask.train};
   if (session->work.adapter_digest != before) send(downloads.drop(ask.site, clock.now()));
+  budget_of(ask.site).work_was_sent(ask.round, ask.version, clock.now());
   sessions.send(*session, session->work);
   return {};
 }

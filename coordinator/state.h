@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/fl/round.h"
+#include "coordinator/budget.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/downloads.h"
 #include "coordinator/run_store.h"
@@ -56,6 +57,8 @@ struct Coordinator::State {
   Status on(Session& session, const wire::Progress& progress);
   Status on(Session& session, const wire::Offer& offer);
   Status on(Session& session, const wire::Ping& ping);
+  Budget& budget_of(const SiteId& site);
+  void end_session(const Session& session, const fl::Refusal& refusal);
   Status dispatch(Session& session, const wire::Message& message);
   void admit(const SiteId& site, const Uploads::Done& done);
   void refuse_update(const SiteId& site, const wire::Offer& offer, const fl::Refusal& refusal);
@@ -84,6 +87,7 @@ struct Coordinator::State {
   std::optional<CoordinatorResult> result;
   TimePoint told_by = TimePoint::max();    // when to stop waiting for sites to hear the end
   std::map<SiteId, std::size_t> recorded;  // refusals
+  std::map<SiteId, Budget> budgets;        // of listed sites; what a site has spent outlives its sessions
   std::map<SiteId, std::string> refused;   // whose update of the open round, and why
   std::map<SiteId, std::string> declined;  // who takes no part, and why
   std::set<SiteId> untold;                 // who should hear it

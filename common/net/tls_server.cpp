@@ -1,10 +1,13 @@
 #include "common/net/tls_server.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <deque>
 #include <unordered_map>
 
 #include "common/base/log.h"
+#include "common/net/connections.h"
 #include "common/net/tls_session.h"
 #include "common/net/zmq_link.h"
 
@@ -12,13 +15,17 @@ namespace weft::net {
 namespace {
 constexpr Milliseconds kFarewell{1'000};
 constexpr int kFramesPerLook = 64;  // so that a deadline is kept while frames without events pour in
+// A site that never stops sending must not keep the others' lost connections and timers from being looked at.
+constexpr Milliseconds kLookEvery{50};
+constexpr std::size_t kMostTold = 20;      // lines about refused peers ...
+constexpr Milliseconds kTellAnew{60'000};  // ... in this time
 // After ZeroMQ reports a lost connection its route dies a moment later; looked for at these delays.
 constexpr Milliseconds kProbeDelays[] = {Milliseconds(10), Milliseconds(100), Milliseconds(1'000)};
 
 // A connection, from its first frame until it has gone. Without `tls` its session has ended and frames are dropped.
 struct Peer {
   std::string route;
-  int fd = -1;
+  Connections::Id connection;
   std::optional<TlsSession> tls;
   std::optional<SessionId> session;  // once verified
   std::shared_ptr<SendQueue> queue = std::make_shared<SendQueue>();
@@ -30,6 +37,23 @@ struct Probe {
   TimePoint at;
   int fd;
 };
+
+// With all places taken there must be descriptors left for the files of a run. Asks for more of them if there are not.
+std::size_t sessions_that_fit(std::size_t wanted, std::size_t unverified) {
+  constexpr rlim_t kOthers = 256;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  const rlim_t needed = wanted + unverified + kOthers;
+  if (files.rlim_cur < needed) {
+    files.rlim_cur = std::min(needed, files.rlim_max);
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  if (files.rlim_cur >= needed) return wanted;
+  const rlim_t left = files.rlim_cur - std::min(files.rlim_cur - 1, unverified + kOthers);
+  log::warn("this machine lets a process open " + std::to_string(files.rlim_cur) + " files (ulimit -n): at most " +
+            std::to_string(left) + " sites can be connected, " + std::to_string(wanted) + " were planned for");
+  return left;
+}
 }  // namespace
 
 struct TlsServer::Impl {
@@ -41,10 +65,16 @@ struct TlsServer::Impl {
                    .max_frame_bytes = max_frame_bytes(given.max_message_bytes),
                    .heartbeat_interval = given.heartbeat_interval,
                    .stall_timeout = given.peer_timeout}),
-        endpoint(link.bind(given.endpoint)) {}
+        endpoint(link.bind(given.endpoint)),
+        connections({.max_unverified = given.max_unverified,
+                     .handshake_timeout = given.handshake_timeout + kFarewell,  // for the reason to be told
+                     .verified_bytes = 64 * max_frame_bytes(given.max_message_bytes)}) {
+    options.max_sessions = sessions_that_fit(given.max_sessions, given.max_unverified);
+  }
 
   std::optional<ServerEvent> pop();
   bool take_frames();  // whether none is left
+  bool all_heard();
   void on_frame(Incoming incoming);
   void on_first_frame(Peer& peer);
   void on_records(Peer& peer, ByteSpan frame);
@@ -52,15 +82,20 @@ struct TlsServer::Impl {
   void flush(Peer& peer);
   bool hand_over(Peer& peer, FrameBuffer frame);
   void end(Peer& peer, const TlsEnd& reason);
+  void tell(bool warning, const std::string& text);
   Peer* find(SessionId session);
   void look_at_link();
+  void take_link_events();
   void run_probes();
   void probe(int fd);
   void expire();
   TimePoint expiry(const Peer& peer) const {
     return peer.session ? peer.last_seen + options.peer_timeout : peer.started + options.handshake_timeout;
   }
-  TimePoint next_timer() const { return probes.empty() ? next_expiry : std::min(next_expiry, probes.front().at); }
+  TimePoint next_timer() const {
+    const TimePoint next = std::min(next_expiry, connections.wake_at());
+    return probes.empty() ? next : std::min(next, probes.front().at);
+  }
 
   TlsServerOptions options;
   SystemClock clock;
@@ -70,12 +105,16 @@ struct TlsServer::Impl {
   ZmqContext zmq;
   ZmqLink link;
   std::string endpoint;
+  Connections connections;
 
   std::unordered_map<std::string, Peer> peers;        // by route; node-based, so addresses stay
   std::unordered_map<std::uint64_t, Peer*> sessions;  // live ones, verified
   std::size_t open = 0;                               // peers with tls
   std::uint64_t last_session = 0;
-  std::deque<Probe> probes;                  // by time
+  std::deque<Probe> probes;  // by time
+  TimePoint next_look{}, telling_since{};
+  std::size_t told = 0;                      // refused peers, since then
+  std::size_t taken = 0;                     // frames, since every peer that had one waiting was heard
   TimePoint next_expiry = TimePoint::max();  // no peer expires before
   Traffic traffic;
   std::deque<ServerEvent> events;
@@ -91,10 +130,21 @@ std::optional<ServerEvent> TlsServer::Impl::pop() {
 bool TlsServer::Impl::take_frames() {
   for (int i = 0; i < kFramesPerLook && events.empty(); ++i) {
     std::optional<Incoming> incoming = link.receive();
-    if (!incoming) return true;
+    if (!incoming) {
+      taken = 0;
+      return true;
+    }
+    ++taken;
     on_frame(std::move(*incoming));
   }
   return false;
+}
+
+// Whoever waits in the queue has been heard before its silence is judged: ZeroMQ takes frames from its peers in turn.
+bool TlsServer::Impl::all_heard() {
+  if (taken <= 2 * peers.size() + kFramesPerLook) return false;
+  taken = 0;
+  return true;
 }
 
 void TlsServer::Impl::on_frame(Incoming incoming) {
@@ -103,12 +153,15 @@ void TlsServer::Impl::on_frame(Incoming incoming) {
   auto found = peers.find(incoming.route);
   if (found == peers.end()) {
     if (frame.empty()) return;
-    found = peers.emplace(incoming.route, Peer{.route = incoming.route, .fd = incoming.fd}).first;
+    take_link_events();  // the one that says that it was accepted came before its first frame
+    found = peers.emplace(incoming.route, Peer{.route = incoming.route, .connection = connections.id_of(incoming.fd)})
+                .first;
     on_first_frame(found->second);
   }
   Peer& peer = found->second;
   peer.last_seen = clock.now();
   peer.traffic.received += framed_bytes(frame.size());
+  connections.delivered(peer.connection, framed_bytes(frame.size()));
   if (!peer.tls) return;
   if (!frame.empty()) on_records(peer, frame);
   if (peer.tls) answer_silence(peer);
@@ -117,11 +170,12 @@ void TlsServer::Impl::on_frame(Incoming incoming) {
 void TlsServer::Impl::on_first_frame(Peer& peer) {
   peer.started = peer.last_seen = peer.last_sent = clock.now();
   if (open >= options.max_sessions) {
-    log::warn("a peer was turned away: " + std::to_string(open) + " sessions are open, limit " +
-              std::to_string(options.max_sessions));
+    tell(true, "a peer was turned away: " + std::to_string(open) + " sessions are open, limit " +
+                   std::to_string(options.max_sessions));
     FrameBuffer alert;
     alert.append(full_server_alert());
     hand_over(peer, std::move(alert));
+    connections.end_by(peer.connection, clock.now() + kFarewell);
     return;
   }
   peer.tls.emplace(context, TlsLimits{.max_message_bytes = options.max_message_bytes}, *pool);
@@ -134,6 +188,7 @@ void TlsServer::Impl::on_records(Peer& peer, ByteSpan frame) {
   if (!peer.session && !peer.tls->peer().empty()) {
     peer.session = SessionId{++last_session};
     sessions.emplace(peer.session->value, &peer);
+    connections.verified(peer.connection);
     next_expiry = std::min(next_expiry, expiry(peer));
     events.push_back(Connected{*peer.session, SiteId{peer.tls->peer()}});
   }
@@ -173,12 +228,22 @@ void TlsServer::Impl::end(Peer& peer, const TlsEnd& reason) {
   if (!peer.tls) return;
   peer.tls.reset();
   --open;
+  connections.end_by(peer.connection, clock.now() + kFarewell);
   if (!peer.session) {
-    (reason.permanent ? log::warn : log::info)("a peer was refused in the handshake: " + reason.reason);
-    return;
+    return tell(reason.permanent, "a peer was refused in the handshake: " + reason.reason);
   }
   sessions.erase(peer.session->value);
   events.push_back(Disconnected{*peer.session, reason.reason});
+}
+
+// Strangers cannot fill the log.
+void TlsServer::Impl::tell(bool warning, const std::string& text) {
+  if (clock.now() - telling_since >= kTellAnew) {
+    if (told > kMostTold) log::warn(std::to_string(told - kMostTold) + " more peers were refused since");
+    telling_since = clock.now();
+    told = 0;
+  }
+  if (++told <= kMostTold) (warning ? log::warn : log::info)(text);
 }
 
 Peer* TlsServer::Impl::find(SessionId session) {
@@ -186,11 +251,21 @@ Peer* TlsServer::Impl::find(SessionId session) {
   return found == sessions.end() ? nullptr : found->second;
 }
 
-void TlsServer::Impl::look_at_link() {
+void TlsServer::Impl::take_link_events() {
+  const TimePoint now = clock.now();
   while (const std::optional<LinkEvent> event = link.next_event()) {
+    if (event->kind == LinkEvent::Kind::accepted)
+      if (const auto crowded = connections.accepted(event->fd, address_of(event->fd), now)) cut(*crowded);
     if (event->kind != LinkEvent::Kind::lost) continue;
-    for (const Milliseconds delay : kProbeDelays) probes.push_back({clock.now() + delay, event->fd});
+    connections.lost(event->fd);
+    for (const Milliseconds delay : kProbeDelays) probes.push_back({now + delay, event->fd});
   }
+}
+
+void TlsServer::Impl::look_at_link() {
+  next_look = clock.now() + kLookEvery;
+  take_link_events();
+  for (const int fd : connections.due(clock.now(), received_bytes)) cut(fd);
   std::sort(probes.begin(), probes.end(), [](const Probe& a, const Probe& b) { return a.at < b.at; });
   run_probes();
 }
@@ -207,7 +282,7 @@ void TlsServer::Impl::run_probes() {
 void TlsServer::Impl::probe(int fd) {
   for (auto at = peers.begin(); at != peers.end();) {
     Peer& peer = at->second;
-    const bool suspect = fd < 0 || peer.fd < 0 || peer.fd == fd;
+    const bool suspect = fd < 0 || peer.connection.fd < 0 || peer.connection.fd == fd;
     if (!suspect || hand_over(peer, {})) {
       ++at;
       continue;
@@ -256,9 +331,9 @@ std::optional<ServerEvent> TlsServer::receive(TimePoint deadline) {
   Impl& self = *impl_;
   for (;;) {
     const bool drained = self.take_frames();
-    if (self.events.empty()) {
+    if (self.events.empty() || self.clock.now() >= self.next_look) {
       self.look_at_link();
-      if (drained) self.expire();  // whoever waits in the queue has been heard
+      if (drained || self.all_heard()) self.expire();
     }
     if (std::optional<ServerEvent> event = self.pop()) return event;
     if (self.wakeup.take() || self.clock.now() >= deadline) return std::nullopt;

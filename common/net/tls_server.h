@@ -18,7 +18,9 @@ struct TlsServerOptions {
   std::size_t max_message_bytes = (2 << 20) + 1024;  // larger ones end the session before any allocation
   std::size_t max_sessions = 4096;                   // further peers are told that the coordinator is full
   std::size_t max_queued_bytes = 64 << 20;           // per session, not yet taken by the peer; more ends the session
-  Milliseconds handshake_timeout{10'000};
+  // Connections that have not proved who they are; beyond it the oldest of the address that has most of them is cut.
+  std::size_t max_unverified = 1024;
+  Milliseconds handshake_timeout{10'000};  // from the connection to the proof
   Milliseconds peer_timeout{60'000};       // a peer that sends nothing for so long is gone; the application pings
   Milliseconds heartbeat_interval{5'000};  // of ZMTP, finds dead TCP connections; given up after three of them
 };

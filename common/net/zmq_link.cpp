@@ -1,6 +1,9 @@
 #include "common/net/zmq_link.h"
 
+#include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -18,7 +21,7 @@ constexpr int kReadAheadFrames = 32;
 // -1 would do that as well, but drops what was received and not yet read, and is silent when a name does not resolve.
 constexpr int kNeverMilliseconds = 24 * 3600 * 1000;
 constexpr int kHeartbeatsMissed = 3;
-constexpr int kMonitored = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED |
+constexpr int kMonitored = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_CONNECT_RETRIED |
                            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                            ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
 
@@ -59,6 +62,26 @@ zmq::message_t to_message(std::unique_ptr<Sending> sending) {
 }
 
 }  // namespace
+
+std::string address_of(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  char text[INET6_ADDRSTRLEN] = "";
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return text;
+  if (address.ss_family == AF_INET)
+    ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&address)->sin_addr, text, sizeof text);
+  if (address.ss_family == AF_INET6)
+    ::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(&address)->sin6_addr, text, sizeof text);
+  return text;
+}
+
+std::uint64_t received_bytes(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+}
+
+void cut(int fd) { ::shutdown(fd, SHUT_RDWR); }
 
 void require_endpoint(const std::string& endpoint) {
   const std::string_view scheme = "tcp://";
@@ -201,6 +224,7 @@ std::optional<LinkEvent> ZmqLink::next_event() {
   if (event.size() < sizeof kind + sizeof value) return std::nullopt;
   std::memcpy(&kind, event.data(), sizeof kind);
   std::memcpy(&value, event.data<char>() + sizeof kind, sizeof value);
+  if (kind == ZMQ_EVENT_ACCEPTED) return LinkEvent{LinkEvent::Kind::accepted, value};
   const bool failed = kind == ZMQ_EVENT_CLOSED || kind == ZMQ_EVENT_CONNECT_RETRIED;
   return LinkEvent{failed ? LinkEvent::Kind::failed : LinkEvent::Kind::lost,
                    kind == ZMQ_EVENT_DISCONNECTED ? value : -1};

@@ -64,8 +64,8 @@ struct Incoming {
 };
 
 struct LinkEvent {
-  enum class Kind { failed, lost } kind;  // could not connect; a connection has gone
-  int fd = -1;                            // as in Incoming
+  enum class Kind { accepted, failed, lost } kind;  // a peer has connected; could not connect; a connection has gone
+  int fd = -1;                                      // as in Incoming
 };
 
 struct LinkOptions {
@@ -95,6 +95,11 @@ class ZmqLink {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Of a peer's connection, whose descriptor ZeroMQ owns. All are harmless when it has gone.
+std::string address_of(int fd);        // "10.0.0.7"; empty when it is not known
+std::uint64_t received_bytes(int fd);  // of TCP's payload, since it was made
+void cut(int fd);                      // ZeroMQ notices, and closes it
 
 // ConfigError unless it reads tcp://HOST:PORT. A port of 0 or * is for bind() only.
 void require_endpoint(const std::string& endpoint);

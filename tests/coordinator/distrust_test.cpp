@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -341,7 +342,7 @@ TEST(DistrustTest, ASiteThatIsAlwaysWrongDoesNotFillTheLedger) {
   bool said = false;
   in_each_round(job, [&] {
     if (job.site("film").trained == 0 || std::exchange(said, true)) return;
-    for (std::uint32_t round = 1000; round < 1300; ++round)
+    for (std::uint32_t round = 1000; round < 1150; ++round)
       job.site("film").say(
           wire::Offer{.round = round, .version = 0, .digest = std::string(64, 'a'), .bytes = 4, .examples = 1});
   });
@@ -377,6 +378,31 @@ TEST(DistrustTest, ASiteThatClaimsTooManyValidationExamplesIsRefused) {
   };
   EXPECT_TRUE(job.run().finished);
   EXPECT_THAT(job.site("film").refused, AllOf(HasSubstr("validation"), HasSubstr("aggregation.max_examples")));
+}
+
+// Whatever it floods with, its session ends, and it takes part again once it has calmed down.
+TEST(DistrustTest, AFloodOfMessagesEndsTheSessionAndTheRunIsTheSame) {
+  Job reference;
+  const std::string expected = reference.run().adapter_digest;
+  const std::vector<wire::Message> floods{
+      wire::Ping{}, wire::Progress{.stage = "training"}, wire::Fetch{},
+      wire::Offer{.round = 1, .digest = std::string(64, 'a'), .bytes = 4, .examples = 1},
+      wire::Ack{.digest = std::string(64, 'a')}};
+  for (const wire::Message& flood : floods) {
+    Job job;
+    SimSite& film = job.site("film");
+    bool said = false;
+    in_each_round(job, [&] {
+      if (film.trained == 0 || std::exchange(said, true)) return;
+      for (int i = 0; i < 2'000; ++i) film.say(flood);
+    });
+    EXPECT_EQ(job.run().adapter_digest, expected) << wire::name_of(flood);
+    EXPECT_TRUE(said);
+    const auto left = job.seen.all<telemetry::SiteLeft>();
+    EXPECT_TRUE(std::any_of(left.begin(), left.end(), [](const auto& each) {
+      return each.site == "film" && each.reason.starts_with("flood");
+    })) << wire::name_of(flood);
+  }
 }
 
 // Every update of film is what the others make, times `factor`, from round `from` on.

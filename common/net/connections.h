@@ -1,0 +1,81 @@
+// The connections of a server, by file descriptor, and which of them must go: those that do not show who they are in
+// time, those that are too many, and those that send what never becomes a message. ZeroMQ itself bounds none of these:
+// it keeps a peer that says nothing for ever, and holds the parts of an unfinished message without a limit. Pure: the
+// caller closes what is named, and passes the time. For sources of net only.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+
+namespace weft::net {
+
+struct ConnectionLimits {
+  std::size_t max_unverified = 1024;
+  Milliseconds handshake_timeout{10'000};
+  std::uint64_t unverified_bytes = 256 << 10;  // received and not delivered, of a peer that is not verified ...
+  std::uint64_t verified_bytes = 128 << 20;    // ... and of one that is
+};
+
+class Connections {
+ public:
+  // A descriptor is used again once it is closed; the number of the connection is not.
+  struct Id {
+    int fd = -1;
+    std::uint64_t number = 0;
+    bool operator==(const Id&) const = default;
+  };
+
+  explicit Connections(const ConnectionLimits& limits) : limits_(limits) {}
+  // Answers whom to close when these are too many: the oldest unverified connection of the address that has most of
+  // them, so that whoever floods the server from one address is in nobody's way but their own.
+  std::optional<int> accepted(int fd, const std::string& address, TimePoint now);
+  void lost(int fd);
+  Id id_of(int fd) const;  // of the connection that has this descriptor now; number 0: unknown
+  // Of a connection that has gone they change nothing.
+  void verified(const Id& id);
+  void end_by(const Id& id, TimePoint time);  // close it then, if it has not gone by itself
+  void delivered(const Id& id, std::uint64_t bytes);
+
+  // Whom to close now. `received(fd)`: bytes that have come over that connection.
+  template <class Received>
+  std::vector<int> due(TimePoint now, const Received& received);
+  TimePoint wake_at() const { return connections_.empty() ? TimePoint::max() : next_look_; }
+  std::size_t unverified() const;
+
+ private:
+  struct Connection {
+    std::uint64_t number = 0;
+    std::string address;
+    TimePoint accepted, until;
+    bool verified = false;
+    std::uint64_t delivered = 0;
+  };
+  Connection* find(const Id& id);
+  bool must_go(const Connection& connection, std::uint64_t received, TimePoint now) const;
+  void plan(TimePoint now);
+
+  ConnectionLimits limits_;
+  std::map<int, Connection> connections_;
+  std::uint64_t last_number_ = 0;
+  TimePoint next_look_ = TimePoint::max();
+};
+
+template <class Received>
+std::vector<int> Connections::due(TimePoint now, const Received& received) {
+  std::vector<int> close;
+  if (now < wake_at()) return close;
+  std::erase_if(connections_, [&](const auto& entry) {
+    const bool go = must_go(entry.second, received(entry.first), now);
+    if (go) close.push_back(entry.first);
+    return go;
+  });
+  plan(now);
+  return close;
+}
+
+}  // namespace weft::net
