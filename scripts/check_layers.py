@@ -106,8 +106,8 @@ def check_project_include(included, library, is_test, libraries, root):
     if not (root / included).is_file():
         return None if included == "weft_version.h" else f'"{included}" does not exist; paths start at the project folder'
     target, target_is_test = owner_of(included, libraries)
-    if target_is_test:  # cli is the whole program, so its tests may use the support files of all
-        return None if is_test and library.name in (target, "cli") else f'"{included}" is a test of another library'
+    if target_is_test:  # cli is the whole program, so its tests may use the support files of all; those of base are for all
+        return None if is_test and (library.name in (target, "cli") or target == "base") else f'"{included}" is a test of another library'
     allowed = reachable_by_tests(libraries, library.name) if is_test else {library.name, *library.deps}
     if target in allowed:
         return None

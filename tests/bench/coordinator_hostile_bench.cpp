@@ -23,7 +23,7 @@
 #include "common/net/tls_session.h"
 #include "common/wire/messages.h"
 #include "coordinator/coordinator.h"
-#include "tests/bench/hostile_peer.h"
+#include "tests/bench/coordinator_hostile_peer.h"
 
 namespace {
 

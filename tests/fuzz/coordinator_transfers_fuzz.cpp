@@ -7,7 +7,7 @@
 #include "common/base/digest.h"
 #include "coordinator/downloads.h"
 #include "coordinator/uploads.h"
-#include "tests/fuzz/fuzz_bytes.h"
+#include "tests/fuzz/base_fuzz_bytes.h"
 
 namespace {
 

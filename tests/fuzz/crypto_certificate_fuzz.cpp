@@ -6,7 +6,7 @@
 
 #include "common/base/ids.h"
 #include "common/crypto/pki.h"
-#include "tests/fuzz/fuzz_bytes.h"
+#include "tests/fuzz/base_fuzz_bytes.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "common/net/tls_session.h"
-#include "tests/fuzz/fuzz_bytes.h"
+#include "tests/fuzz/base_fuzz_bytes.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <zlib.h>
 
 #include "common/wire/transfer.h"
-#include "tests/fuzz/fuzz_bytes.h"
+#include "tests/fuzz/base_fuzz_bytes.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <variant>
 
 #include "common/base/digest.h"
-#include "tests/fuzz/fuzz_bytes.h"
+#include "tests/fuzz/base_fuzz_bytes.h"
 #include "worker/session.h"
 
 namespace {
