@@ -146,8 +146,8 @@ TEST_F(LedgerCheckTest, ARowThatIsMissingOrAddedIsFoundByRound) {
            {"DELETE FROM records WHERE number = 2", "expected record 2 here"},
            {"DELETE FROM certificates", "which the ledger does not have"},
            {"DELETE FROM meta WHERE key = 'best_version'", "the run's end"},
-           {"INSERT INTO updates VALUES (2, 'nobody', 'd', 1, '{}', 'committed')", "round 2: record hash"},
-           {"INSERT INTO refusals VALUES (NULL, 't', 2, 'film', 'norm', 2)", "round 2: record hash"},
+           {"INSERT INTO updates VALUES (2, 'nobody', 'd', 1, 0.5, '{}', 'committed')", "round 2: record hash"},
+           {"INSERT INTO refusals VALUES (NULL, 't', 2, 'film', 'norm', 'norm 9', 2)", "round 2: record hash"},
            {"INSERT INTO scores VALUES (9, 'film', 'test', 1, '{}', 77)", "1 rows of record 77"},
            {"UPDATE records SET signer = 'none', signature = ''", "not signed"}}) {
     alter(sql);
