@@ -44,10 +44,14 @@ class SystemDisk final : public Disk {
   }
 
   Result<MappedFile> read(const fs::path& path) override { return MappedFile::open(path); }
+  Result<std::unique_ptr<RandomReader>> open(const fs::path& path) override { return open_file(path); }
+  Result<std::unique_ptr<ScratchFile>> scratch(const fs::path& folder) override { return scratch_file(folder); }
 
   Status write_atomic(const fs::path& path, ByteSpan content, unsigned mode) override {
     return weft::write_atomic(path, content, mode);
   }
+
+  Result<std::unique_ptr<AtomicWriter>> create(const fs::path& path) override { return atomic_file(path); }
 
   void make_folder(const fs::path& path) override { weft::make_folder(path); }
 

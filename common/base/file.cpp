@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -15,8 +16,8 @@ namespace {
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -41,7 +42,6 @@ Status write_all(int fd, const std::filesystem::path& path, ByteSpan content) {
     if (put < 0) return system_error("write", path);
     done += static_cast<std::size_t>(put);
   }
-  if (::fsync(fd) != 0) return system_error("sync", path);
   return Ok{};
 }
 
@@ -50,6 +50,63 @@ Status sync_folder(const std::filesystem::path& folder) {
   if (fd.get() < 0 || ::fsync(fd.get()) != 0) return system_error("sync folder", folder);
   return Ok{};
 }
+
+class AtomicFile final : public AtomicWriter {
+ public:
+  AtomicFile(std::filesystem::path path, std::filesystem::path temporary, Descriptor fd)
+      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile() override {
+    if (!renamed_) ::unlink(temporary_.c_str());
+  }
+
+  Status append(ByteSpan bytes) override { return write_all(fd_.get(), temporary_, bytes); }
+
+  Status commit() override {
+    if (::fsync(fd_.get()) != 0) return system_error("sync", temporary_);
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error("rename into", path_);
+    renamed_ = true;
+    return sync_folder(path_.parent_path());
+  }
+
+ private:
+  std::filesystem::path path_, temporary_;
+  Descriptor fd_;
+  bool renamed_ = false;
+};
+
+class OpenFile final : public ScratchFile {
+ public:
+  OpenFile(std::filesystem::path path, Descriptor fd, std::uint64_t size)
+      : path_(std::move(path)), fd_(std::move(fd)), size_(size) {}
+  std::uint64_t size() const override { return size_; }
+
+  Status read(std::uint64_t offset, std::span<std::uint8_t> into) const override {
+    std::size_t done = 0;
+    while (done < into.size()) {
+      const ssize_t got = ::pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return system_error("read", path_);
+      if (got == 0)
+        return Error{"cannot read " + path_.string() + ": it ends at byte " + std::to_string(offset + done) +
+                     ", expected " + std::to_string(into.size() - done) + " more; it was cut short"};
+      done += static_cast<std::size_t>(got);
+    }
+    return Ok{};
+  }
+
+  Status append(ByteSpan bytes) override {
+    if (Status put = write_all(fd_.get(), path_, bytes); !put) return put;
+    size_ += bytes.size();
+    return Ok{};
+  }
+
+ private:
+  std::filesystem::path path_;
+  Descriptor fd_;
+  std::uint64_t size_;
+};
 
 }  // namespace
 
@@ -67,26 +124,41 @@ Result<std::string> read_text(const std::filesystem::path& path) {
 Status write_atomic(const std::filesystem::path& path, ByteSpan content) { return write_atomic(path, content, 0644); }
 
 Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) {
+  const Result<std::unique_ptr<AtomicWriter>> file = atomic_file(path, mode);
+  if (!file) return file.error();
+  if (Status put = file.value()->append(content); !put) return put;
+  return file.value()->commit();
+}
+
+Result<std::unique_ptr<AtomicWriter>> atomic_file(const std::filesystem::path& path, unsigned mode) {
   const std::filesystem::path temporary = path.string() + ".tmp";
   ::unlink(temporary.c_str());
-  Status written = [&]() -> Status {
-    const Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (fd.get() < 0) return system_error("create", temporary);
-    if (Status put = write_all(fd.get(), temporary, content); !put) return put;
-    if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename into", path);
-    return Ok{};
-  }();
-  if (!written) {
-    ::unlink(temporary.c_str());
-    return written;
-  }
-  return sync_folder(path.parent_path());
+  Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (fd.get() < 0) return system_error("create", temporary);
+  return std::unique_ptr<AtomicWriter>(std::make_unique<AtomicFile>(path, temporary, std::move(fd)));
 }
 
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   if (error) throw Failure("cannot create folder " + path.string() + ": " + error.message());
+}
+
+Result<std::unique_ptr<RandomReader>> open_file(const std::filesystem::path& path) {
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat info {};
+  if (fd.get() < 0 || ::fstat(fd.get(), &info) != 0) return system_error("open", path);
+  if (!S_ISREG(info.st_mode)) return Error{"cannot read " + path.string() + ": not a regular file"};
+  return std::unique_ptr<RandomReader>(
+      std::make_unique<OpenFile>(path, std::move(fd), static_cast<std::uint64_t>(info.st_size)));
+}
+
+Result<std::unique_ptr<ScratchFile>> scratch_file(const std::filesystem::path& folder) {
+  std::string name = (folder / "scratch.XXXXXX").string();
+  Descriptor fd(::mkostemp(name.data(), O_CLOEXEC));
+  if (fd.get() < 0) return system_error("create", name);
+  if (::unlink(name.c_str()) != 0) return system_error("unlink", name);
+  return std::unique_ptr<ScratchFile>(std::make_unique<OpenFile>(name, std::move(fd), 0));
 }
 
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {

@@ -1,7 +1,9 @@
-// Files: whole reads, read-only maps, and writes that are either complete and on disk or absent.
+// Files: whole reads, reads by window, read-only maps, and writes that are either complete and on disk or absent.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -18,6 +20,35 @@ Result<std::string> read_text(const std::filesystem::path& path);
 Status write_atomic(const std::filesystem::path& path, ByteSpan content);
 // As above, but the file is created with `mode` (0600 for keys).
 Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode);
+
+// The same for content that comes in pieces and need not be in memory whole. Dropped before commit() was Ok, it leaves
+// nothing behind.
+class AtomicWriter {
+ public:
+  virtual ~AtomicWriter() = default;
+  virtual Status append(ByteSpan bytes) = 0;
+  virtual Status commit() = 0;  // once, at the end
+};
+Result<std::unique_ptr<AtomicWriter>> atomic_file(const std::filesystem::path& path, unsigned mode = 0644);
+
+// Bytes that are read where they are wanted, so that no more of them is in memory.
+class RandomReader {
+ public:
+  virtual ~RandomReader() = default;
+  virtual std::uint64_t size() const = 0;
+  // Fills `into` from `offset` on. Error: they are not all there, or the disk's reason.
+  virtual Status read(std::uint64_t offset, std::span<std::uint8_t> into) const = 0;
+};
+
+// A file without a name that grows at its end. It takes disk space until it is dropped or the process ends, and is not
+// synced: nothing of it survives.
+class ScratchFile : public RandomReader {
+ public:
+  virtual Status append(ByteSpan bytes) = 0;
+};
+
+Result<std::unique_ptr<RandomReader>> open_file(const std::filesystem::path& path);
+Result<std::unique_ptr<ScratchFile>> scratch_file(const std::filesystem::path& folder);
 
 // Creates the folder and its parents; throws Failure with the system's reason.
 void make_folder(const std::filesystem::path& path);

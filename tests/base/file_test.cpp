@@ -58,6 +58,50 @@ TEST(WriteAtomicTest, NamesThePathAndTheReason) {
   EXPECT_NE(written.error().message.find("No such file"), std::string::npos);
 }
 
+TEST(AtomicFileTest, IsThereWholeOrNotAtAll) {
+  const auto path = fresh_folder("pieces") / "state";
+  ASSERT_TRUE(write_atomic(path, as_bytes("old")));
+  {
+    const auto dropped = atomic_file(path).value();
+    ASSERT_TRUE(dropped->append(as_bytes("new")));
+    EXPECT_TRUE(std::filesystem::exists(path.string() + ".tmp"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path.string() + ".tmp"));
+  EXPECT_EQ(read_text(path).value(), "old");
+  const auto file = atomic_file(path).value();
+  ASSERT_TRUE(file->append(as_bytes("warp ")));
+  ASSERT_TRUE(file->append(as_bytes("and weft")));
+  EXPECT_EQ(read_text(path).value(), "old");
+  ASSERT_TRUE(file->commit());
+  EXPECT_EQ(read_text(path).value(), "warp and weft");
+}
+
+TEST(ScratchFileTest, GrowsIsReadAnywhereAndLeavesNothing) {
+  const auto folder = fresh_folder("scratch");
+  const auto file = scratch_file(folder).value();
+  EXPECT_TRUE(std::filesystem::is_empty(folder)) << "it has no name, so a crash leaves nothing either";
+  ASSERT_TRUE(file->append(as_bytes("warp ")));
+  ASSERT_TRUE(file->append(as_bytes("and weft")));
+  EXPECT_EQ(file->size(), 13U);
+  Bytes part(6);
+  ASSERT_TRUE(file->read(3, part));
+  EXPECT_EQ(as_text(part), "p and ");
+  EXPECT_FALSE(file->read(8, part)) << "its end lies within";
+  EXPECT_FALSE(scratch_file(folder / "absent"));
+}
+
+TEST(OpenFileTest, ReadsAWindow) {
+  const auto folder = fresh_folder("window");
+  ASSERT_TRUE(write_atomic(folder / "data", as_bytes("warp and weft")));
+  const auto file = open_file(folder / "data").value();
+  EXPECT_EQ(file->size(), 13U);
+  Bytes part(4);
+  ASSERT_TRUE(file->read(9, part));
+  EXPECT_EQ(as_text(part), "weft");
+  EXPECT_NE(file->read(10, part).error().message.find("data: it ends at byte 13"), std::string::npos);
+  EXPECT_FALSE(open_file(folder));
+}
+
 TEST(MappedFileTest, MapsContentAndEmptyFilesAndRefusesFolders) {
   const auto folder = fresh_folder("map");
   ASSERT_TRUE(write_atomic(folder / "data", as_bytes("warp and weft")));

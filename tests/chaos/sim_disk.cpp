@@ -20,6 +20,50 @@ bool is_in(const std::string& path, const std::string& folder) {
   return path.size() > folder.size() && path.starts_with(folder) && path[folder.size()] == '/';
 }
 
+class SimFile final : public ScratchFile {
+ public:
+  SimFile(SimDisk& disk, std::string path, std::shared_ptr<Inode> inode)
+      : disk_(disk), path_(std::move(path)), inode_(std::move(inode)) {}
+  std::uint64_t size() const override { return inode_->content().size(); }
+  Status read(std::uint64_t offset, std::span<std::uint8_t> into) const override {
+    const Bytes& content = inode_->content();
+    if (offset > content.size() || into.size() > content.size() - offset)
+      return Error{"cannot read " + path_ + ": it ends before"};
+    std::copy_n(content.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
+    return Ok{};
+  }
+  Status append(ByteSpan bytes) override { return disk_.put(*inode_, path_, bytes); }
+
+ private:
+  SimDisk& disk_;
+  std::string path_;
+  std::shared_ptr<Inode> inode_;
+};
+
+class SimWriter final : public AtomicWriter {
+ public:
+  SimWriter(SimDisk& disk, fs::path path, std::shared_ptr<Inode> inode)
+      : disk_(disk), path_(std::move(path)), inode_(std::move(inode)) {}
+  SimWriter(const SimWriter&) = delete;
+  SimWriter& operator=(const SimWriter&) = delete;
+  ~SimWriter() override {
+    if (!committed_ && disk_.alive()) disk_.unlink(temporary());
+  }
+  Status append(ByteSpan bytes) override { return disk_.put(*inode_, temporary(), bytes); }
+  Status commit() override {
+    Status done = disk_.publish_file(inode_, path_);
+    committed_ = static_cast<bool>(done);
+    return done;
+  }
+
+ private:
+  std::string temporary() const { return path_.string() + ".tmp"; }
+  SimDisk& disk_;
+  fs::path path_;
+  std::shared_ptr<Inode> inode_;
+  bool committed_ = false;
+};
+
 }  // namespace
 
 void Inode::apply(Bytes& content, const Change& change) {
@@ -118,7 +162,7 @@ std::shared_ptr<Inode> SimDisk::find(const std::string& path) const {
   return found == names_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<Inode> SimDisk::open(const std::string& path) {
+std::shared_ptr<Inode> SimDisk::make(const std::string& path) {
   if (auto there = find(path)) return there;
   auto inode = std::make_shared<Inode>();
   change({{path, inode}});
@@ -145,25 +189,51 @@ Result<MappedFile> SimDisk::read(const fs::path& path) {
   return MappedFile(std::make_shared<const Bytes>(inode->content()));
 }
 
-Status SimDisk::write_atomic(const fs::path& path, ByteSpan content, unsigned /*mode*/) {
+Result<std::unique_ptr<RandomReader>> SimDisk::open(const fs::path& path) {
+  auto inode = find(path.string());
+  if (inode == nullptr) return Error{"cannot open " + path.string() + ": no such file"};
+  return std::unique_ptr<RandomReader>(std::make_unique<SimFile>(*this, path.string(), std::move(inode)));
+}
+
+// It never has a name: what a crash would leave of one is gone at the next start.
+Result<std::unique_ptr<ScratchFile>> SimDisk::scratch(const fs::path& folder) {
+  const std::string path = (folder / "scratch").string();
+  if (!step()) return failed(path, kKilled);
+  return std::unique_ptr<ScratchFile>(std::make_unique<SimFile>(*this, path, std::make_shared<Inode>()));
+}
+
+Status SimDisk::put(Inode& inode, const std::string& path, ByteSpan bytes) {
+  if (!step()) return failed(path, kKilled);
+  if (full) return failed(path, kFull);
+  inode.write(inode.content().size(), bytes);
+  return Ok{};
+}
+
+Result<std::unique_ptr<AtomicWriter>> SimDisk::create(const fs::path& path) {
   const std::string temporary = path.string() + ".tmp";
   if (!step()) return failed(temporary, kKilled);
-  const auto inode = std::make_shared<Inode>();
+  auto inode = std::make_shared<Inode>();
   change({{temporary, inode}});
-  if (!step()) return failed(temporary, kKilled);
-  if (full) {
-    unlink(temporary);
-    return failed(temporary, kFull);
-  }
-  inode->write(0, content);
+  return std::unique_ptr<AtomicWriter>(std::make_unique<SimWriter>(*this, path, std::move(inode)));
+}
+
+Status SimDisk::publish_file(const std::shared_ptr<Inode>& inode, const fs::path& path) {
+  const std::string temporary = path.string() + ".tmp";
   if (!step()) return failed(temporary, kKilled);
   sync_file(temporary);
   if (!step()) return failed(path.string(), kKilled);
   change({{temporary, nullptr}, {path.string(), inode}});
   if (!step()) return failed(path.string(), kKilled);
   sync_folder(path.parent_path());
-  if (on_written) on_written(path.string(), content);
+  if (on_written) on_written(path.string(), inode->content());
   return Ok{};
+}
+
+Status SimDisk::write_atomic(const fs::path& path, ByteSpan content, unsigned /*mode*/) {
+  const auto file = create(path);
+  if (!file) return file.error();
+  if (Status put = file.value()->append(content); !put) return put;
+  return file.value()->commit();
 }
 
 void SimDisk::make_folder(const fs::path& path) {

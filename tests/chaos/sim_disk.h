@@ -57,7 +57,10 @@ class SimDisk final : public Disk {
   bool is_folder(const std::filesystem::path& path) override { return folders_.contains(path.string()); }
   std::vector<std::filesystem::path> list(const std::filesystem::path& folder) override;
   Result<MappedFile> read(const std::filesystem::path& path) override;
+  Result<std::unique_ptr<RandomReader>> open(const std::filesystem::path& path) override;
+  Result<std::unique_ptr<ScratchFile>> scratch(const std::filesystem::path& folder) override;
   Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) override;
+  Result<std::unique_ptr<AtomicWriter>> create(const std::filesystem::path& path) override;
   void make_folder(const std::filesystem::path& path) override;
   Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Status remove_all(const std::filesystem::path& path) override;
@@ -67,11 +70,16 @@ class SimDisk final : public Disk {
 
   // For SQLite (sim_vfs.cpp).
   std::shared_ptr<Inode> find(const std::string& path) const;
-  std::shared_ptr<Inode> open(const std::string& path);  // made when missing
+  std::shared_ptr<Inode> make(const std::string& path);  // unless it is there
   bool step();                                           // false: the process was killed
+  bool alive() const { return !machine_.dead; }
   void sync_file(const std::string& path);
   void sync_folder(const std::filesystem::path& folder);
   RngStream& random() { return random_; }
+
+  // For what it hands out. A write that a process makes after it was killed, or on a full disk, is an Error.
+  Status put(Inode& inode, const std::string& path, ByteSpan bytes);
+  Status publish_file(const std::shared_ptr<Inode>& inode, const std::filesystem::path& path);
   void unlink(const std::string& path) { change({{path, nullptr}}); }
 
  private:
@@ -80,7 +88,6 @@ class SimDisk final : public Disk {
   static void apply(Names& names, const NameChange& change);
   void change(NameChange change);
   void sync_names(const std::function<bool(const NameChange&)>& which);
-  void put(const std::string& path, ByteSpan content);
 
   Machine& machine_;
   RngStream random_;

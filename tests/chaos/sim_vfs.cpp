@@ -122,7 +122,7 @@ int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
   if ((flags & SQLITE_OPEN_CREATE) == 0 && disk.find(name) == nullptr) return SQLITE_CANTOPEN;
   open.disk = &disk;
   open.path = new std::string(name);
-  open.inode = new std::shared_ptr<Inode>(disk.open(name));
+  open.inode = new std::shared_ptr<Inode>(disk.make(name));
   open.shared = new std::deque<Bytes>;
   open.delete_on_close = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
   file->pMethods = &kMethods;
