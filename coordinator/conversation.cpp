@@ -191,8 +191,8 @@ Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
     end_session(session, kFlood);
     return Ok{};
   }
-  send(downloads.fetch(session.site, store.payload(fetch.version), session.work.adapter_digest, fetch.offset,
-                       clock.now()));
+  send(downloads.fetch(session.site, store.version_file(fetch.version).payload(), session.work.adapter_digest,
+                       fetch.offset, clock.now()));
   return Ok{};
 }
 
@@ -272,12 +272,14 @@ Status Coordinator::State::on(Session& session, const wire::Chunk& chunk) {
 void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
   const wire::Offer& offer = done.offer;
   if (!machine.wants_update(site, offer.round)) return settle_late(site, offer);
-  const std::span values(reinterpret_cast<const float*>(done.payload.data()), done.payload.size() / sizeof(float));
-  const double norm = fl::norm_of(values);
-  if (const auto no = fl::refusal(values, norm, store.median_norm(), options.aggregation))
+  if (const auto no = fl::refusal(done.values, store.median_norm(), options.aggregation))
     return refuse_update(site, offer, *no);
-  store.add({.site = site, .digest = offer.digest, .examples = offer.examples, .values = offer.values, .norm = norm},
-            values);
+  store.add({.site = site,
+             .digest = offer.digest,
+             .examples = offer.examples,
+             .values = offer.values,
+             .norm = done.values.norm()},
+            *done.payload);
   observer.on(telemetry::UpdateAccepted{offer.round, site.name, offer.examples, offer.values});
   feed(machine.on(fl::UpdateAdmitted{site, offer.round}, clock.now()));
 }

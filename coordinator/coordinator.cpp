@@ -51,7 +51,8 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       store(options, time),
       machine(options.rounds, options.scheme.primary, options.sites, Rng(options.seed), store.ledger().history()),
       sessions(server, time),
-      uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout),
+      uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout, *options.disk,
+              options.folder),
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
       round_began(time.now()) {}
 
@@ -142,7 +143,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::Ask& ask) {
   const std::string before = session->work.adapter_digest;
   session->work = {.round = ask.round,
                    .version = ask.version,
-                   .adapter_digest = store.payload_digest(ask.version),
+                   .adapter_digest = store.version_file(ask.version).payload_digest(),
                    .adapter_bytes = store.payload_bytes(),
                    .evaluate = ask.evaluate,
                    .train = ask.train};

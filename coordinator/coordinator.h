@@ -1,8 +1,8 @@
 // The coordinator's process: one thread that owns the sessions, the round machine, the accumulator and the ledger.
 // All decisions are RoundMachine's and admission's; this moves bytes and makes commits durable.
 //
-// Memory: one adapter, one accumulator and at most `transfer_bytes` of uploads in flight (at least two); other sites'
-// offers wait for a place.
+// Memory: one accumulator and at most `transfer_bytes` of updates on their way in (at least two windows); other sites'
+// offers wait for a place. Adapter and updates are on disk and pass by windows.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -11,8 +11,8 @@ std::size_t download_places(std::uint64_t adapter_bytes) {
   return static_cast<std::size_t>(std::max(kLeast, kInFlight / each));
 }
 
-std::vector<Outgoing> Downloads::fetch(const SiteId& site, std::shared_ptr<const Bytes> payload,
-                                       const std::string& digest, std::uint64_t offset, TimePoint now) {
+std::vector<Outgoing> Downloads::fetch(const SiteId& site, wire::Payload payload, const std::string& digest,
+                                       std::uint64_t offset, TimePoint now) {
   const auto there = downloads_.find(site);
   const bool restarted = there != downloads_.end() && there->second.digest == digest;
   downloads_.insert_or_assign(site, Download{wire::ChunkSender(std::move(payload), digest, offset), digest, restarted});

@@ -3,7 +3,6 @@
 #pragma once
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +21,7 @@ class Downloads {
  public:
   Downloads(std::size_t places, Milliseconds stall_timeout) : turns_(places, stall_timeout) {}
   // `offset` is at most the payload's size. Replaces what the site fetched before.
-  std::vector<Outgoing> fetch(const SiteId& site, std::shared_ptr<const Bytes> payload, const std::string& digest,
+  std::vector<Outgoing> fetch(const SiteId& site, wire::Payload payload, const std::string& digest,
                               std::uint64_t offset, TimePoint now);
   // Error: an acknowledgement that makes no sense.
   Result<std::vector<Outgoing>> ack(const SiteId& site, const wire::Ack& ack, TimePoint now);

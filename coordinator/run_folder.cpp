@@ -8,6 +8,14 @@
 #include "common/tensor/safetensors.h"
 
 namespace weft::coordinator {
+namespace {
+
+Error changed(const std::filesystem::path& file, const std::string& found, const std::string& expected) {
+  return {file.string() + ": its digest is " + found + ", the ledger says " + expected +
+          "; the file was changed or is torn: put the original back"};
+}
+
+}  // namespace
 
 std::filesystem::path RunFolder::version(std::uint32_t version) const {
   char name[32];
@@ -15,11 +23,10 @@ std::filesystem::path RunFolder::version(std::uint32_t version) const {
   return root_ / "versions" / name;
 }
 
-void RunFolder::write_version(std::uint32_t version, const StateDict& adapter) const {
+VersionWriter RunFolder::write_version(std::uint32_t version, const Manifest& manifest) const {
   const std::filesystem::path file = this->version(version);
   disk_.make_folder(file.parent_path());
-  const Bytes image = to_safetensors(adapter, {{"version", std::to_string(version)}});
-  if (const Status written = disk_.write_atomic(file, image); !written) throw Failure(written.error().message);
+  return {disk_, file, version, manifest};
 }
 
 Result<StateDict> RunFolder::read_version(std::uint32_t version, const std::string& digest) const {
@@ -30,10 +37,16 @@ Result<StateDict> RunFolder::read_version(std::uint32_t version, const std::stri
   if (!opened) return opened.error();
   Result<StateDict> adapter = state_dict_from(opened.value());
   if (!adapter) return Error{file.string() + ": " + adapter.error().message};
-  if (const std::string found = adapter->digest(); found != digest)
-    return Error{file.string() + ": its digest is " + found + ", the ledger says " + digest +
-                 "; the file was changed or is torn: put the original back"};
+  if (const std::string found = adapter->digest(); found != digest) return changed(file, found, digest);
   return adapter;
+}
+
+Result<VersionFile> RunFolder::open_version(std::uint32_t version, const std::string& digest,
+                                            const Manifest& manifest) const {
+  const std::filesystem::path path = this->version(version);
+  Result<VersionFile> file = VersionFile::open(disk_, path, manifest);
+  if (file && file->digest() != digest) return changed(path, file->digest(), digest);
+  return file;
 }
 
 void RunFolder::remove_version(std::uint32_t version) const {

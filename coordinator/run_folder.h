@@ -13,6 +13,7 @@
 #include "common/base/disk.h"
 #include "common/base/result.h"
 #include "common/tensor/state_dict.h"
+#include "coordinator/version_file.h"
 
 namespace weft::coordinator {
 
@@ -24,10 +25,12 @@ class RunFolder {
   std::filesystem::path adapter() const { return root_ / "adapter"; }
   std::filesystem::path summary() const { return root_ / "summary.json"; }
   std::filesystem::path version(std::uint32_t version) const;
-  // Throws Failure (disk full: the old state stands).
-  void write_version(std::uint32_t version, const StateDict& adapter) const;
+  // To be filled and committed. Throws Failure (disk full: the old state stands).
+  VersionWriter write_version(std::uint32_t version, const Manifest& manifest) const;
   // Error when it is missing, torn, or its digest is not `digest` (StateDict::digest()).
   Result<StateDict> read_version(std::uint32_t version, const std::string& digest) const;
+  // The same by windows: nothing of it stays in memory.
+  Result<VersionFile> open_version(std::uint32_t version, const std::string& digest, const Manifest& manifest) const;
   // Only what no decision can need again: versions other than the kept ones.
   void remove_version(std::uint32_t version) const;
 

@@ -1,14 +1,15 @@
 // Opening a run folder, committing rounds to it, and its result.
 #include "coordinator/run_store.h"
 
+#include <algorithm>
 #include <ctime>
 #include <random>
+#include <utility>
 
 #include "common/base/digest.h"
 #include "common/fl/admission.h"
 #include "common/telemetry/rss.h"
 #include "common/wire/receipt.h"
-#include "common/wire/transfer.h"
 #include "coordinator/summary.h"
 
 namespace weft::coordinator {
@@ -58,6 +59,14 @@ double mean_loss(const std::vector<UpdateRow>& updates) {
   return examples > 0 ? sum / examples : 0;
 }
 
+// Calls `each` with where a window begins, in values, and a buffer of its size.
+template <class Each>
+void by_windows(std::size_t total, const Each& each) {
+  std::vector<float> window(std::min(total, kWindowValues));
+  for (std::size_t at = 0; at < total; at += window.size())
+    each(at, std::span(window).first(std::min(window.size(), total - at)));
+}
+
 }  // namespace
 
 void check_run_folder(const std::filesystem::path& folder, bool resume) {
@@ -80,16 +89,27 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
              .base_digest = options.base_digest,
              .manifest_digest = options.initial.manifest->digest(),
              .initial_digest = options.initial.digest()},
-      pissa_start_(options.peft.adapter.init == LoraInit::pissa ? options.initial : StateDict{}),
-      adapter_(std::move(options.initial)) {
-  const std::optional<RunFacts> there = ledger_.run();
-  refuse_other_run(options.folder, there, options.resume);
-  there ? resume() : begin();
-  mean_ = fl::make_aggregator(options.aggregation, options.sites.size(), adapter_.manifest->total());
+      manifest_(options.initial.manifest) {
+  take(std::exchange(options.initial, {}));
+  mean_ = fl::make_aggregator(options.aggregation, options.sites.size(), manifest_->total(),
+                              [this] { return options_.disk->scratch(options_.folder).value(); });
 }
 
-void RunStore::begin() {
-  folder_.write_version(0, adapter_);
+// The initial adapter is needed on disk only, and is gone from memory before the accumulator is made.
+void RunStore::take(const StateDict& initial) {
+  const std::optional<RunFacts> there = ledger_.run();
+  refuse_other_run(options_.folder, there, options_.resume);
+  if (options_.peft.adapter.init == LoraInit::pissa) {
+    pissa_start_ = options_.disk->scratch(options_.folder).value();
+    pissa_start_->append(bytes_of(std::span<const float>(initial.values))).value();
+  }
+  there ? resume() : begin(initial);
+}
+
+void RunStore::begin(const StateDict& initial) {
+  VersionWriter file = folder_.write_version(0, *manifest_);
+  file.append(initial.values);
+  files_.emplace(0, file.commit());
   stored_ = {0};
   ledger_.begin(facts_);
 }
@@ -101,37 +121,26 @@ void RunStore::resume() {
   version_ = history.committed;
   compete(history.scores);
   median_norm_ = fl::median_norm(ledger_.norms(fl::kMostNorms));
-  StateDict committed = load(version_);
-  committed.manifest = adapter_.manifest;  // equal by their digests; sites' manifests are compared with this one
-  adapter_ = std::move(committed);
+  version_file(version_);
   for (std::uint32_t version = 0; version <= version_; ++version) stored_.insert(version);  // as far as they are there
-}
-
-StateDict RunStore::load(std::uint32_t version) const {
-  return folder_.read_version(version, ledger_.adapter_digest(version)).value();
 }
 
 void RunStore::step(const char* name) const {
   if (options_.at_step) options_.at_step(name);
 }
 
-const std::string& RunStore::payload_digest(std::uint32_t version) {
-  std::string& digest = payload_digests_[version];
-  if (digest.empty()) digest = sha256_hex(*payload(version));
-  return digest;
+const VersionFile& RunStore::version_file(std::uint32_t version) {
+  const auto there = files_.find(version);
+  if (there != files_.end()) return there->second;
+  return files_.emplace(version, folder_.open_version(version, ledger_.adapter_digest(version), *manifest_).value())
+      .first->second;
 }
 
-std::shared_ptr<const Bytes> RunStore::payload(std::uint32_t version) {
-  if (payload_ == nullptr || payload_version_ != version) {
-    payload_.reset();
-    payload_ = std::make_shared<const Bytes>(wire::payload_of(version == version_ ? adapter_ : load(version)));
-    payload_version_ = version;
-  }
-  return payload_;
-}
-
-void RunStore::add(UpdateRow update, std::span<const float> values) {
-  mean_->add(values, update.examples);
+void RunStore::add(UpdateRow update, const RandomReader& payload) {
+  by_windows(manifest_->total(), [&](std::size_t at, std::span<float> window) {
+    payload.read(at * sizeof(float), writable_bytes_of(window)).value();
+    mean_->add_window(at, window, update.examples);
+  });
   added_.insert_or_assign(update.site, std::move(update));
 }
 
@@ -164,24 +173,31 @@ RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores
   for (auto& [site, update] : added_) row.updates.push_back(std::move(update));
   row.loss = mean_loss(row.updates);
   row.time = utc_now();
-  StateDict next = adapter_;
-  mean_->apply_to(next.values);
+  VersionFile next = write_next(row.round);
   row.adapter_digest = next.digest();
-  folder_.write_version(row.round, next);
   step("adapter_written");
   ledger_.commit(row, scores);
   step("ledger_committed");
-  adapter_ = std::move(next);
+  files_.insert_or_assign(row.round, std::move(next));
   version_ = row.round;
   median_norm_ = fl::median_norm(ledger_.norms(fl::kMostNorms));
   mean_->clear();
   added_.clear();
-  payload_digests_.clear();
-  payload_.reset();
   stored_.insert(row.round);
   compete(scores);
   remove_old_versions();
   return row;
+}
+
+VersionFile RunStore::write_next(std::uint32_t version) {
+  const VersionFile& now = version_file(version_);
+  VersionWriter next = folder_.write_version(version, *manifest_);
+  by_windows(manifest_->total(), [&](std::size_t at, std::span<float> window) {
+    now.read(at, window);
+    mean_->apply_window(at, window);
+    next.append(window);
+  });
+  return next.commit();
 }
 
 // The best of these and of the best so far.
@@ -196,6 +212,7 @@ void RunStore::compete(const std::vector<fl::SiteScore>& scores) {
 void RunStore::remove_old_versions() {
   std::erase_if(stored_, [this](std::uint32_t version) {
     if (version == version_ || version == best_) return false;
+    files_.erase(version);
     folder_.remove_version(version);
     return true;
   });
@@ -206,7 +223,21 @@ void RunStore::end(const fl::FinishRun& finish) {
   compete(finish.scores);
 }
 
+StateDict RunStore::load(std::uint32_t version) const {
+  StateDict adapter = folder_.read_version(version, ledger_.adapter_digest(version)).value();
+  adapter.manifest = manifest_;  // equal by their digests
+  return adapter;
+}
+
+StateDict RunStore::pissa_start() const {
+  if (!pissa_start_) return {};
+  StateDict start = StateDict::zeros(manifest_);
+  pissa_start_->read(0, writable_bytes_of(std::span(start.values))).value();
+  return start;
+}
+
 std::string RunStore::write_result() {
+  mean_.reset();  // nothing is added any more, and what follows needs memory
   const EndRow end = ledger_.end().value();
   const std::string digest = ledger_.adapter_digest(end.best_version);
   checkpoint::AdapterFacts facts = options_.facts;
@@ -215,11 +246,10 @@ std::string RunStore::write_result() {
   facts.version = end.best_version;
   facts.base_digest = facts_.base_digest;
   facts.adapter_digest = digest;
-  StateDict best = end.best_version == version_ ? adapter_ : load(end.best_version);
   checkpoint::write_peft_folder(
       folder_.adapter(),
-      checkpoint::without_changed_base({.config = options_.peft, .state = std::move(best), .facts = std::move(facts)},
-                                       pissa_start_),
+      checkpoint::without_changed_base(
+          {.config = options_.peft, .state = load(end.best_version), .facts = std::move(facts)}, pissa_start()),
       folder_.disk());
   const std::string summary = summary_json({.run = facts_,
                                             .versions = options_.versions,

@@ -1,5 +1,5 @@
-// Everything of a run that must survive, and how a round becomes part of it: ledger, version files, the current adapter
-// and the accumulator of the open round.
+// Everything of a run that must survive, and how a round becomes part of it: ledger, version files and the
+// accumulator of the open round. Of adapter and updates a window at a time is in memory.
 //
 // Order of a commit: version file written and synced, then the ledger's transaction. A crash between them leaves a file
 // that the next commit overwrites with the same bytes.
@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -33,15 +32,13 @@ class RunStore {
   const RunFacts& facts() const { return facts_; }
   Ledger& ledger() { return ledger_; }
   std::uint32_t version() const { return version_; }
-  const Manifest& manifest() const { return *adapter_.manifest; }
-  std::uint64_t payload_bytes() const { return adapter_.manifest->total() * sizeof(float); }
+  std::uint64_t payload_bytes() const { return manifest_->total() * sizeof(float); }
 
-  // What sites fetch: digest and bytes of a version's payload. Throws Failure when its file is missing or torn.
-  const std::string& payload_digest(std::uint32_t version);
-  std::shared_ptr<const Bytes> payload(std::uint32_t version);
+  // What sites fetch. Throws Failure when its file is missing or torn.
+  const VersionFile& version_file(std::uint32_t version);
 
-  // The caller has admitted it. Adds it to the accumulator; nothing is durable yet.
-  void add(UpdateRow update, std::span<const float> values);
+  // The caller has admitted it; `payload` is all of it. Adds it to the accumulator; nothing is durable yet.
+  void add(UpdateRow update, const RandomReader& payload);
   const UpdateRow* added(const SiteId& site) const;  // in the open round
 
   // What a site is told of an update that counts, and its receipt; nullopt: it does not (yet). The same update is told
@@ -61,10 +58,13 @@ class RunStore {
   std::string utc_now() const;
 
  private:
-  void begin();
+  void take(const StateDict& initial);
+  void begin(const StateDict& initial);
   void resume();
   void step(const char* name) const;
+  VersionFile write_next(std::uint32_t version);
   StateDict load(std::uint32_t version) const;
+  StateDict pissa_start() const;
   void compete(const std::vector<fl::SiteScore>& scores);
   void remove_old_versions();
 
@@ -73,18 +73,16 @@ class RunStore {
   RunFolder folder_;
   Ledger ledger_;
   RunFacts facts_;
+  std::shared_ptr<const Manifest> manifest_;
+  std::unique_ptr<ScratchFile> pissa_start_;  // version 0 where PiSSA's result is made plain LoRA by it; else none
   std::uint32_t version_ = 0;
-  StateDict pissa_start_;                   // version 0 where PiSSA's result is made plain LoRA by it; else empty
-  StateDict adapter_;                       // of version_
   std::optional<std::uint32_t> best_;       // of the versions that have scores
   std::vector<fl::SiteScore> best_scores_;  // of best_ alone, so that a round costs the same however many were before
   std::set<std::uint32_t> stored_;          // versions with a file
   std::unique_ptr<fl::Aggregator> mean_;
   std::map<SiteId, UpdateRow> added_;
   std::optional<double> median_norm_;
-  std::map<std::uint32_t, std::string> payload_digests_;
-  std::uint32_t payload_version_ = 0;
-  std::shared_ptr<const Bytes> payload_;  // of payload_version_
+  std::map<std::uint32_t, VersionFile> files_;  // those that are open
 };
 
 }  // namespace weft::coordinator

@@ -6,8 +6,8 @@
 namespace weft::coordinator {
 
 std::size_t upload_places(std::uint64_t transfer_bytes, std::uint64_t update_bytes) {
-  return static_cast<std::size_t>(
-      std::max<std::uint64_t>(2, transfer_bytes / std::max<std::uint64_t>(1, update_bytes)));
+  const std::uint64_t each = std::clamp<std::uint64_t>(update_bytes, 1, wire::kWindowBytes);
+  return static_cast<std::size_t>(std::max<std::uint64_t>(2, transfer_bytes / each));
 }
 
 std::vector<Outgoing> Uploads::offer(const SiteId& site, const wire::Offer& offer, TimePoint now) {
@@ -33,8 +33,10 @@ std::vector<Outgoing> Uploads::apply(const Turns::Changes& changes) {
       upload.receiver.reset();
       continue;
     }
-    if (!upload.receiver) upload.receiver.emplace(upload.offer.digest, upload.offer.bytes);
-    out.push_back({change.site, wire::Resume{upload.offer.digest, upload.receiver->offset()}});
+    if (!upload.receiver)
+      upload.receiver = Receiver{
+          .check = {upload.offer.digest, upload.offer.bytes}, .file = disk_.scratch(folder_).value(), .values = {}};
+    out.push_back({change.site, wire::Resume{upload.offer.digest, upload.receiver->check.offset()}});
   }
   return out;
 }
@@ -44,18 +46,22 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
   const auto found = uploads_.find(site);
   if (found == uploads_.end() || found->second.offer.digest != chunk.digest || !found->second.receiver) return outcome;
   Upload& upload = found->second;
-  if (upload.rewound && chunk.offset != upload.receiver->offset()) return outcome;
+  if (upload.rewound && chunk.offset != upload.receiver->check.offset()) return outcome;
   upload.rewound = false;
-  const std::uint64_t before = upload.receiver->offset();
-  const Result<wire::Ack> ack = upload.receiver->on(chunk);
-  if (!ack) {
-    outcome.problem = ack.error().message;
+  Receiver& receiver = *upload.receiver;
+  Result<wire::ChunkCheck::Accepted> accepted = receiver.check.on(chunk);
+  if (!accepted) {
+    outcome.problem = accepted.error().message;
     if (chunk.offset + chunk.data.size() == upload.offer.bytes) outcome.wrong = upload.offer;
   } else {
-    if (upload.receiver->offset() > before) turns_.moved(site, now);
-    outcome.out.push_back({site, ack.value()});
-    if (!upload.receiver->complete()) return outcome;
-    outcome.done = Done{upload.offer, upload.receiver->take()};
+    if (const ByteSpan fresh = accepted->fresh; !fresh.empty()) {
+      receiver.file->append(fresh).value();
+      receiver.values.add(fresh);
+      turns_.moved(site, now);
+    }
+    outcome.out.push_back({site, accepted->ack});
+    if (!receiver.check.complete()) return outcome;
+    outcome.done = Done{upload.offer, std::move(receiver.file), receiver.values};
   }
   uploads_.erase(found);
   const std::vector<Outgoing> more = apply(turns_.release(site, now));
@@ -85,9 +91,9 @@ std::vector<std::pair<SiteId, wire::Offer>> Uploads::open() const {
   return open;
 }
 
-std::uint64_t Uploads::bytes_held() const {
+std::uint64_t Uploads::bytes_on_disk() const {
   std::uint64_t bytes = 0;
-  for (const auto& [site, upload] : uploads_) bytes += upload.receiver ? upload.receiver->offset() : 0;
+  for (const auto& [site, upload] : uploads_) bytes += upload.receiver ? upload.receiver->file->size() : 0;
   return bytes;
 }
 

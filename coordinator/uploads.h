@@ -1,16 +1,20 @@
-// Updates on their way in: offers wait for a place, then their chunks are collected. Pure: messages to send are
-// returned, and the caller passes the time.
+// Updates on their way in: offers wait for a place, then their chunks are collected in a scratch file; none of it stays
+// in memory, and what admission asks of the values is known when the last chunk is in. But for these files it is pure:
+// messages to send are returned, and the caller passes the time.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "common/base/bytes.h"
 #include "common/base/clock.h"
+#include "common/base/disk.h"
 #include "common/base/ids.h"
+#include "common/fl/norm_sum.h"
 #include "common/wire/messages.h"
 #include "common/wire/transfer.h"
 #include "coordinator/turns.h"
@@ -22,14 +26,16 @@ struct Outgoing {
   wire::Message message;
 };
 
-// At least two places, else as many whole updates as fit into `transfer_bytes`.
+// At least two places, else as many as fit into `transfer_bytes`: what is on its way from a site, and so in memory, is
+// at most an update and at most a window.
 std::size_t upload_places(std::uint64_t transfer_bytes, std::uint64_t update_bytes);
 
 class Uploads {
  public:
   struct Done {  // all of an update is here, and it is what was offered
     wire::Offer offer;
-    Bytes payload;
+    std::unique_ptr<ScratchFile> payload;
+    fl::NormSum values;
   };
   struct Outcome {
     std::vector<Outgoing> out;
@@ -38,25 +44,34 @@ class Uploads {
     std::optional<wire::Offer> wrong;  // all came, but it is not what was offered
   };
 
-  Uploads(std::size_t places, Milliseconds stall_timeout) : turns_(places, stall_timeout) {}
+  // Scratch files are made in `folder`, one for each place at most.
+  Uploads(std::size_t places, Milliseconds stall_timeout, Disk& disk, std::filesystem::path folder)
+      : disk_(disk), folder_(std::move(folder)), turns_(places, stall_timeout) {}
   // The caller has accepted the offer. It replaces another one of the site; the same one goes on where it was.
   std::vector<Outgoing> offer(const SiteId& site, const wire::Offer& offer, TimePoint now);
-  // A chunk of a payload that is not awaited (settled meanwhile) is ignored.
+  // A chunk of a payload that is not awaited (settled meanwhile) is ignored. Throws Failure: the disk is full.
   Outcome chunk(const SiteId& site, const wire::Chunk& chunk, TimePoint now);
   std::vector<Outgoing> away(const SiteId& site, TimePoint now);  // its session ended
   std::vector<Outgoing> tick(TimePoint now);
   TimePoint wake_at() const { return turns_.wake_at(); }
   void clear();                                              // the round is over
   std::vector<std::pair<SiteId, wire::Offer>> open() const;  // offers whose update is not all here
-  std::uint64_t bytes_held() const;
+  std::uint64_t bytes_on_disk() const;
 
  private:
+  struct Receiver {
+    wire::ChunkCheck check;
+    std::unique_ptr<ScratchFile> file;
+    fl::NormSum values;
+  };
   struct Upload {
     wire::Offer offer;
-    std::optional<wire::ChunkReceiver> receiver;  // while it has a place
-    bool rewound = false;  // it was told to go back: what was on its way comes first and is of no use
+    std::optional<Receiver> receiver;  // while it has a place
+    bool rewound = false;              // it was told to go back: what was on its way comes first and is of no use
   };
   std::vector<Outgoing> apply(const Turns::Changes& changes);
+  Disk& disk_;
+  std::filesystem::path folder_;
   std::map<SiteId, Upload> uploads_;
   Turns turns_;
 };

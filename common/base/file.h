@@ -40,6 +40,11 @@ class RandomReader {
   virtual Status read(std::uint64_t offset, std::span<std::uint8_t> into) const = 0;
 };
 
+template <class T>
+std::span<std::uint8_t> writable_bytes_of(std::span<T> values) {
+  return {reinterpret_cast<std::uint8_t*>(values.data()), values.size_bytes()};
+}
+
 // A file without a name that grows at its end. It takes disk space until it is dropped or the process ends, and is not
 // synced: nothing of it survives.
 class ScratchFile : public RandomReader {

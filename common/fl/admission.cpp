@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
+#include <cstdio>
 
 namespace weft::fl {
 namespace {
@@ -19,34 +19,7 @@ std::string number(double value) {
   return text.data();
 }
 
-// Finite when all of the values are: the square of no float overflows a double, nor does the sum of so many. Partial
-// sums let the compiler use vectors without changing what it computes.
-double square_sum(std::span<const float> values) {
-  constexpr std::size_t kLanes = 8;
-  std::array<double, kLanes> sums{};
-  std::size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes)
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const double value = values[i + lane];
-      sums[lane] += value * value;
-    }
-  double total = 0;
-  for (; i < values.size(); ++i) total += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  for (const double sum : sums) total += sum;
-  return total;
-}
-
-std::string not_finite(std::span<const float> values) {
-  std::size_t i = 0;
-  while (i < values.size() && std::isfinite(values[i])) ++i;
-  const char* name = i < values.size() && std::isnan(values[i]) ? "NaN" : "Inf";
-  return std::string("values: got ") + name + " at " + std::to_string(i) + " of " + std::to_string(values.size()) +
-         ", expected finite numbers; the training of this site has diverged, lower train.learning_rate";
-}
-
 }  // namespace
-
-double norm_of(std::span<const float> update) { return std::sqrt(square_sum(update)); }
 
 std::optional<double> median_norm(std::vector<double> norms) {
   if (norms.size() < kLeastNorms) return std::nullopt;
@@ -76,9 +49,12 @@ std::optional<Refusal> refusal(const Claim& claim, const Expected& expected, con
   return std::nullopt;
 }
 
-std::optional<Refusal> refusal(std::span<const float> update, double norm, std::optional<double> median,
-                               const AggregationConfig& limits) {
-  if (!std::isfinite(norm)) return Refusal{RefusalKind::not_finite, not_finite(update)};
+std::optional<Refusal> refusal(const NormSum& update, std::optional<double> median, const AggregationConfig& limits) {
+  if (const auto found = update.not_finite())
+    return Refusal{RefusalKind::not_finite,
+                   "values: got " + *found + " of " + std::to_string(update.count()) +
+                       ", expected finite numbers; the training of this site has diverged, lower train.learning_rate"};
+  const double norm = update.norm();
   if (norm > limits.max_update_norm)
     return Refusal{RefusalKind::norm, "norm: got " + number(norm) + ", limit " + number(limits.max_update_norm) +
                                           " (aggregation.max_update_norm)"};

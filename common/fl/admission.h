@@ -3,10 +3,10 @@
 #pragma once
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include "common/fl/config.h"
+#include "common/fl/norm_sum.h"
 #include "common/fl/refusal.h"
 
 namespace weft::fl {
@@ -24,16 +24,13 @@ struct Expected {
 // How many norms the running median is of at most, and from how many on it says something.
 inline constexpr std::size_t kMostNorms = 1001, kLeastNorms = 8;
 
-// L2; NaN or Inf when one of the values is.
-double norm_of(std::span<const float> update);
 // Of the norms of the last committed rounds. Nullopt: too few, or nothing has been learned in them. Rounds that are
 // committed do not change, so neither the order in which a round's updates arrive nor a crash changes it.
 std::optional<double> median_norm(std::vector<double> norms);
 
 // Why not, with got and expected; nullopt when it is fine.
 std::optional<Refusal> refusal(const Claim& claim, const Expected& expected, const AggregationConfig& limits);
-// NaN, Inf, or a norm beyond a limit. `norm`: norm_of(update). `median`: median_norm().
-std::optional<Refusal> refusal(std::span<const float> update, double norm, std::optional<double> median,
-                               const AggregationConfig& limits);
+// NaN, Inf, or a norm beyond a limit. `median`: median_norm().
+std::optional<Refusal> refusal(const NormSum& update, std::optional<double> median, const AggregationConfig& limits);
 
 }  // namespace weft::fl

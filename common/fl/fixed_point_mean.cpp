@@ -37,21 +37,24 @@ int fraction_bits(const AggregationConfig& limits, std::size_t sites) {
   throw ConfigError(message.str());
 }
 
-void FixedPointMean::add(std::span<const float> update, std::uint64_t examples) {
-  WEFT_CHECK(update.size() == sums_.size(), "update of another size than the mean");
+void FixedPointMean::add_window(std::size_t offset, std::span<const float> window, std::uint64_t examples) {
+  WEFT_CHECK(offset <= sums_.size() && window.size() <= sums_.size() - offset, "window beyond the mean");
   const double scale = std::ldexp(1.0, fraction_bits_);
   const auto weight = static_cast<std::int64_t>(examples);
-  for (std::size_t i = 0; i < update.size(); ++i) sums_[i] += weight * rounded(static_cast<double>(update[i]) * scale);
+  const std::span<std::int64_t> sums = std::span(sums_).subspan(offset, window.size());
+  for (std::size_t i = 0; i < window.size(); ++i) sums[i] += weight * rounded(static_cast<double>(window[i]) * scale);
+  if (offset + window.size() < sums_.size()) return;
   examples_ += examples;
   ++count_;
 }
 
-void FixedPointMean::apply_to(std::span<float> values) const {
-  WEFT_CHECK(values.size() == sums_.size(), "values of another size than the mean");
+void FixedPointMean::apply_window(std::size_t offset, std::span<float> values) const {
+  WEFT_CHECK(offset <= sums_.size() && values.size() <= sums_.size() - offset, "window beyond the mean");
   if (examples_ == 0) return;
   const double one = std::ldexp(static_cast<double>(examples_), fraction_bits_);
+  const std::span<const std::int64_t> sums = std::span(sums_).subspan(offset, values.size());
   for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(static_cast<double>(values[i]) + static_cast<double>(sums_[i]) / one);
+    values[i] = static_cast<float>(static_cast<double>(values[i]) + static_cast<double>(sums[i]) / one);
 }
 
 void FixedPointMean::clear() {

@@ -19,12 +19,11 @@ int fraction_bits(const AggregationConfig& limits, std::size_t sites);
 class FixedPointMean final : public Aggregator {
  public:
   FixedPointMean(std::size_t size, int fraction_bits) : sums_(size), fraction_bits_(fraction_bits) {}
-  // WEFT_CHECKs the size. The caller has checked norm and weight (see admission.h).
-  void add(std::span<const float> update, std::uint64_t examples) override;
+  // WEFT_CHECKs that the window lies within. The caller has checked norm and weight (see admission.h).
+  void add_window(std::size_t offset, std::span<const float> window, std::uint64_t examples) override;
   std::uint64_t examples() const override { return examples_; }
   std::size_t count() const override { return count_; }
-  // Adds the mean to `values` in place; nothing when nothing was added.
-  void apply_to(std::span<float> values) const override;
+  void apply_window(std::size_t offset, std::span<float> values) const override;
   void clear() override;
 
  private:

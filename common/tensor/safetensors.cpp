@@ -114,6 +114,12 @@ Json metadata_json(const std::map<std::string, std::string>& metadata) {
   return header;
 }
 
+void add_entry(Json& header, const std::string& name, DType dtype, const std::vector<std::int64_t>& shape,
+               std::size_t offset, std::size_t size) {
+  WEFT_CHECK(!header.contains(name), "tensor \"" + name + "\" twice");
+  header[name] = {{"dtype", name_of(dtype)}, {"shape", shape}, {"data_offsets", {offset, offset + size}}};
+}
+
 // The files of a checkpoint, and where an index says that each tensor is.
 struct Layout {
   std::vector<std::filesystem::path> files;
@@ -246,6 +252,13 @@ std::string Safetensors::digest() const {
   return hash.hex();
 }
 
+Bytes safetensors_header(const Manifest& manifest, const std::map<std::string, std::string>& metadata) {
+  Json header = metadata_json(metadata);
+  for (const TensorSpec& spec : manifest.tensors())
+    add_entry(header, spec.name, DType::f32, spec.shape, spec.offset * sizeof(float), spec.size * sizeof(float));
+  return image(header, 0);
+}
+
 Bytes to_safetensors(const StateDict& state, const std::map<std::string, std::string>& metadata) {
   std::vector<NamedTensor> tensors;
   for (const TensorSpec& spec : state.manifest->tensors())
@@ -257,9 +270,7 @@ Bytes to_safetensors(const std::vector<NamedTensor>& tensors, const std::map<std
   Json header = metadata_json(metadata);
   std::size_t offset = 0;
   for (const auto& [name, view] : tensors) {
-    WEFT_CHECK(!header.contains(name), "tensor \"" + name + "\" twice");
-    header[name] = {
-        {"dtype", name_of(view.dtype)}, {"shape", view.shape}, {"data_offsets", {offset, offset + view.bytes.size()}}};
+    add_entry(header, name, view.dtype, view.shape, offset, view.bytes.size());
     offset += view.bytes.size();
   }
   Bytes file = image(header, offset);

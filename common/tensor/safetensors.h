@@ -48,6 +48,8 @@ class Safetensors {
 Result<std::map<std::string, TensorView>> parse_safetensors(ByteSpan file,
                                                             std::map<std::string, std::string>* metadata);
 
+// What stands before the values of such a file, when they follow as one flat fp32 buffer in the manifest's order.
+Bytes safetensors_header(const Manifest& manifest, const std::map<std::string, std::string>& metadata);
 // An fp32 state dict as a safetensors file image; write it with write_atomic.
 Bytes to_safetensors(const StateDict& state, const std::map<std::string, std::string>& metadata = {});
 // All tensors of a file as one fp32 state dict (f16 and bf16 widened). Error for any other dtype or non-finite value.

@@ -33,16 +33,32 @@ Result<StateDict> state_from_payload(ByteSpan payload, std::shared_ptr<const Man
   return state;
 }
 
-ChunkSender::ChunkSender(std::shared_ptr<const Bytes> payload, std::string digest, std::uint64_t offset)
+Payload::Payload(std::shared_ptr<const Bytes> whole) : whole_(std::move(whole)) {}
+
+Payload::Payload(std::shared_ptr<const RandomReader> file, std::uint64_t begin)
+    : file_(std::move(file)), begin_(begin) {}
+
+std::uint64_t Payload::size() const { return whole_ ? whole_->size() : file_->size() - begin_; }
+
+Bytes Payload::read(std::uint64_t offset, std::size_t size) const {
+  Bytes data(size);
+  if (whole_)
+    std::copy_n(whole_->begin() + static_cast<std::ptrdiff_t>(offset), size, data.begin());
+  else if (const Status got = file_->read(begin_ + offset, data); !got)
+    throw Failure(got.error().message);
+  return data;
+}
+
+ChunkSender::ChunkSender(Payload payload, std::string digest, std::uint64_t offset)
     : payload_(std::move(payload)), digest_(std::move(digest)), sent_(offset), acknowledged_(offset) {
-  WEFT_CHECK(offset <= payload_->size(), "an offset from a peer must be checked before it is used");
+  WEFT_CHECK(offset <= payload_.size(), "an offset from a peer must be checked before it is used");
 }
 
 std::optional<Chunk> ChunkSender::next() {
-  const std::size_t size = std::min<std::size_t>(kChunkBytes, payload_->size() - sent_);
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(kChunkBytes, payload_.size() - sent_));
   if (size == 0 || sent_ + size - acknowledged_ > kWindowBytes) return std::nullopt;
-  const ByteSpan data = ByteSpan(*payload_).subspan(sent_, size);
-  Chunk chunk{.digest = digest_, .offset = sent_, .crc32 = crc_of(data), .data = {data.begin(), data.end()}};
+  Chunk chunk{.digest = digest_, .offset = sent_, .crc32 = 0, .data = payload_.read(sent_, size)};
+  chunk.crc32 = crc_of(chunk.data);
   sent_ += size;
   return chunk;
 }
@@ -56,36 +72,47 @@ Status ChunkSender::on(const Ack& ack) {
   return Ok{};
 }
 
-bool ChunkSender::done() const { return acknowledged_ == payload_->size(); }
+bool ChunkSender::done() const { return acknowledged_ == payload_.size(); }
 
-ChunkReceiver::ChunkReceiver(std::string digest, std::uint64_t bytes) : digest_(std::move(digest)), bytes_(bytes) {
+ChunkCheck::ChunkCheck(std::string digest, std::uint64_t bytes) : digest_(std::move(digest)), bytes_(bytes) {
   WEFT_CHECK(bytes > 0, "a payload has at least one byte");
 }
 
-Result<Ack> ChunkReceiver::on(const Chunk& chunk) {
+Result<ChunkCheck::Accepted> ChunkCheck::on(const Chunk& chunk) {
   if (chunk.digest != digest_) return Error{"chunk of payload " + chunk.digest + ", expected " + digest_};
-  const std::uint64_t here = data_.size();
   if (chunk.data.size() > bytes_ || chunk.offset > bytes_ - chunk.data.size())
     return Error{"chunk " + at(chunk.offset) + " of " + std::to_string(chunk.data.size()) +
                  " bytes goes beyond the end, " + std::to_string(bytes_)};
-  if (chunk.offset > here) return Error{"chunk " + at(chunk.offset) + " leaves a gap; expected " + at(here)};
+  if (chunk.offset > here_) return Error{"chunk " + at(chunk.offset) + " leaves a gap; expected " + at(here_)};
   if (crc_of(chunk.data) != chunk.crc32) return Error{"chunk " + at(chunk.offset) + " does not fit its checksum"};
   const std::uint64_t end = chunk.offset + chunk.data.size();
-  if (end > here) {
-    data_.reserve(bytes_);  // once: to grow in steps would hold old and new at the same time
-    const ByteSpan fresh = ByteSpan(chunk.data).subspan(here - chunk.offset);
-    data_.insert(data_.end(), fresh.begin(), fresh.end());
-    hash_.update(fresh);
+  Accepted accepted;
+  if (end > here_) {
+    accepted.fresh = ByteSpan(chunk.data).subspan(here_ - chunk.offset);
+    hash_.update(accepted.fresh);
+    here_ = end;
     if (complete()) {
       const std::string got = hash_.hex();
       if (got != digest_) {
-        data_.clear();
+        here_ = 0;
         hash_ = Sha256();
         return Error{"payload has digest " + got + ", expected " + digest_};
       }
     }
   }
-  return Ack{.digest = digest_, .offset = data_.size()};
+  accepted.ack = {.digest = digest_, .offset = here_};
+  return accepted;
+}
+
+Result<Ack> ChunkReceiver::on(const Chunk& chunk) {
+  Result<ChunkCheck::Accepted> accepted = check_.on(chunk);
+  if (!accepted) {
+    if (check_.offset() == 0) data_.clear();
+    return accepted.error();
+  }
+  data_.reserve(check_.bytes());  // once: to grow in steps would hold old and new at the same time
+  data_.insert(data_.end(), accepted->fresh.begin(), accepted->fresh.end());
+  return std::move(accepted->ack);
 }
 
 }  // namespace weft::wire

@@ -6,9 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/bytes.h"
 #include "common/base/digest.h"
+#include "common/base/file.h"
 #include "common/base/result.h"
 #include "common/tensor/state_dict.h"
 #include "common/wire/messages.h"
@@ -19,10 +21,26 @@ Bytes payload_of(const StateDict& state);
 // Error when the size is not the manifest's.
 Result<StateDict> state_from_payload(ByteSpan payload, std::shared_ptr<const Manifest> manifest);
 
+// What is sent, wherever it lies: in memory, or in a file of which a chunk at a time is read.
+class Payload {
+ public:
+  Payload(std::shared_ptr<const Bytes> whole);  // NOLINT(google-explicit-constructor): bytes are a payload
+  // What is in `file` from byte `begin` on, to its end.
+  Payload(std::shared_ptr<const RandomReader> file, std::uint64_t begin);
+  std::uint64_t size() const;
+  // Throws Failure when the file cannot be read.
+  Bytes read(std::uint64_t offset, std::size_t size) const;
+
+ private:
+  std::shared_ptr<const Bytes> whole_;
+  std::shared_ptr<const RandomReader> file_;
+  std::uint64_t begin_ = 0;
+};
+
 class ChunkSender {
  public:
   // `offset`, from the peer, was checked: at most the payload's size.
-  ChunkSender(std::shared_ptr<const Bytes> payload, std::string digest, std::uint64_t offset);
+  ChunkSender(Payload payload, std::string digest, std::uint64_t offset);
   // The next chunk, or nothing while the window is full or all is sent.
   std::optional<Chunk> next();
   // Error for an offset that goes back or was never sent. Acks of other payloads are ignored.
@@ -30,30 +48,52 @@ class ChunkSender {
   bool done() const;  // all is acknowledged
 
  private:
-  std::shared_ptr<const Bytes> payload_;
+  Payload payload_;
   std::string digest_;
   std::uint64_t sent_, acknowledged_;
 };
 
-class ChunkReceiver {
+// What a receiver checks, without keeping what came.
+class ChunkCheck {
  public:
-  // `bytes` was checked by the caller and is not 0. Memory is reserved at the first chunk, used as it fills.
-  ChunkReceiver(std::string digest, std::uint64_t bytes);
-  // What to answer. Error names what is wrong (gap, checksum, beyond the end, another payload); a chunk that was there
-  // already is acknowledged again. After the last one the whole is verified: when the digest differs it is an Error,
-  // and the receiver is empty again.
-  Result<Ack> on(const Chunk& chunk);
-  std::uint64_t offset() const { return data_.size(); }
+  struct Accepted {
+    ByteSpan fresh;  // into the chunk: what was not here yet, to be kept behind what was
+    Ack ack;         // to be answered once that is done
+  };
+  // `bytes` was checked by the caller and is not 0.
+  ChunkCheck(std::string digest, std::uint64_t bytes);
+  // Error names what is wrong (gap, checksum, beyond the end, another payload); a chunk that was here already is
+  // acknowledged again. With the last one the whole is verified: when the digest differs it is an Error, and nothing is
+  // here any more.
+  Result<Accepted> on(const Chunk& chunk);
+  std::uint64_t offset() const { return here_; }
   std::uint64_t bytes() const { return bytes_; }
   const std::string& digest() const { return digest_; }
-  bool complete() const { return data_.size() == bytes_; }  // and verified
-  Bytes take() { return std::move(data_); }
+  bool complete() const { return here_ == bytes_; }  // and verified
 
  private:
   std::string digest_;
   std::uint64_t bytes_;
+  std::uint64_t here_ = 0;
+  Sha256 hash_;  // of what is here
+};
+
+// Keeps it in memory.
+class ChunkReceiver {
+ public:
+  // As ChunkCheck. Memory is reserved at the first chunk, used as it fills.
+  ChunkReceiver(std::string digest, std::uint64_t bytes) : check_(std::move(digest), bytes) {}
+  // What to answer; an Error as of ChunkCheck, and the receiver is empty when the whole is not what was promised.
+  Result<Ack> on(const Chunk& chunk);
+  std::uint64_t offset() const { return check_.offset(); }
+  std::uint64_t bytes() const { return check_.bytes(); }
+  const std::string& digest() const { return check_.digest(); }
+  bool complete() const { return check_.complete(); }  // and verified
+  Bytes take() { return std::move(data_); }
+
+ private:
+  ChunkCheck check_;
   Bytes data_;
-  Sha256 hash_;  // of data_
 };
 
 }  // namespace weft::wire

@@ -34,7 +34,7 @@ int main() {
   for (std::size_t i = 0; i < kParameters; ++i) update[i] = 1e-6F * static_cast<float>(i % 1000);
   FixedPointMean mean(kParameters, fraction_bits(limits, 64));
   bool admitted = true;
-  const double check = gigabytes_per_second([&] { admitted &= !refusal(update, norm_of(update), {}, limits).has_value(); });
+  const double check = gigabytes_per_second([&] { admitted &= !refusal(NormSum(update), {}, limits).has_value(); });
   const double add = gigabytes_per_second([&] { mean.add(update, 1234); });
   const double apply = gigabytes_per_second([&] { mean.apply_to(adapter); });
   std::cout << nlohmann::json{{"bench", "fl_mean"},      {"megabytes", kParameters * sizeof(float) / 1e6},

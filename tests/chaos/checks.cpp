@@ -50,7 +50,7 @@ void World::check_end() {
   const coordinator::Ledger ledger(folder.ledger(), {}, node.disk);
   check_promises(ledger);
   const std::vector<coordinator::RoundRow> rounds = ledger.rounds();
-  const auto mean = fl::make_aggregator(aggregation(), sites_.size(), manifest_->total());
+  const auto mean = fl::make_aggregator(aggregation(), sites_.size(), manifest_->total(), {});
   StateDict adapter = initial_;
   StateDict best = initial_;
   for (const coordinator::RoundRow& row : rounds) {

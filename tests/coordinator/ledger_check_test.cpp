@@ -227,7 +227,10 @@ TEST_F(LedgerCheckTest, AReceiptIsNotBelievedItself) {
 TEST_F(LedgerCheckTest, AChangedAdapterFileIsNamed) {
   job_.run();
   const RunFolder run(folder());
-  run.write_version(3, small_adapter(99));
+  const StateDict other = small_adapter(99);
+  VersionWriter file = run.write_version(3, *other.manifest);
+  file.append(other.values);
+  file.commit();
   EXPECT_THAT(faults(), Contains(HasSubstr("version 3: ")));
 }
 

@@ -1,6 +1,9 @@
 #include "coordinator/uploads.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <algorithm>
 
 #include "common/base/digest.h"
 #include "coordinator/downloads.h"
@@ -24,6 +27,8 @@ struct Payload {
   std::string digest;
 };
 
+Uploads with_places(std::size_t places) { return {places, kStall, system_disk(), testing::TempDir()}; }
+
 // "a:resume 0", "b:ack 1048576"
 std::string text(const std::vector<Outgoing>& out) {
   std::string text;
@@ -40,37 +45,80 @@ std::string text(const std::vector<Outgoing>& out) {
 }
 
 TEST(UploadsTest, CollectsAWholeUpdate) {
-  Uploads uploads(2, kStall);
+  Uploads uploads = with_places(2);
   const Payload payload(1);
   EXPECT_EQ(text(uploads.offer(a, payload.offer(), at(0))), "a:resume 0");
   EXPECT_EQ(text(uploads.chunk(a, payload.chunk(0), at(0)).out), "a:ack 1");
   EXPECT_EQ(text(uploads.chunk(a, payload.chunk(1), at(0)).out), "a:ack 2");
-  EXPECT_EQ(uploads.bytes_held(), 2 * wire::kChunkBytes);
+  EXPECT_EQ(uploads.bytes_on_disk(), 2 * wire::kChunkBytes);
   const Uploads::Outcome last = uploads.chunk(a, payload.chunk(2), at(0));
   ASSERT_TRUE(last.done);
-  EXPECT_EQ(last.done->payload, *payload.bytes);
+  ASSERT_EQ(last.done->payload->size(), payload.bytes->size());
+  Bytes collected(payload.bytes->size());
+  ASSERT_TRUE(last.done->payload->read(0, collected));
+  EXPECT_EQ(collected, *payload.bytes);
   EXPECT_EQ(last.done->offer.digest, payload.digest);
-  EXPECT_EQ(uploads.bytes_held(), 0U) << "the buffer was given away";
+  EXPECT_EQ(uploads.bytes_on_disk(), 0U) << "the file was given away";
+}
+
+TEST(UploadsTest, JudgesTheValuesWhileTheyArrive) {
+  Uploads uploads = with_places(1);
+  const Payload payload(1);
+  fl::NormSum whole;
+  whole.add(*payload.bytes);
+  uploads.offer(a, payload.offer(), at(0));
+  std::optional<Uploads::Done> done;
+  // Chunks of another size than values and blocks have, and some of it twice.
+  for (std::size_t begin = 0; begin < payload.bytes->size(); begin += 99'999) {
+    const std::size_t from = begin - std::min<std::size_t>(begin, 7);
+    const std::size_t end = std::min(begin + 99'999, payload.bytes->size());
+    const auto piece = std::make_shared<const Bytes>(payload.bytes->begin() + static_cast<std::ptrdiff_t>(from),
+                                                     payload.bytes->begin() + static_cast<std::ptrdiff_t>(end));
+    wire::Chunk chunk = wire::ChunkSender(piece, payload.digest, 0).next().value();
+    chunk.offset = from;
+    Uploads::Outcome outcome = uploads.chunk(a, chunk, at(0));
+    EXPECT_EQ(outcome.problem, "");
+    done = std::move(outcome.done);
+  }
+  ASSERT_TRUE(done);
+  EXPECT_EQ(done->values.count(), whole.count());
+  EXPECT_EQ(done->values.norm(), whole.norm());
+}
+
+// In an ordinary build the heap itself is asked; under a sanitizer, whose heap says nothing, this cannot fail.
+TEST(UploadsTest, KeepsNothingOfAnUpdateInMemory) {
+  Uploads uploads = with_places(3);
+  const Payload payload(1, 16);
+  const auto heap = [] {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  const std::size_t before = heap();
+  for (const SiteId& site : {a, b, c}) uploads.offer(site, payload.offer(), at(0));
+  for (std::size_t i = 0; i + 1 < 16; ++i)
+    for (const SiteId& site : {a, b, c}) uploads.chunk(site, payload.chunk(i), at(0));
+  EXPECT_EQ(uploads.bytes_on_disk(), 3 * 15 * wire::kChunkBytes);
+  EXPECT_LT(heap(), before + wire::kChunkBytes / 4);
 }
 
 TEST(UploadsTest, HoldsNoMoreThanItsPlacesHoweverManyOffer) {
-  Uploads uploads(2, kStall);
+  Uploads uploads = with_places(2);
   const Payload payload(1);
   std::string resumed;
   for (int site = 0; site < 64; ++site)
     resumed += text(uploads.offer({"s" + std::to_string(site)}, payload.offer(), at(0))) + " ";
   for (int site = 0; site < 64; ++site) uploads.chunk({"s" + std::to_string(site)}, payload.chunk(0), at(0));
-  EXPECT_EQ(uploads.bytes_held(), 2 * wire::kChunkBytes);
+  EXPECT_EQ(uploads.bytes_on_disk(), 2 * wire::kChunkBytes);
 }
 
 TEST(UploadsTest, AStalledSiteBeginsAnewWhenItsTurnComesAgain) {
-  Uploads uploads(1, kStall);
+  Uploads uploads = with_places(1);
   const Payload first(1), second(2, 1);
   uploads.offer(a, first.offer(), at(0));
   uploads.chunk(a, first.chunk(0), at(0));
   EXPECT_EQ(text(uploads.offer(b, second.offer(), at(10))), "");
   EXPECT_EQ(text(uploads.tick(at(1000))), "b:resume 0");
-  EXPECT_EQ(uploads.bytes_held(), 0U) << "what it had sent was dropped";
+  EXPECT_EQ(uploads.bytes_on_disk(), 0U) << "what it had sent was dropped";
   EXPECT_EQ(text(uploads.chunk(a, first.chunk(1), at(1001)).out), "") << "it has no place";
   EXPECT_EQ(text(uploads.chunk(b, second.chunk(0), at(1002)).out), "b:ack 1, a:resume 0");
   const Uploads::Outcome stale = uploads.chunk(a, first.chunk(2), at(1003));  // was on its way
@@ -80,7 +128,7 @@ TEST(UploadsTest, AStalledSiteBeginsAnewWhenItsTurnComesAgain) {
 }
 
 TEST(UploadsTest, GoesOnWhereItWasAfterALostSessionWhileNobodyWaits) {
-  Uploads uploads(1, kStall);
+  Uploads uploads = with_places(1);
   const Payload payload(1);
   uploads.offer(a, payload.offer(), at(0));
   uploads.chunk(a, payload.chunk(0), at(0));
@@ -94,7 +142,7 @@ TEST(UploadsTest, GoesOnWhereItWasAfterALostSessionWhileNobodyWaits) {
 }
 
 TEST(UploadsTest, NamesWhatIsWrong) {
-  Uploads uploads(1, kStall);
+  Uploads uploads = with_places(1);
   const Payload payload(1), other(2);
   uploads.offer(a, payload.offer(), at(0));
   EXPECT_EQ(text(uploads.chunk(a, other.chunk(0), at(0)).out), "") << "of another payload: settled meanwhile";
@@ -111,8 +159,9 @@ TEST(UploadsTest, NamesWhatIsWrong) {
 }
 
 TEST(UploadsTest, PlacesFollowFromTheSize) {
-  EXPECT_EQ(upload_places(64 << 20, 20 << 20), 3U);
-  EXPECT_EQ(upload_places(64 << 20, 500 << 20), 2U);
+  EXPECT_EQ(upload_places(64 << 20, 1 << 20), 64U);
+  EXPECT_EQ(upload_places(64 << 20, 20 << 20), 16U) << "a window of each";
+  EXPECT_EQ(upload_places(1, 500 << 20), 2U);
   EXPECT_EQ(download_places(20 << 20), 4U);
   EXPECT_EQ(download_places(1 << 20), 16U);
 }

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -22,8 +23,18 @@ std::string text(const std::optional<Refusal>& refusal) {
   return refusal ? std::string(name_of(refusal->kind)) + ": " + refusal->reason : "admitted";
 }
 std::string why(const Claim& claim) { return text(refusal(claim, kExpected, kLimits)); }
+// By one piece, and by pieces that cut values and blocks anywhere.
 std::string why(const std::vector<float>& update, std::optional<double> median = {}) {
-  return text(refusal(update, norm_of(update), median, kLimits));
+  const NormSum whole(update);
+  const ByteSpan bytes = bytes_of(std::span<const float>(update));
+  for (const std::size_t piece : {1U, 5U, 31U, 32U, 67U}) {
+    NormSum pieces;
+    for (std::size_t at = 0; at < bytes.size(); at += piece)
+      pieces.add(bytes.subspan(at, std::min(piece, bytes.size() - at)));
+    EXPECT_TRUE(pieces.norm() == whole.norm() || std::isnan(whole.norm())) << piece;
+    EXPECT_EQ(text(refusal(pieces, median, kLimits)), text(refusal(whole, median, kLimits))) << piece;
+  }
+  return text(refusal(whole, median, kLimits));
 }
 
 TEST(AdmissionTest, ClaimAsExpectedIsAdmitted) { EXPECT_EQ(why(kFine), "admitted"); }
@@ -84,7 +95,7 @@ TEST(AdmissionTest, RefusesANormFarBeyondTheMedianOfTheUpdatesSoFar) {
   AggregationConfig limits{.max_update_norm = 1e9, .max_norm_ratio = 10};
   const auto judged = [&](float norm, std::optional<double> median) {
     const std::vector<float> update{norm};
-    return text(refusal(update, norm_of(update), median, limits));
+    return text(refusal(NormSum(update), median, limits));
   };
   EXPECT_EQ(judged(20, 2), "admitted");
   EXPECT_THAT(judged(20.5F, 2), AllOf(HasSubstr("norm: norm: got 20.5, limit 20, which is 10 times the median"),

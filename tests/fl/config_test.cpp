@@ -75,18 +75,29 @@ TEST(FlConfigTest, RefusesValuesOutOfRangeByKey) {
   EXPECT_THAT(error_of([] { aggregation("method: fedsgd"); }), HasSubstr("fedavg"));
 }
 
+std::unique_ptr<ScratchFile> scratch() { return scratch_file(testing::TempDir()).value(); }
+
 TEST(AggregatorTest, MakesEachNameOfItsTable) {
-  EXPECT_THAT(aggregator_names(), ElementsAre("fedavg"));
+  EXPECT_THAT(aggregator_names(), ElementsAre("fedavg", "median"));
   for (const std::string& name : aggregator_names()) {
-    const auto aggregator = make_aggregator({.method = name}, 4, 3);
+    const auto aggregator = make_aggregator({.method = name}, 4, 3, scratch);
     std::vector<float> values = {1, 2, 3};
     aggregator->apply_to(values);
     EXPECT_THAT(values, ElementsAre(1, 2, 3)) << name << ": nothing was added";
     aggregator->add(std::vector<float>{1, 0, -1}, 5);
     aggregator->apply_to(values);
     EXPECT_THAT(values, ElementsAre(2, 2, 2)) << name << ": the mean of one update is that update";
+    aggregator->clear();
+    aggregator->add_window(0, std::vector<float>{1, 0}, 5);
+    EXPECT_EQ(aggregator->count(), 0U) << name << ": its end is to come";
+    aggregator->add_window(2, std::vector<float>{-1}, 5);
+    EXPECT_EQ(aggregator->count(), 1U);
+    EXPECT_EQ(aggregator->examples(), 5U);
+    std::vector<float> end = {5, 7};
+    aggregator->apply_window(1, end);
+    EXPECT_THAT(end, ElementsAre(5, 6)) << name << ": by windows as at once";
   }
-  EXPECT_THROW(make_aggregator({.method = "none"}, 4, 3), ConfigError);
+  EXPECT_THROW(make_aggregator({.method = "none"}, 4, 3, scratch), ConfigError);
 }
 
 }  // namespace

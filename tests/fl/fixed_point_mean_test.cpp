@@ -184,7 +184,7 @@ TEST(FixedPointMeanTest, TheLargestUpdatesOfAllSitesDoNotOverflow) {
       const int bits = fraction_bits(limits, sites);
       for (const float sign : {1.0F, -1.0F}) {
         const Values update = {sign * static_cast<float>(limits.max_update_norm), 0};
-        ASSERT_FALSE(refusal(update, norm_of(update), {}, limits));
+        ASSERT_FALSE(refusal(NormSum(update), {}, limits));
         FixedPointMean mean(2, bits);
         for (std::size_t i = 0; i < sites; ++i) mean.add(update, limits.max_examples);
         Values values = {0, 1};

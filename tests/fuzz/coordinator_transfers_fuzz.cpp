@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <array>
+#include <filesystem>
 
 #include "common/base/digest.h"
 #include "coordinator/downloads.h"
@@ -48,7 +49,7 @@ wire::Chunk chunk_of(FuzzBytes& input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Uploads uploads(kPlaces, kStall);
+  Uploads uploads(kPlaces, kStall, system_disk(), std::filesystem::temp_directory_path());
   Downloads downloads(kPlaces, kStall);
   const auto adapter = std::make_shared<const Bytes>(kBytes);
   TimePoint now{};
@@ -64,7 +65,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 1:
       case 2: {
         const auto outcome = uploads.chunk(site, chunk_of(input), now);
-        if (outcome.done) require(sha256_hex(outcome.done->payload) == outcome.done->offer.digest);
+        if (outcome.done) {
+          Bytes whole(outcome.done->payload->size());
+          outcome.done->payload->read(0, whole).value();
+          require(sha256_hex(whole) == outcome.done->offer.digest);
+          require(outcome.done->values.count() == kBytes / sizeof(float));
+        }
         require(!outcome.wrong || !outcome.problem.empty());
         break;
       }
@@ -90,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         now += Milliseconds(input.byte());
         downloads.tick(now);
     }
-    require(uploads.bytes_held() <= kPlaces * kBytes);
+    require(uploads.bytes_on_disk() <= kPlaces * kBytes);
     require(uploads.open().size() <= kSites);
     if (uploads.wake_at() != TimePoint::max()) require(uploads.wake_at() <= now + kStall);
   }
