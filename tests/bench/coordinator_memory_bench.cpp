@@ -255,7 +255,8 @@ double possible(const Case& which) {
   return std::min({which.megabytes, 0.8 * memory / 2.2 / 1e6, 0.8 * disk / places / 1e6});
 }
 
-void print(const std::string& name, double value, const char* unit, const nlohmann::json& more) {
+void print(const std::string& name, double value, const char* unit,
+           const nlohmann::json& more = nlohmann::json::object()) {
   nlohmann::json line{{"name", name}, {"value", value}, {"unit", unit}};
   line.update(more);
   std::cout << line << std::endl;
@@ -281,11 +282,11 @@ int main(int count, char** words) {
     print("coordinator_peak_rss." + std::string(each.name), figures->peak_mib, "MiB", more);
     print("round." + std::string(each.name), figures->seconds, "s", more);
     print("coordinator_peak_rss." + std::string(each.name) + ".to_update",
-          figures->peak_mib * (1 << 20) / 1e6 / megabytes, "ratio", {});
+          figures->peak_mib * (1 << 20) / 1e6 / megabytes, "ratio");
     all[each.name] = *figures;
   }
   if (all.contains("4_sites") && all.contains("100_sites"))
-    print("coordinator_peak_rss.100_to_4", all["100_sites"].peak_mib / all["4_sites"].peak_mib, "ratio", {});
+    print("coordinator_peak_rss.100_to_4", all["100_sites"].peak_mib / all["4_sites"].peak_mib, "ratio");
   if (all.contains("100_sites") && all.contains("1000_sites"))
-    print("coordinator_peak_rss.1000_to_100", all["1000_sites"].peak_mib / all["100_sites"].peak_mib, "ratio", {});
+    print("coordinator_peak_rss.1000_to_100", all["1000_sites"].peak_mib / all["100_sites"].peak_mib, "ratio");
 }
