@@ -150,8 +150,9 @@ ZmqLink::ZmqLink(ZmqContext& context, const LinkOptions& options)
   socket.set(zmq::sockopt::heartbeat_ttl, kHeartbeatsMissed * heartbeat);
   socket.set(zmq::sockopt::tcp_maxrt, static_cast<int>(options.stall_timeout.count()));
   if (impl_->router) socket.set(zmq::sockopt::router_mandatory, true);
-  // The address is known to this context only; it holds the socket's own address in memory to be unique in it.
-  const std::string address = "inproc://monitor-" + std::to_string(reinterpret_cast<std::uintptr_t>(impl_.get()));
+  // A closed socket keeps its monitor's address until ZeroMQ's own thread has reaped it, so none is used twice.
+  static std::atomic<std::uint64_t> monitors = 0;
+  const std::string address = "inproc://monitor-" + std::to_string(++monitors);
   if (zmq_socket_monitor(socket.handle(), address.c_str(), kMonitored) != 0) throw zmq::error_t();
   impl_->monitor.set(zmq::sockopt::linger, 0);
   impl_->monitor.connect(address);

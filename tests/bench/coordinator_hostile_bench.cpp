@@ -32,7 +32,7 @@ using Timer = std::chrono::steady_clock;
 
 constexpr auto kAttack = std::chrono::seconds(3);
 constexpr auto kBetweenProbes = std::chrono::milliseconds(25);
-constexpr int kSessions = 1000;
+constexpr std::size_t kSessions = 1000, kAtOnce = 100;
 const std::string kDigest(64, 'b');
 const std::filesystem::path kFolder =
     std::filesystem::temp_directory_path() / ("weft_hostile_bench_" + std::to_string(::getpid()));
@@ -307,19 +307,21 @@ void measure_sessions(const std::string& endpoint, pid_t server) {
     if (!out.empty()) session.socket.send(zmq::buffer(out.bytes().data(), out.size()), zmq::send_flags::none);
   };
   const auto began = Timer::now();
-  for (int i = 0; i < kSessions; ++i) {
-    sessions.push_back({zmq::socket_t(zmq, zmq::socket_type::dealer), net::TlsSession(context, {}, pool)});
-    sessions.back().socket.set(zmq::sockopt::linger, 0);
-    sessions.back().socket.connect(endpoint);
-    flush(sessions.back());
-  }
-  for (int open = 0; open < kSessions;) {
+  for (std::size_t open = 0; open < kSessions;) {
+    while (sessions.size() < kSessions && sessions.size() < open + kAtOnce) {
+      sessions.push_back({zmq::socket_t(zmq, zmq::socket_type::dealer), net::TlsSession(context, {}, pool)});
+      sessions.back().socket.set(zmq::sockopt::linger, 0);
+      sessions.back().socket.set(zmq::sockopt::reconnect_ivl, -1);
+      sessions.back().socket.connect(endpoint);
+      flush(sessions.back());
+    }
     open = 0;
     for (Session& session : sessions) {
       zmq::message_t frame;
-      while (session.socket.recv(frame, zmq::recv_flags::dontwait))
+      while (!session.tls.established() && session.socket.recv(frame, zmq::recv_flags::dontwait)) {
         session.tls.feed({frame.data<std::uint8_t>(), frame.size()});
-      flush(session);
+        flush(session);
+      }
       if (session.tls.ended()) throw Failure(session.tls.ended()->reason);
       open += session.tls.established() ? 1 : 0;
     }
