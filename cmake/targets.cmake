@@ -89,7 +89,9 @@ function(weft_tests)
         target_link_libraries(${target} PRIVATE weft_${library} ${test_deps} GTest::gtest GTest::gmock GTest::gtest_main
                               nlohmann_json::nlohmann_json OpenSSL::SSL SQLite::SQLite3 cppzmq yaml-cpp)
         target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated)
-        target_compile_options(${target} PRIVATE -O1)  # what they test is optimised; they themselves compile sooner
+        # What they test is optimised; they themselves compile sooner.
+        target_compile_options(${target} PRIVATE $<IF:$<BOOL:${WEFT_SANITIZE}>,-O0,-O1> -fpch-preprocess)
+        target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
         target_compile_definitions(${target} PRIVATE
           WEFT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEFT_BINARY_DIR="${CMAKE_BINARY_DIR}")
         weft_limit_torch_compiles(${target} ${library})

@@ -2,7 +2,8 @@
 """clang-tidy over the sources of the torch-free libraries, several at once.
 
 A source that passed is looked at again only when it, a project header it reaches, or .clang-tidy has changed: the hashes
-lie in BUILD/lint/. With --limit-seconds the rest is left for the next run, and their number is said.
+lie in BUILD/lint/. What was committed last is looked at first: with --limit-seconds the rest is left for the next run,
+and their number is said.
 """
 import argparse
 import concurrent.futures
@@ -48,6 +49,14 @@ def torch_free_sources(build, root):
             yield path
 
 
+def newest_first(paths, root):
+    log = subprocess.run(["git", "log", "--format=", "--name-only"], cwd=root, stdout=subprocess.PIPE, text=True)
+    age = {}
+    for path in log.stdout.split("\n"):
+        age.setdefault(path, len(age))
+    return sorted(paths, key=lambda path: (age.get(path, 0), path))  # what is not committed is newest
+
+
 def tidy(path, build, root):
     command = [TIDY, *EXTRA, "-p", str(build), str(root / path)]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -83,7 +92,7 @@ def main():
             stamp.write_text(digest.hexdigest())
         return path, good, output, digest.hexdigest()
 
-    sources = [path for path in sorted(set(torch_free_sources(build, root)))
+    sources = [path for path in newest_first(set(torch_free_sources(build, root)), root)
                if not arguments.only or any(part in path for part in arguments.only)]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for path, good, output, looked in pool.map(look, sources):

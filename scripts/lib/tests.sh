@@ -32,7 +32,7 @@ test_everything() {
   prepare_tests
   attempt "check the format" check_format
   attempt "check layers, includes and file sizes" "$(base_python)" scripts/check_layers.py
-  attempt "clang-tidy over the torch-free libraries" run_tidy --limit-seconds 600
+  attempt "clang-tidy over the torch-free libraries" run_tidy --limit-seconds 300
   attempt "torch-free tests, address and undefined-behaviour sanitizers" sanitized_tests asan
   attempt "all tests, fast ones first" run_ctest build/release --no-tests=error
   print_summary
