@@ -56,6 +56,7 @@ Settings Settings::parse(const YamlView& root, const YamlView& adapter) {
   settings.adapter = AdapterConfig::parse(adapter);
   settings.rounds = fl::RoundsConfig::parse(root.child("rounds"));
   settings.train = train::TrainConfig::parse(root.child("train"));
+  settings.rounds.local_steps = static_cast<std::uint32_t>(settings.train.local_steps);
   settings.threads = static_cast<int>(root.integer("threads", 1, {.min = 1, .max = 1024}));
   settings.base_dropout = parse_base_dropout(root.child_or_empty("model"));
   return settings;
@@ -69,6 +70,7 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   file.settings = Settings::parse(root, file.start ? file.start->block : adapter);
   file.model = root.child("model").path("path");
   file.aggregation = fl::AggregationConfig::parse(root.child_or_empty("aggregation"));
+  fl::check_together(file.settings.rounds, file.aggregation);
   file.sites = parse_sites(root);
   file.listen = root.child_or_empty("network").text("listen", "tcp://0.0.0.0:7733");
   file.device = root.text("device", "auto");

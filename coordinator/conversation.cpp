@@ -59,6 +59,7 @@ void Coordinator::State::leave(const SiteId& site, const std::string& reason) {
   if (result) return;  // once the run has ended, all sites leave
   observer.on(telemetry::SiteLeft{site.name, reason});
   const TimePoint now = clock.now();
+  held.erase(site);
   send(uploads.away(site, now));
   send(downloads.drop(site, now));
   feed(machine.on(fl::SiteGone{site}, now));
@@ -230,32 +231,54 @@ Status Coordinator::State::on(Session& session, const wire::Progress& progress) 
 Status Coordinator::State::on(Session&, const wire::Ping&) { return Ok{}; }
 
 Status Coordinator::State::on(Session& session, const wire::Offer& offer) {
+  consider(session, offer);
+  return Ok{};
+}
+
+void Coordinator::State::consider(Session& session, const wire::Offer& offer) {
   const SiteId site = session.site;  // its session may end below
   if (const auto settled = store.settled(site, offer.round, offer.digest)) {
     sessions.send(session, *settled);
-    return Ok{};
+    return;
   }
-  const UpdateRow* added = offer.round == machine.round() ? store.added(site) : nullptr;
-  if (added != nullptr && added->digest == offer.digest) {  // all is here; settled when the round is committed
+  const UpdateRow* added = store.added(site);
+  if (added != nullptr && added->digest == offer.digest && offer.round + added->staleness == machine.round()) {
+    // All is here; it is settled when the round is committed.
     sessions.send(session, wire::Resume{offer.digest, offer.bytes});
-    return Ok{};
+    return;
   }
-  if (!machine.wants_update(site, offer.round)) {
+  const fl::RoundMachine::Fate fate = machine.fate_of(site, offer.round);
+  if (fate == fl::RoundMachine::Fate::late) {
     settle_late(site, offer);
-    return Ok{};
+    return;
+  }
+  const wire::Offer* coming = uploads.offered(site);
+  const bool one_first = coming != nullptr && coming->digest != offer.digest && coming->round != offer.round;
+  if (fate == fl::RoundMachine::Fate::later || one_first) {
+    held[site][offer.round] = offer;
+    return;
   }
   const auto examples = session.examples.find("train");
-  const fl::Expected expected{.round = machine.round(),
-                              .version = machine.version(),
-                              .bytes = store.payload_bytes(),
-                              .examples = examples == session.examples.end() ? 0 : examples->second};
-  const fl::Claim claim{offer.round, offer.version, offer.bytes, offer.examples};
+  fl::Expected expected{.round = offer.round,
+                        .version = offer.round - 1,
+                        .bytes = store.payload_bytes(),
+                        .examples = examples == session.examples.end() ? 0 : examples->second};
+  if (options.aggregation.method == "fednova") {
+    const std::uint32_t asked = machine.steps_asked(site, offer.round).value_or(0);
+    expected.least_steps = asked > 0 ? asked : fl::least_steps(options.rounds);
+    expected.most_steps = asked > 0 ? asked : options.rounds.local_steps;
+  }
+  const auto steps = offer.values.find("steps");
+  const fl::Claim claim{.round = offer.round,
+                        .version = offer.version,
+                        .bytes = offer.bytes,
+                        .examples = offer.examples,
+                        .steps = steps == offer.values.end() ? std::nullopt : std::optional(steps->second)};
   if (const auto reason = fl::refusal(claim, expected, options.aggregation)) {
     refuse_update(site, offer, *reason);
-    return Ok{};
+    return;
   }
   send(uploads.offer(site, offer, clock.now()));
-  return Ok{};
 }
 
 Status Coordinator::State::on(Session& session, const wire::Chunk& chunk) {
@@ -271,17 +294,31 @@ Status Coordinator::State::on(Session& session, const wire::Chunk& chunk) {
 
 void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
   const wire::Offer& offer = done.offer;
-  if (!machine.wants_update(site, offer.round)) return settle_late(site, offer);
+  const fl::RoundMachine::Fate fate = machine.fate_of(site, offer.round);
+  if (fate == fl::RoundMachine::Fate::late) return settle_late(site, offer);
+  if (fate == fl::RoundMachine::Fate::later) {  // it is sent again then; rare, for what comes later is not sent first
+    held[site][offer.round] = offer;
+    return;
+  }
   if (const auto no = fl::refusal(done.values, store.median_norm(), options.aggregation))
     return refuse_update(site, offer, *no);
-  store.add({.site = site,
-             .digest = offer.digest,
-             .examples = offer.examples,
-             .values = offer.values,
-             .norm = done.values.norm()},
-            *done.payload);
+  const UpdateRow row{.site = site,
+                      .digest = offer.digest,
+                      .examples = offer.examples,
+                      .values = offer.values,
+                      .norm = done.values.norm(),
+                      .staleness = machine.round() - offer.round};
+  store.add(row, *done.payload);
   observer.on(telemetry::UpdateAccepted{offer.round, site.name, offer.examples, offer.values});
-  feed(machine.on(fl::UpdateAdmitted{site, offer.round}, clock.now()));
+  feed(machine.on(fl::UpdateAdmitted{site, offer.round, counted_of(row)}, clock.now()));
+}
+
+// Offers that came too early for the round that was open then.
+void Coordinator::State::take_held() {
+  for (const auto& [site, offers] : std::exchange(held, {}))
+    for (const auto& [round, offer] : offers)
+      if (Session* session = sessions.of(site); session != nullptr && session->stage == Session::Stage::ready)
+        consider(*session, offer);
 }
 
 void Coordinator::State::refuse_update(const SiteId& site, const wire::Offer& offer, const fl::Refusal& refusal) {

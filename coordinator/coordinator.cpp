@@ -81,6 +81,7 @@ TimePoint Coordinator::State::wake_at() const {
 void Coordinator::State::tick() {
   const TimePoint now = clock.now();
   if (now >= machine.wake_at()) feed(machine.on(fl::Tick{}, now));
+  if (std::exchange(held_due, false)) take_held();
   send(uploads.tick(now));
   send(downloads.tick(now));
   sessions.ping();
@@ -127,8 +128,10 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& b
   cohort = begin.cohort;
   refused.clear();
   round_began = clock.now();
-  // Whoever is still at work on an older version is asked anew, or not at all: its file may be gone.
+  held_due = true;
+  // Who is not left to its work on an older version is asked anew, or not at all: that version's file may be gone.
   for (auto& [id, session] : sessions.all()) {
+    if (std::binary_search(begin.at_work.begin(), begin.at_work.end(), session.site)) continue;
     session.work = {};
     send(downloads.drop(session.site, round_began));
   }
@@ -146,7 +149,8 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::Ask& ask) {
                    .adapter_digest = store.version_file(ask.version).payload_digest(),
                    .adapter_bytes = store.payload_bytes(),
                    .evaluate = ask.evaluate,
-                   .train = ask.train};
+                   .train = ask.train,
+                   .local_steps = ask.local_steps};
   if (session->work.adapter_digest != before) send(downloads.drop(ask.site, clock.now()));
   budget_of(ask.site).work_was_sent(ask.round, ask.version, clock.now());
   sessions.send(*session, session->work);
@@ -165,7 +169,7 @@ RoundRow Coordinator::State::open_round_row(std::uint32_t round) {
 }
 
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::CommitRound& commit) {
-  const RoundRow row = store.commit(open_round_row(commit.round), commit.scores);
+  const RoundRow row = store.commit(open_round_row(commit.round), commit.scores, commit.at_work);
   telemetry::RoundCommitted committed{.round = row.round,
                                       .of = options.rounds.count,
                                       .loss = row.loss,
@@ -174,21 +178,35 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::CommitRound& 
                                       .bytes_down = row.bytes_down,
                                       .adapter_digest = row.adapter_digest};
   for (const UpdateRow& update : row.updates) {
-    sessions.send(update.site, store.settled(update.site, row.round, update.digest).value());
+    sessions.send(update.site, store.settled(update.site, row.round - update.staleness, update.digest).value());
     committed.counted.push_back(update.site.name);
   }
-  settle_rest(row.round);
+  const std::vector<fl::RoundAction> next = machine.on(fl::RoundDurable{row.round}, clock.now());
+  settle_rest();
   if (options.at_step) options.at_step("settled");
   observer.on(committed);
   show_overall(commit.scores);
-  return machine.on(fl::RoundDurable{row.round}, clock.now());
+  return next;
 }
 
-// Updates that were on their way when the round closed without them.
-void Coordinator::State::settle_rest(std::uint32_t round) {
-  for (const auto& [site, offer] : uploads.open())
-    if (offer.round == round) settle_late(site, offer);
-  uploads.clear();
+// Updates that were on their way when the round closed without them, and that no later round will take.
+void Coordinator::State::settle_rest() {
+  const auto late = [this](const SiteId& site, std::uint32_t round) {
+    return machine.fate_of(site, round) == fl::RoundMachine::Fate::late;
+  };
+  std::vector<SiteId> dropped;
+  for (const auto& [site, offer] : uploads.open()) {
+    if (!late(site, offer.round)) continue;
+    settle_late(site, offer);
+    dropped.push_back(site);
+  }
+  send(uploads.drop(dropped, clock.now()));
+  for (auto& [site, offers] : held)
+    std::erase_if(offers, [&, who = site](const auto& offer) {
+      if (!late(who, offer.first)) return false;
+      settle_late(who, offer.second);
+      return true;
+    });
 }
 
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FinishRun& finish) {

@@ -44,6 +44,22 @@ std::vector<SiteId> sites_of(const std::string& text) {
 
 using Values = std::map<std::string, double>;
 
+// A stale update's staleness is kept among what the site measured, under a name that no site can use.
+constexpr const char* kStaleness = "staleness";
+
+std::string metrics_of(const UpdateRow& update) {
+  json metrics = update.values;
+  metrics.erase(kStaleness);
+  if (update.staleness > 0) metrics[kStaleness] = update.staleness;
+  return metrics.dump();
+}
+
+void read_metrics(const std::string& text, UpdateRow& update) {
+  update.values = json::parse(text).get<Values>();
+  const auto staleness = update.values.extract(kStaleness);
+  if (staleness) update.staleness = static_cast<std::uint32_t>(staleness.mapped());
+}
+
 void create_where_empty(const Database& database) {
   if (database.integer("SELECT count(*) FROM sqlite_schema") > 0) return;
   database.transaction([&] {
@@ -62,6 +78,19 @@ void check_schema(const Database& database, const std::filesystem::path& file) {
 }
 
 }  // namespace
+
+fl::CountedUpdate counted_of(const UpdateRow& update) {
+  const auto value = [&](const char* name) {
+    const auto found = update.values.find(name);
+    return found == update.values.end() ? 0.0 : found->second;
+  };
+  return {.site = update.site,
+          .staleness = update.staleness,
+          .examples = update.examples,
+          .loss = value("loss"),
+          .steps = value("steps"),
+          .seconds = value("seconds")};
+}
 
 Ledger::Ledger(const std::filesystem::path& file, std::optional<crypto::Signer> signer, Disk& disk)
     : Ledger(file, Access::write, std::move(signer), disk) {}
@@ -174,7 +203,7 @@ void Ledger::commit(const RoundRow& row, const std::vector<fl::SiteScore>& score
         .run();
     Statement update = database_.prepare("INSERT INTO updates VALUES (?, ?, ?, ?, ?, ?, 'committed')");
     for (const UpdateRow& one : row.updates)
-      update.with(row.round, one.site.name, one.digest, one.examples, one.norm, json(one.values).dump()).run();
+      update.with(row.round, one.site.name, one.digest, one.examples, one.norm, metrics_of(one)).run();
     add_scores(scores);
     WEFT_CHECK(row.round == next_record(), "a round's rows are found by the number of its record");
     seal();
@@ -214,6 +243,11 @@ fl::History Ledger::history() const {
                               statement.text(2),
                               static_cast<std::uint64_t>(statement.integer(3)),
                               {json::parse(statement.text(4)).get<std::map<std::string, metrics::Counts>>()}});
+  for (const RoundRow& row : rounds()) {
+    fl::PastRound past{.round = row.round, .cohort = row.cohort};
+    for (const UpdateRow& update : row.updates) past.updates.push_back(counted_of(update));
+    history.rounds.push_back(std::move(past));
+  }
   Statement refused = database_.prepare("SELECT site, round, kind FROM refusals WHERE round > 0");
   while (refused.step())
     if (fl::is_of_update(refused.text(2)))
@@ -229,19 +263,29 @@ std::vector<double> Ledger::norms(std::size_t limit) const {
   return norms;
 }
 
+// It may have been counted some rounds later than it was asked for.
 std::optional<CommittedUpdate> Ledger::committed(const SiteId& site, std::uint32_t round,
                                                  const std::string& digest) const {
   Statement statement = database_.prepare(
-      "SELECT examples, hash FROM updates JOIN records ON number = round WHERE round = ? AND site = ? AND digest = ?");
-  if (!statement.with(round, site.name, digest).step()) return std::nullopt;
-  return CommittedUpdate{static_cast<std::uint64_t>(statement.integer(0)), statement.text(1)};
+      "SELECT examples, hash, round, metrics FROM updates JOIN records ON number = round "
+      "WHERE round BETWEEN ? AND ? AND site = ? AND digest = ?");
+  statement.with(round, round + fl::kMostStaleness, site.name, digest);
+  while (statement.step()) {
+    UpdateRow update;
+    read_metrics(statement.text(3), update);
+    if (static_cast<std::uint32_t>(statement.integer(2)) == round + update.staleness)
+      return CommittedUpdate{static_cast<std::uint64_t>(statement.integer(0)), statement.text(1)};
+  }
+  return std::nullopt;
 }
 
 std::optional<std::pair<std::uint32_t, std::string>> Ledger::last_update(const SiteId& site) const {
   Statement statement =
-      database_.prepare("SELECT round, digest FROM updates WHERE site = ? ORDER BY round DESC LIMIT 1");
+      database_.prepare("SELECT round, digest, metrics FROM updates WHERE site = ? ORDER BY round DESC LIMIT 1");
   if (!statement.with(site.name).step()) return std::nullopt;
-  return std::pair(static_cast<std::uint32_t>(statement.integer(0)), statement.text(1));
+  UpdateRow update;
+  read_metrics(statement.text(2), update);
+  return std::pair(static_cast<std::uint32_t>(statement.integer(0)) - update.staleness, statement.text(1));
 }
 
 std::string Ledger::adapter_digest(std::uint32_t version) const {
@@ -267,12 +311,13 @@ std::vector<RoundRow> Ledger::rounds() const {
     Statement update =
         database_.prepare("SELECT site, digest, examples, metrics, norm FROM updates WHERE round = ? ORDER BY site");
     update.with(row.round);
-    while (update.step())
-      row.updates.push_back({{update.text(0)},
-                             update.text(1),
-                             static_cast<std::uint64_t>(update.integer(2)),
-                             json::parse(update.text(3)).get<Values>(),
-                             update.real(4)});
+    while (update.step()) {
+      row.updates.push_back({.site = {update.text(0)},
+                             .digest = update.text(1),
+                             .examples = static_cast<std::uint64_t>(update.integer(2))});
+      row.updates.back().norm = update.real(4);
+      read_metrics(update.text(3), row.updates.back());
+    }
     rounds.push_back(std::move(row));
   }
   return rounds;

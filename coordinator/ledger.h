@@ -39,7 +39,10 @@ struct UpdateRow {
   std::uint64_t examples = 0;  // as the site offered it: its receipt says the same
   std::map<std::string, double> values;
   double norm = 0;  // L2
+  std::uint32_t staleness = 0;  // versions between the one it came from and that of the round which counted it
 };
+// What of it decides later rounds.
+fl::CountedUpdate counted_of(const UpdateRow& update);
 
 struct RoundRow {
   std::uint32_t round = 0;
@@ -104,8 +107,9 @@ class Ledger {
   fl::History history() const;
   // Norms of the updates that counted last, newest first, at most `limit`.
   std::vector<double> norms(std::size_t limit) const;
+  // `round`: the one that the update was asked for; a stale one was counted later.
   std::optional<CommittedUpdate> committed(const SiteId& site, std::uint32_t round, const std::string& digest) const;
-  std::optional<std::pair<std::uint32_t, std::string>> last_update(const SiteId& site) const;  // round, digest
+  std::optional<std::pair<std::uint32_t, std::string>> last_update(const SiteId& site) const;  // that round, digest
   std::string adapter_digest(std::uint32_t version) const;  // WEFT_CHECKs that it was committed
   std::vector<RoundRow> rounds() const;
   std::vector<RefusalRow> refusals() const;

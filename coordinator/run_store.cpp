@@ -48,6 +48,9 @@ std::filesystem::path checked(const CoordinatorOptions& options) {
   return file;
 }
 
+// A site says its steps; where they count they are checked (admission.h).
+std::uint32_t whole(double number) { return static_cast<std::uint32_t>(std::clamp(number, 0.0, 4e9)); }
+
 double mean_loss(const std::vector<UpdateRow>& updates) {
   double sum = 0, examples = 0;
   for (const UpdateRow& update : updates) {
@@ -91,8 +94,12 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
              .initial_digest = options.initial.digest()},
       manifest_(options.initial.manifest) {
   take(std::exchange(options.initial, {}));
-  mean_ = fl::make_aggregator(options.aggregation, options.sites.size(), manifest_->total(),
-                              [this] { return options_.disk->scratch(options_.folder).value(); });
+  mean_ = fl::make_aggregator(options.aggregation,
+                              {.sites = options.sites.size(),
+                               .parameters = manifest_->total(),
+                               .local_steps = options.rounds.local_steps,
+                               .min_steps = fl::least_steps(options.rounds),
+                               .scratch = [this] { return options_.disk->scratch(options_.folder).value(); }});
 }
 
 // The initial adapter is needed on disk only, and is gone from memory before the accumulator is made.
@@ -137,9 +144,13 @@ const VersionFile& RunStore::version_file(std::uint32_t version) {
 }
 
 void RunStore::add(UpdateRow update, const RandomReader& payload) {
+  const auto steps = update.values.find("steps");
+  const fl::Share share{.examples = options_.aggregation.by_examples ? update.examples : 1,
+                        .steps = steps == update.values.end() ? 1 : whole(steps->second),
+                        .staleness = update.staleness};
   by_windows(manifest_->total(), [&](std::size_t at, std::span<float> window) {
     payload.read(at * sizeof(float), writable_bytes_of(window)).value();
-    mean_->add_window(at, window, update.examples);
+    mean_->add_window(at, window, share);
   });
   added_.insert_or_assign(update.site, std::move(update));
 }
@@ -169,7 +180,8 @@ std::optional<wire::Settled> RunStore::last_settled(const SiteId& site) const {
   return last ? settled(site, last->first, last->second) : std::nullopt;
 }
 
-RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores) {
+RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores,
+                          const std::set<std::uint32_t>& at_work) {
   for (auto& [site, update] : added_) row.updates.push_back(std::move(update));
   row.loss = mean_loss(row.updates);
   row.time = utc_now();
@@ -185,7 +197,7 @@ RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores
   added_.clear();
   stored_.insert(row.round);
   compete(scores);
-  remove_old_versions();
+  remove_old_versions(at_work);
   return row;
 }
 
@@ -208,10 +220,11 @@ void RunStore::compete(const std::vector<fl::SiteScore>& scores) {
   std::erase_if(best_scores_, [this](const fl::SiteScore& score) { return score.version != best_; });
 }
 
-// What no decision can need again: all but the best version so far and the newest, whose scores are still to come.
-void RunStore::remove_old_versions() {
-  std::erase_if(stored_, [this](std::uint32_t version) {
-    if (version == version_ || version == best_) return false;
+// What nobody can need again: all but the best version so far, the newest, whose scores are still to come, and those
+// that sites are at work on.
+void RunStore::remove_old_versions(const std::set<std::uint32_t>& at_work) {
+  std::erase_if(stored_, [&](std::uint32_t version) {
+    if (version == version_ || version == best_ || at_work.contains(version)) return false;
     files_.erase(version);
     folder_.remove_version(version);
     return true;

@@ -48,8 +48,9 @@ class RunStore {
   // Of the norms of committed updates; what those of the open round are judged against.
   std::optional<double> median_norm() const { return median_norm_; }
 
-  // `row` has what the caller knows: round, cohort, seconds, bytes. The rest is filled in.
-  RoundRow commit(RoundRow row, const std::vector<fl::SiteScore>& scores);
+  // `row` has what the caller knows: round, cohort, seconds, bytes. The rest is filled in. `at_work`: versions that
+  // sites may still fetch.
+  RoundRow commit(RoundRow row, const std::vector<fl::SiteScore>& scores, const std::set<std::uint32_t>& at_work = {});
   // Makes the end durable, once.
   void end(const fl::FinishRun& finish);
   // Writes adapter/ and summary.json of a run that has ended; may be repeated. Returns the best version's digest.
@@ -66,7 +67,7 @@ class RunStore {
   StateDict load(std::uint32_t version) const;
   StateDict pissa_start() const;
   void compete(const std::vector<fl::SiteScore>& scores);
-  void remove_old_versions();
+  void remove_old_versions(const std::set<std::uint32_t>& at_work = {});
 
   CoordinatorOptions& options_;
   const Clock& clock_;

@@ -38,7 +38,7 @@ struct Coordinator::State {
   std::vector<fl::RoundAction> perform(const fl::FinishRun& finish);
   [[noreturn]] std::vector<fl::RoundAction> perform(const fl::FailRun& failed);
   RoundRow open_round_row(std::uint32_t round);
-  void settle_rest(std::uint32_t round);
+  void settle_rest();
   void show_overall(const std::vector<fl::SiteScore>& scores);
   void conclude();
   void tell_end(Session& session);
@@ -59,11 +59,13 @@ struct Coordinator::State {
   Status on(Session& session, const wire::Ping& ping);
   Budget& budget_of(const SiteId& site);
   void end_session(const Session& session, const fl::Refusal& refusal);
+  void consider(Session& session, const wire::Offer& offer);
   Status dispatch(Session& session, const wire::Message& message);
   void admit(const SiteId& site, const Uploads::Done& done);
   void refuse_update(const SiteId& site, const wire::Offer& offer, const fl::Refusal& refusal);
   void settle_late(const SiteId& site, const wire::Offer& offer);
   void refuse_site(Session& session, const fl::Refusal& refusal);
+  void take_held();
   void out(const SiteId& site, const std::string& reason);  // it takes no part until it is ready again
   void gone(const Session& session, const std::string& reason);
   void leave(const SiteId& site, const std::string& reason);
@@ -80,7 +82,9 @@ struct Coordinator::State {
   Sessions sessions;
   Uploads uploads;
   Downloads downloads;
-  std::vector<SiteId> cohort;  // of the open round
+  std::vector<SiteId> cohort;                                   // of the open round
+  std::map<SiteId, std::map<std::uint32_t, wire::Offer>> held;  // for the next round, by the rounds they were made for
+  bool held_due = false;                                        // a round has begun since
   TimePoint round_began;
   net::Traffic counted;                   // traffic of the rounds before
   std::optional<fl::WaitingFor> waiting;  // as shown last

@@ -80,9 +80,28 @@ std::vector<Outgoing> Uploads::away(const SiteId& site, TimePoint now) {
 
 std::vector<Outgoing> Uploads::tick(TimePoint now) { return apply(turns_.tick(now)); }
 
-void Uploads::clear() {
-  uploads_.clear();
-  turns_.clear();
+// Those that wait first, so that no place is given to one of them.
+std::vector<Outgoing> Uploads::drop(const std::vector<SiteId>& sites, TimePoint now) {
+  std::vector<SiteId> holders;
+  std::vector<Outgoing> out;
+  for (const SiteId& site : sites) {
+    uploads_.erase(site);
+    if (turns_.holds(site)) {
+      holders.push_back(site);
+    } else {
+      turns_.release(site, now);
+    }
+  }
+  for (const SiteId& site : holders) {
+    const std::vector<Outgoing> more = apply(turns_.release(site, now));
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
+const wire::Offer* Uploads::offered(const SiteId& site) const {
+  const auto found = uploads_.find(site);
+  return found == uploads_.end() ? nullptr : &found->second.offer;
 }
 
 std::vector<std::pair<SiteId, wire::Offer>> Uploads::open() const {

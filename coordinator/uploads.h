@@ -54,7 +54,8 @@ class Uploads {
   std::vector<Outgoing> away(const SiteId& site, TimePoint now);  // its session ended
   std::vector<Outgoing> tick(TimePoint now);
   TimePoint wake_at() const { return turns_.wake_at(); }
-  void clear();                                              // the round is over
+  std::vector<Outgoing> drop(const std::vector<SiteId>& sites, TimePoint now);  // their updates are not wanted any more
+  const wire::Offer* offered(const SiteId& site) const;      // whose update is not all here; nullptr: none
   std::vector<std::pair<SiteId, wire::Offer>> open() const;  // offers whose update is not all here
   std::uint64_t bytes_on_disk() const;
 

@@ -124,6 +124,10 @@ std::optional<Refusal> Policy::training_refusal(std::uint32_t round, const RunCo
   return above("trainings in runs of this name", so_far.trainings + 1, max_trainings, "max_trainings");
 }
 
+std::optional<Refusal> Policy::steps_refusal(std::uint32_t local_steps) const {
+  return above("local_steps", local_steps, max_local_steps, "max_local_steps");
+}
+
 std::optional<Refusal> Policy::scoring_refusal(const RunCounts& so_far) const {
   return above("scorings in runs of this name", so_far.scorings + 1, max_scorings, "max_scorings");
 }

@@ -69,6 +69,7 @@ struct Policy {
   std::optional<Refusal> refusal(const fl::SiteFacts& facts) const;
   // The same for one training or scoring more of a run.
   std::optional<Refusal> training_refusal(std::uint32_t round, const RunCounts& so_far) const;
+  std::optional<Refusal> steps_refusal(std::uint32_t local_steps) const;  // of a single training
   std::optional<Refusal> scoring_refusal(const RunCounts& so_far) const;
   // Whether a split of so many examples is scored at all; else it is answered as an empty one is.
   bool may_score(const std::string& split, std::uint64_t examples) const {

@@ -100,6 +100,7 @@ struct Train {
   std::uint32_t round = 0, version = 0;
   std::string adapter_digest;
   std::shared_ptr<const StateDict> start;
+  std::uint32_t local_steps = 0;  // 0: as the settings say
 };
 struct Cancel {};  // the running task
 struct ReadSpool {

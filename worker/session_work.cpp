@@ -36,6 +36,7 @@ void Session::receive(const wire::Work& work) {
                      " bytes, expected " + std::to_string(expected));
   if (work.train && work.round > options_.policy.max_rounds)
     return decline(*options_.policy.training_refusal(work.round, counts_));
+  if (const auto no = options_.policy.steps_refusal(work.local_steps)) return decline(*no);
   const bool same_adapter = work_ && work_->adapter_digest == work.adapter_digest;
   const bool wanted = task_ && same_adapter && [&] {
     if (task_->kind == Task::Kind::train) return work.train && work.round == task_->round;
@@ -89,7 +90,7 @@ void Session::go_on() {
   if (!training_due_ || !have_adapter()) return;
   if (!count(&RunCounts::trainings, options_.policy.training_refusal(work_->round, counts_))) return;
   const TaskId task = begin({.kind = Task::Kind::train, .round = work_->round});
-  act(Train{task, run_->run_id, work_->round, work_->version, work_->adapter_digest, adapter_});
+  act(Train{task, run_->run_id, work_->round, work_->version, work_->adapter_digest, adapter_, work_->local_steps});
 }
 
 bool Session::count(std::int64_t RunCounts::*what, const std::optional<Refusal>& refusal) {

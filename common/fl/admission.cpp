@@ -19,6 +19,18 @@ std::string number(double value) {
   return text.data();
 }
 
+// They decide what the update is divided by.
+std::optional<std::string> steps_refusal(const Claim& claim, const Expected& expected) {
+  if (expected.most_steps == 0) return std::nullopt;
+  const double steps = claim.steps.value_or(0);
+  if (steps >= expected.least_steps && steps <= expected.most_steps && steps == std::floor(steps)) return std::nullopt;
+  return "steps: got " + (claim.steps ? number(steps) : "none") + ", expected " +
+         (expected.least_steps == expected.most_steps
+              ? ""
+              : "a whole number from " + std::to_string(expected.least_steps) + " to ") +
+         std::to_string(expected.most_steps) + " (as was asked for)";
+}
+
 }  // namespace
 
 std::optional<double> median_norm(std::vector<double> norms) {
@@ -46,6 +58,7 @@ std::optional<Refusal> refusal(const Claim& claim, const Expected& expected, con
   if (claim.examples != expected.examples)
     return Refusal{Kind::examples,
                    mismatch("examples", claim.examples, expected.examples, "as the site said when it joined")};
+  if (auto steps = steps_refusal(claim, expected)) return Refusal{Kind::steps, *steps};
   return std::nullopt;
 }
 

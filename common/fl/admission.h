@@ -14,11 +14,13 @@ namespace weft::fl {
 struct Claim {  // of an Offer
   std::uint32_t round = 0, version = 0;
   std::uint64_t bytes = 0, examples = 0;
+  std::optional<double> steps;  // as its values say
 };
 struct Expected {
   std::uint32_t round = 0, version = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t examples = 0;  // as the site said when it joined
+  std::uint64_t examples = 0;                     // as the site said when it joined
+  std::uint32_t least_steps = 0, most_steps = 0;  // 0: they do not count
 };
 
 // How many norms the running median is of at most, and from how many on it says something.

@@ -1,32 +1,30 @@
 // The table of aggregation methods: a new one is a file, a line here and a test.
 #include "common/fl/aggregator.h"
 
-#include <utility>
+#include <cmath>
 
 #include "common/base/result.h"
 #include "common/fl/coordinate_median.h"
-#include "common/fl/fixed_point_mean.h"
+#include "common/fl/fedavg.h"
+#include "common/fl/fednova.h"
 
 namespace weft::fl {
 namespace {
 
 struct Entry {
   const char* name;
-  std::unique_ptr<Aggregator> (*make)(const AggregationConfig& config, std::size_t sites, std::size_t parameters,
-                                      MakeScratch scratch);
+  std::unique_ptr<Aggregator> (*make)(const AggregationConfig& config, const AggregatorShape& shape);
 };
 
-// Source of fedavg: McMahan et al. 2017, "Communication-Efficient Learning of Deep Networks from Decentralized Data",
-// arXiv:1602.05629, algorithm 1.
+template <class Method>
+std::unique_ptr<Aggregator> make(const AggregationConfig& config, const AggregatorShape& shape) {
+  return std::make_unique<Method>(config, shape);
+}
+
 constexpr Entry kAggregators[] = {
-    {"fedavg",
-     [](const AggregationConfig& config, std::size_t sites, std::size_t parameters,
-        MakeScratch /*scratch*/) -> std::unique_ptr<Aggregator> {
-       return std::make_unique<FixedPointMean>(parameters, fraction_bits(config, sites));
-     }},
-    {"median",
-     [](const AggregationConfig& /*config*/, std::size_t /*sites*/, std::size_t parameters, MakeScratch scratch)
-         -> std::unique_ptr<Aggregator> { return std::make_unique<CoordinateMedian>(parameters, std::move(scratch)); }},
+    {"fedavg", make<FedAvg>},
+    {"fednova", make<FedNova>},
+    {"median", make<CoordinateMedian>},
 };
 
 }  // namespace
@@ -37,10 +35,13 @@ std::vector<std::string> aggregator_names() {
   return names;
 }
 
-std::unique_ptr<Aggregator> make_aggregator(const AggregationConfig& config, std::size_t sites, std::size_t parameters,
-                                            MakeScratch scratch) {
+float staleness_factor(std::uint32_t staleness) {
+  return static_cast<float>(1 / std::sqrt(1 + static_cast<double>(staleness)));
+}
+
+std::unique_ptr<Aggregator> make_aggregator(const AggregationConfig& config, const AggregatorShape& shape) {
   for (const Entry& entry : kAggregators)
-    if (config.method == entry.name) return entry.make(config, sites, parameters, std::move(scratch));
+    if (config.method == entry.name) return entry.make(config, shape);
   throw ConfigError("aggregation.method: \"" + config.method + "\" is not known");
 }
 

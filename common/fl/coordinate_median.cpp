@@ -20,14 +20,20 @@ double median(std::span<float> values) {
 
 }  // namespace
 
-void CoordinateMedian::add_window(std::size_t offset, std::span<const float> window, std::uint64_t examples) {
+void CoordinateMedian::add_window(std::size_t offset, std::span<const float> window, const Share& share) {
   WEFT_CHECK(offset == next_ && window.size() <= parameters_ - offset, "window out of order");
   if (updates_ == nullptr) updates_ = scratch_();
-  updates_->append(bytes_of(window)).value();
+  if (share.staleness == 0) {
+    updates_->append(bytes_of(window)).value();
+  } else {
+    std::vector<float> scaled(window.begin(), window.end());
+    for (float& value : scaled) value *= staleness_factor(share.staleness);
+    updates_->append(bytes_of(std::span<const float>(scaled))).value();
+  }
   next_ += window.size();
   if (next_ < parameters_) return;
   next_ = 0;
-  examples_ += examples;
+  examples_ += share.examples;
   ++count_;
 }
 

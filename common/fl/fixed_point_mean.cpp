@@ -37,9 +37,10 @@ int fraction_bits(const AggregationConfig& limits, std::size_t sites) {
   throw ConfigError(message.str());
 }
 
-void FixedPointMean::add_window(std::size_t offset, std::span<const float> window, std::uint64_t examples) {
+void FixedPointMean::add_window(std::size_t offset, std::span<const float> window, std::uint64_t examples,
+                                float factor) {
   WEFT_CHECK(offset <= sums_.size() && window.size() <= sums_.size() - offset, "window beyond the mean");
-  const double scale = std::ldexp(1.0, fraction_bits_);
+  const double scale = std::ldexp(static_cast<double>(factor), fraction_bits_);
   const auto weight = static_cast<std::int64_t>(examples);
   const std::span<std::int64_t> sums = std::span(sums_).subspan(offset, window.size());
   for (std::size_t i = 0; i < window.size(); ++i) sums[i] += weight * rounded(static_cast<double>(window[i]) * scale);
@@ -48,13 +49,13 @@ void FixedPointMean::add_window(std::size_t offset, std::span<const float> windo
   ++count_;
 }
 
-void FixedPointMean::apply_window(std::size_t offset, std::span<float> values) const {
+void FixedPointMean::apply_window(std::size_t offset, std::span<float> values, double scale) const {
   WEFT_CHECK(offset <= sums_.size() && values.size() <= sums_.size() - offset, "window beyond the mean");
   if (examples_ == 0) return;
   const double one = std::ldexp(static_cast<double>(examples_), fraction_bits_);
   const std::span<const std::int64_t> sums = std::span(sums_).subspan(offset, values.size());
   for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(static_cast<double>(values[i]) + static_cast<double>(sums[i]) / one);
+    values[i] = static_cast<float>(static_cast<double>(values[i]) + static_cast<double>(sums[i]) / one * scale);
 }
 
 void FixedPointMean::clear() {

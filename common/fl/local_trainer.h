@@ -22,6 +22,7 @@ struct TrainJob {
   std::string site;         // labels the random streams
   std::uint32_t round = 0;  // from 1
   const StateDict* start = nullptr;
+  std::uint32_t steps = 0;  // 0: as many as the run's settings say; never more
 };
 
 struct TrainResult {

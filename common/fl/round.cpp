@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/base/result.h"
+#include "common/fl/cohort.h"
 #include "common/fl/sampling.h"
 #include "common/metrics/registry.h"
 
@@ -37,6 +38,7 @@ RoundMachine::RoundMachine(const RoundsConfig& config, std::string metric, std::
       committed_(history.committed),
       validation_(of_rounds(history, metric_)) {
   for (const UpdateRefused& refused : history.refused) refused_[refused.site].insert(refused.round);
+  for (const PastRound& round : history.rounds) past_.note(round);
   WEFT_CHECK(!sites_.empty(), "a run of no sites");
   WEFT_CHECK(metrics::find_metric(metric_) != nullptr, "no such metric: \"" + metric_ + "\"");
 }
@@ -53,20 +55,27 @@ std::vector<RoundAction> RoundMachine::on(const RoundEvent& event, TimePoint now
   Actions actions;
   std::visit([&](const auto& each) { handle(each, actions); }, event);
   settle(now, actions);
+  if (std::exchange(freed_, false) && stage_) hand_out(actions);  // with the newest version, if a round has just closed
   return actions;
 }
 
 void RoundMachine::handle(const SiteReady& event, Actions& actions) {
   ready_.insert(event.site);
   declined_.erase(event.site);
-  ask(event.site, actions);
+  asked_.erase(event.site);
+  if (stage_) ask(event.site, actions);
 }
 
-void RoundMachine::handle(const SiteGone& event, Actions&) { ready_.erase(event.site); }
+void RoundMachine::handle(const SiteGone& event, Actions&) {
+  ready_.erase(event.site);
+  freed_ = config_.concurrency > 0;
+}
 
 void RoundMachine::handle(const SiteDeclined& event, Actions&) {
   ready_.erase(event.site);
+  at_work_.erase(event.site);
   declined_.insert(event.site);
+  freed_ = config_.concurrency > 0;
 }
 
 void RoundMachine::handle(const Scored& event, Actions&) {
@@ -74,19 +83,40 @@ void RoundMachine::handle(const Scored& event, Actions&) {
 }
 
 void RoundMachine::handle(const UpdateAdmitted& event, Actions&) {
-  if (stage_) stage_->settle(event.site, event.round, Stage::Update::admitted);
+  if (!wants_update(event.site, event.round)) return;
+  CountedUpdate counted = event.counted;
+  counted.site = event.site;
+  counted.staleness = round() - event.round;
+  counted_.push_back(std::move(counted));
+  judged(event.site, event.round, Stage::Update::admitted);
 }
 
 void RoundMachine::handle(const UpdateRefused& event, Actions&) {
   if (!wants_update(event.site, event.round)) return;
-  stage_->settle(event.site, event.round, Stage::Update::refused);
   refused_[event.site].insert(event.round);
+  judged(event.site, event.round, Stage::Update::refused);
+}
+
+void RoundMachine::judged(const SiteId& site, std::uint32_t round, Stage::Update update) {
+  stage_->settle(site, round, update);
+  const auto work = at_work_.find(site);
+  if (work != at_work_.end() && work->second.round == round) {
+    at_work_.erase(work);
+    if (round != this->round()) asked_.erase(site);
+  }
+  freed_ = config_.concurrency > 0 || !asked_.contains(site);
+}
+
+void RoundMachine::handle(const SitesChanged& event, Actions&) {
+  WEFT_CHECK(!event.sites.empty(), "a run of no sites");
+  next_sites_ = in_order(event.sites);
 }
 
 void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
   if (phase_ != Phase::committing || event.round != committed_ + 1) return;
   committed_ = event.round;
   validation_.merge(validation_values(pending_, metric_));
+  past_.note({.round = event.round, .cohort = cohort_, .updates = std::exchange(counted_, {})});
   go_on(actions);
 }
 
@@ -118,38 +148,53 @@ std::vector<SiteId> RoundMachine::standing() const {
 
 // What comes after the committed rounds.
 void RoundMachine::go_on(Actions& actions) {
+  if (!next_sites_.empty()) sites_ = std::exchange(next_sites_, {});
   put_aside(actions);
   if (stop_reason().empty()) return begin_round(actions);
+  at_work_.clear();
   begin(Phase::last, {.version = version(), .split = kValidation, .deadline = config_.deadline}, standing(), actions);
 }
 
 void RoundMachine::begin_round(Actions& actions) {
   const std::uint32_t round = version() + 1;
-  const std::vector<SiteId> cohort = draw_cohort(standing(), config_.fraction, rng_, round);
-  actions.emplace_back(BeginRound{.round = round, .cohort = cohort});
+  const std::vector<SiteId> sites = standing();
+  Cohort cohort = choose_cohort(config_, sites, past_, rng_, round);
+  if (config_.buffered()) cohort.wanted = std::min<std::size_t>(config_.buffer, cohort.sites.size());
+  cohort_ = cohort.sites;
+  std::erase_if(at_work_, [&](const auto& entry) {
+    return !is_left_to_it(entry.second.round, round) || !std::binary_search(sites.begin(), sites.end(), entry.first);
+  });
+  BeginRound begun{.round = round, .cohort = cohort_};
+  for (const auto& [site, work] : at_work_) begun.at_work.push_back(site);
+  actions.emplace_back(std::move(begun));
   begin(Phase::round,
         {.round = round,
          .version = version(),
          .split = kValidation,
-         .quorum = quorum_size(config_.quorum, cohort.size()),
+         .wanted = cohort.wanted,
+         .quorum = quorum_size(config_.quorum, cohort.wanted),
          .deadline = config_.deadline},
-        cohort, actions);
+        cohort_, actions);
+}
+
+// The update of that round would come into `open`.
+bool RoundMachine::is_left_to_it(std::uint32_t round, std::uint32_t open) const {
+  return open - round <= config_.max_staleness;
 }
 
 void RoundMachine::begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions) {
   phase_ = phase;
   stage_.emplace(std::move(task), members);
-  for (const SiteId& site : ready_) ask(site, actions);
+  for (const auto& [site, work] : at_work_) stage_->excuse(site);
+  std::erase_if(asked_, [this](const SiteId& site) { return !at_work_.contains(site); });
+  hand_out(actions);
 }
 
 void RoundMachine::close(Actions& actions) {
   const Stage stage = std::move(*stage_);
   stage_.reset();
   if (phase_ == Phase::round) {
-    phase_ = Phase::committing;
-    pending_ = stage.scores();
-    actions.emplace_back(
-        CommitRound{.round = stage.task().round, .counted = stage.with(Stage::Update::admitted), .scores = pending_});
+    commit(stage, actions);
   } else if (phase_ == Phase::last) {
     pending_ = stage.scores();
     VersionValues all = validation_values(pending_, metric_);
@@ -164,6 +209,17 @@ void RoundMachine::close(Actions& actions) {
   }
 }
 
+void RoundMachine::commit(const Stage& stage, Actions& actions) {
+  phase_ = Phase::committing;
+  pending_ = stage.scores();
+  std::sort(counted_.begin(), counted_.end(), [](const auto& one, const auto& other) { return one.site < other.site; });
+  CommitRound commit{.round = stage.task().round, .scores = pending_};
+  for (const CountedUpdate& update : counted_) commit.counted.push_back(update.site);
+  for (const auto& [site, work] : at_work_)
+    if (is_left_to_it(work.round, commit.round + 1)) commit.at_work.insert(work.round - 1);
+  actions.emplace_back(std::move(commit));
+}
+
 void RoundMachine::fail(Actions& actions) {
   FailRun failed{.round = stage_->task().round,
                  .quorum = stage_->task().quorum,
@@ -175,16 +231,58 @@ void RoundMachine::fail(Actions& actions) {
   stage_.reset();
 }
 
-void RoundMachine::ask(const SiteId& site, Actions& actions) const {
-  if (!stage_) return;
+void RoundMachine::hand_out(Actions& actions) {
+  for (const SiteId& site : in_turn())
+    if (!asked_.contains(site)) ask(site, actions);
+}
+
+// Who is asked first while places are few: whose update counted longest ago.
+std::vector<SiteId> RoundMachine::in_turn() const {
+  std::vector<SiteId> sites(ready_.begin(), ready_.end());
+  if (config_.concurrency > 0)
+    std::stable_sort(sites.begin(), sites.end(), [this](const SiteId& one, const SiteId& other) {
+      return past_.of(one).last_round < past_.of(other).last_round;
+    });
+  return sites;
+}
+
+void RoundMachine::ask(const SiteId& site, Actions& actions) {
   const StageTask& task = stage_->task();
   Ask ask{.site = site, .version = task.version};
-  if (stage_->lacks_score(site)) ask.evaluate.push_back(task.split);
-  if (stage_->lacks_update(site)) {
-    ask.round = task.round;
-    ask.train = true;
+  const auto work = at_work_.find(site);
+  if (work != at_work_.end() && work->second.round != task.round) {  // it goes on with an older version
+    ask = {.site = site, .round = work->second.round, .version = work->second.round - 1, .train = true};
+    ask.local_steps = work->second.local_steps;
+  } else {
+    if (is_to_train(site)) {
+      ask.round = task.round;
+      ask.train = true;
+      ask.local_steps = steps_for(past_.of(site), config_);
+      at_work_[site] = {.round = ask.round, .local_steps = ask.local_steps};
+    }
+    const bool scores = ask.train || !config_.buffered() || task.round == 0 || stage_->judged(site) == task.round;
+    if (scores && stage_->lacks_score(site)) ask.evaluate.push_back(task.split);
   }
-  if (ask.train || !ask.evaluate.empty()) actions.emplace_back(std::move(ask));
+  if (!ask.train && ask.evaluate.empty()) return;
+  asked_.insert(site);
+  actions.emplace_back(std::move(ask));
+}
+
+bool RoundMachine::is_to_train(const SiteId& site) const {
+  if (phase_ != Phase::round || !stage_->asks(site)) return false;
+  if (at_work_.contains(site)) return true;
+  if (!config_.buffered()) return stage_->lacks_update(site);
+  const std::uint32_t judged = stage_->judged(site);
+  return config_.concurrency == 0 ? judged != stage_->task().round : judged == 0 && has_place();
+}
+
+// Places are for those that can still add to this round: what the others make comes into the next one, and until then
+// they could keep all places to themselves.
+bool RoundMachine::has_place() const {
+  const auto taken = std::count_if(at_work_.begin(), at_work_.end(), [this](const auto& entry) {
+    return ready_.contains(entry.first) && stage_->judged(entry.first) == 0;
+  });
+  return static_cast<std::uint32_t>(taken) < config_.concurrency;
 }
 
 std::string RoundMachine::stop_reason() const {
@@ -205,6 +303,9 @@ std::optional<WaitingFor> RoundMachine::waiting() const {
     std::erase_if(waiting.sites, [&](const SiteId& site) { return ready_.contains(site); });
   } else if (std::any_of(waiting.sites.begin(), waiting.sites.end(), trains)) {
     waiting.what = "an update";
+    const auto idle = [this](const SiteId& site) { return !at_work_.contains(site); };  // without a place
+    if (config_.buffered() && !std::all_of(waiting.sites.begin(), waiting.sites.end(), idle))
+      std::erase_if(waiting.sites, idle);
   } else {
     waiting.what = stage_->task().split == kTest ? "a test score" : "a validation score";
   }
@@ -213,8 +314,24 @@ std::optional<WaitingFor> RoundMachine::waiting() const {
 
 std::uint32_t RoundMachine::round() const { return phase_ == Phase::round ? stage_->task().round : 0; }
 
-bool RoundMachine::wants_update(const SiteId& site, std::uint32_t round) const {
-  return round != 0 && round == this->round() && stage_->lacks_update(site);
+RoundMachine::Fate RoundMachine::fate_of(const SiteId& site, std::uint32_t round) const {
+  const bool committing = phase_ == Phase::committing;
+  const std::uint32_t open = version() + 1;  // or it is the one that is being committed
+  if ((phase_ != Phase::round && !committing) || round == 0 || round > open) return Fate::late;
+  if (!is_left_to_it(round, open) || !std::binary_search(sites_.begin(), sites_.end(), site)) return Fate::late;
+  if (past_.of(site).versions.contains(round - 1)) return Fate::late;
+  const auto counts = [&](const CountedUpdate& one) { return one.site == site && one.staleness == open - round; };
+  if (committing ? std::any_of(counted_.begin(), counted_.end(), counts) : stage_->judged(site) == round)
+    return Fate::late;
+  if (!committing && round == open && !stage_->asks(site)) return Fate::late;
+  if (!committing && stage_->judged(site) == 0 && !stage_->full()) return Fate::taken;
+  return is_left_to_it(round, open + 1) ? Fate::later : Fate::late;
+}
+
+std::optional<std::uint32_t> RoundMachine::steps_asked(const SiteId& site, std::uint32_t round) const {
+  const auto work = at_work_.find(site);
+  if (work == at_work_.end() || work->second.round != round) return std::nullopt;
+  return work->second.local_steps;
 }
 
 }  // namespace weft::fl

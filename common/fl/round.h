@@ -2,10 +2,10 @@
 // no socket, clock, file or tensor; whoever drives it performs the actions in order and reports what came of them.
 //
 // A run: rounds 1..count, each: ask the cohort (score version round-1 on "validation", then train from it), wait until
-// all of it is through or the deadline passed with a quorum, commit. A site is through when its score is in and its
-// update was admitted or refused. When early stopping says so or the count is reached: all sites score the last version
-// on "validation", then the best one on "test", each until all have answered or the deadline passed with one answer;
-// then the run is finished.
+// all of it is through, or as many as the round wants, or the deadline passed with a quorum, commit. A site is through
+// when its score is in and its update was admitted or refused. When early stopping says so or the count is reached: all
+// sites score the last version on "validation", then the best one on "test", each until all have answered or the
+// deadline passed with one answer; then the run is finished.
 // The best version is the one with the best validation value of the task's primary metric, over all sites; of equal
 // ones that with the lower loss, then the earliest; and the last one when no site has validation examples.
 // A deadline's clock starts when a quorum of those asked stands (is ready, or was heard of in this stage) and then runs
@@ -13,9 +13,18 @@
 // admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the
 // others can make the quorum. When they cannot, the run fails: at once if it is for refused updates, and at the
 // deadline if sites that declined might still come back. A site whose updates were refused in `max_refusals` committed
-// rounds is put aside: from the next round on it is not among the run's sites any more. Every decision follows from the
-// history (committed rounds and their scores), so a machine made from the ledger after a crash goes on exactly as the
-// unbroken one.
+// rounds is put aside: from the next round on it is not among the run's sites any more. Every decision follows from the history (committed rounds,
+// their scores and updates), so a machine made from the ledger after a crash goes on exactly as the unbroken one.
+//
+// One model covers synchronous rounds, late updates and buffered rounds. An update is named by the round whose
+// predecessor it started from: that of round r is trained from version r-1. The open round R takes updates of rounds
+// R - max_staleness .. R, one of a site, and each with its staleness R - r; with max_staleness 0 a late one is refused.
+// A site at work on an older version is left to it as long as it will be taken; then it is asked anew. A second update
+// of a site in one round, or one beyond those wanted, comes into the next round.
+// Buffered rounds are those in which all sites are members, a round wants `buffer` updates, at most `concurrency` sites
+// are at work at once, and one that has delivered an old version takes the newest one, at once or, where places are few,
+// when the next round begins (Nguyen et al. 2022, "FedBuff", arXiv:2106.06639). From one version a site trains once. Its score of a version comes when it takes it, so
+// that a version has the scores of the sites that took it before the next commit.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -29,6 +38,7 @@
 #include "common/base/ids.h"
 #include "common/base/rng.h"
 #include "common/fl/config.h"
+#include "common/fl/past.h"
 #include "common/fl/score.h"
 #include "common/fl/stage.h"
 
@@ -49,23 +59,28 @@ struct Scored {
 };
 struct UpdateAdmitted {  // it is in the accumulator
   SiteId site;
-  std::uint32_t round = 0;
+  std::uint32_t round = 0;  // of the update: the one it was asked for
+  CountedUpdate counted;    // as the ledger will have it; site and staleness are filled in
 };
-struct UpdateRefused {  // this site takes no further part in the round
+struct UpdateRefused {  // this site takes no further part in the open round
   SiteId site;
-  std::uint32_t round = 0;
+  std::uint32_t round = 0;  // of the update
 };
 struct RoundDurable {  // the commit asked for has survived
   std::uint32_t round = 0;
 };
+struct SitesChanged {  // all that may join, from the next round on; not empty
+  std::vector<SiteId> sites;
+};
 struct Tick {};  // the clock reached wake_at()
-using RoundEvent =
-    std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable, Tick>;
+using RoundEvent = std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable,
+                                SitesChanged, Tick>;
 
 // What is durable when a machine is made.
 struct History {
   std::uint32_t committed = 0;         // rounds
   std::vector<SiteScore> scores;       // of all versions, as they were committed
+  std::vector<PastRound> rounds;       // ascending
   std::vector<UpdateRefused> refused;  // also of a round that is still open; the same one may come twice
 };
 
@@ -75,7 +90,8 @@ struct PutAside {  // it is asked nothing more in this run
 };
 struct BeginRound {
   std::uint32_t round = 0;
-  std::vector<SiteId> cohort;  // ascending
+  std::vector<SiteId> cohort;   // ascending
+  std::vector<SiteId> at_work;  // on an older version, and left to it; ascending
 };
 struct Ask {  // what a site is to do next; replaces what it was asked before
   SiteId site;
@@ -83,11 +99,13 @@ struct Ask {  // what a site is to do next; replaces what it was asked before
   std::uint32_t version = 0;  // the adapter to start from or to score
   std::vector<std::string> evaluate;
   bool train = false;
+  std::uint32_t local_steps = 0;  // of the training; 0: as the run file says
 };
-struct CommitRound {  // make it durable, then report RoundDurable; updates that come meanwhile are late
+struct CommitRound {  // make it durable, then report RoundDurable
   std::uint32_t round = 0;
-  std::vector<SiteId> counted;    // ascending
-  std::vector<SiteScore> scores;  // of version round-1, by site; become part of the history
+  std::vector<SiteId> counted;      // ascending
+  std::vector<SiteScore> scores;    // of version round-1, by site; become part of the history
+  std::set<std::uint32_t> at_work;  // versions that sites are left to train from, and may fetch again
 };
 struct FinishRun {  // the last action
   std::uint32_t best_version = 0;
@@ -122,8 +140,12 @@ class RoundMachine {
   std::uint32_t round() const;  // the one that takes updates; 0 when none does
   std::uint32_t version() const { return committed_; }
   bool put_aside(const SiteId& site) const { return aside_.contains(site); }
-  // Whether an update of `site` for `round` would be taken now.
-  bool wants_update(const SiteId& site, std::uint32_t round) const;
+  // What becomes of an update of `site` and `round`: taken now, or when the next round begins, or never.
+  enum class Fate { taken, later, late };
+  Fate fate_of(const SiteId& site, std::uint32_t round) const;
+  bool wants_update(const SiteId& site, std::uint32_t round) const { return fate_of(site, round) == Fate::taken; }
+  // The local steps that were asked for with it; nullopt when this machine did not ask, 0 as the run file says.
+  std::optional<std::uint32_t> steps_asked(const SiteId& site, std::uint32_t round) const;
 
  private:
   using Actions = std::vector<RoundAction>;
@@ -136,6 +158,7 @@ class RoundMachine {
   void handle(const UpdateAdmitted& event, Actions& actions);
   void handle(const UpdateRefused& event, Actions& actions);
   void handle(const RoundDurable& event, Actions& actions);
+  void handle(const SitesChanged& event, Actions& actions);
   void handle(const Tick&, Actions&) {}
   void settle(TimePoint now, Actions& actions);
   void go_on(Actions& actions);
@@ -144,8 +167,15 @@ class RoundMachine {
   void begin_round(Actions& actions);
   void begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions);
   void close(Actions& actions);
+  void commit(const Stage& stage, Actions& actions);
   void fail(Actions& actions);
-  void ask(const SiteId& site, Actions& actions) const;
+  void judged(const SiteId& site, std::uint32_t round, Stage::Update update);
+  void hand_out(Actions& actions);  // work to those that have none
+  void ask(const SiteId& site, Actions& actions);
+  bool is_to_train(const SiteId& site) const;
+  bool has_place() const;
+  bool is_left_to_it(std::uint32_t round, std::uint32_t open) const;
+  std::vector<SiteId> in_turn() const;
   std::string stop_reason() const;
 
   RoundsConfig config_;
@@ -153,13 +183,23 @@ class RoundMachine {
   std::vector<SiteId> sites_;  // ascending
   Rng rng_;
   std::uint32_t committed_ = 0;
-  VersionValues validation_;  // of the versions before that; all that the decisions need of the history
+  VersionValues validation_;  // of the versions before that
+  Past past_;                 // of the rounds; with validation_ all that the decisions need of the history
   std::map<SiteId, std::set<std::uint32_t>> refused_;  // rounds in which its update was refused
   std::set<SiteId> aside_;
   Phase phase_ = Phase::idle;
   std::optional<Stage> stage_;  // in the phases round, last and best
   std::set<SiteId> ready_, declined_;
-  std::vector<SiteScore> pending_;  // of the round that is being committed, then of the last version
+  struct Training {
+    std::uint32_t round = 0, local_steps = 0;
+  };
+  std::map<SiteId, Training> at_work_;  // asked to train, and the update is not judged yet
+  std::set<SiteId> asked_;              // what they were asked last still stands
+  bool freed_ = false;                  // there may be work for a site that has none
+  std::vector<SiteId> next_sites_;      // from the next round on; empty: as they are
+  std::vector<SiteId> cohort_;          // of the open round
+  std::vector<CountedUpdate> counted_;  // in it
+  std::vector<SiteScore> pending_;      // of the round that is being committed, then of the last version
 };
 
 }  // namespace weft::fl

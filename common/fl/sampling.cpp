@@ -1,8 +1,9 @@
-// A shuffle from the round's own stream, cut to size.
+// Rounding and drawing.
 #include "common/fl/sampling.h"
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "common/base/result.h"
 
@@ -25,14 +26,39 @@ std::size_t quorum_size(double quorum, std::size_t cohort) {
   return within(std::ceil(quorum * static_cast<double>(cohort) - kSlack), cohort);
 }
 
-std::vector<SiteId> draw_cohort(std::vector<SiteId> sites, double fraction, const Rng& rng, std::uint32_t round) {
-  WEFT_CHECK(!sites.empty(), "a cohort of no sites");
-  std::sort(sites.begin(), sites.end());
-  RngStream stream = rng.stream("cohort", round);
+std::size_t asked_size(double over_selection, std::size_t wanted, std::size_t sites) {
+  return within(std::ceil(over_selection * static_cast<double>(wanted) - kSlack), sites);
+}
+
+std::vector<SiteId> draw_evenly(std::vector<SiteId> sites, std::size_t count, RngStream& stream) {
+  WEFT_CHECK(count <= sites.size(), "a draw of more sites than there are");
   stream.shuffle(std::span(sites));
-  sites.resize(cohort_size(fraction, sites.size()));
-  std::sort(sites.begin(), sites.end());
+  sites.resize(count);
   return sites;
+}
+
+std::vector<SiteId> draw_weighted(std::vector<SiteId> sites, std::vector<double> weights, std::size_t count,
+                                  RngStream& stream) {
+  WEFT_CHECK(count <= sites.size() && weights.size() == sites.size(), "a draw of more sites than there are");
+  std::vector<SiteId> drawn;
+  while (drawn.size() < count) {
+    double at = stream.uniform() * std::accumulate(weights.begin(), weights.end(), 0.0);
+    std::size_t i = 0;
+    while (i + 1 < weights.size() && at >= weights[i]) at -= weights[i++];
+    drawn.push_back(std::move(sites[i]));
+    sites.erase(sites.begin() + static_cast<std::ptrdiff_t>(i));
+    weights.erase(weights.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  return drawn;
+}
+
+std::vector<SiteId> draw_each(const std::vector<SiteId>& sites, double probability, RngStream& stream) {
+  WEFT_CHECK(!sites.empty() && probability > 0, "a draw from no sites");
+  std::vector<SiteId> drawn;
+  while (drawn.empty())
+    for (const SiteId& site : sites)
+      if (stream.uniform() < probability) drawn.push_back(site);
+  return drawn;
 }
 
 }  // namespace weft::fl

@@ -1,5 +1,4 @@
-// Which sites a round asks. Drawn from all that are listed, by seed and round alone: who happens to be connected must
-// not decide what is learned, and a resumed run must ask the same ones.
+// Sizes and draws of which the choices of a cohort are made (cohort.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,13 +9,21 @@
 
 namespace weft::fl {
 
-// fraction · sites, halves up, at least 1 and at most `sites`. Both functions read 0.55 · 100 as 55, though the product
-// of doubles is a little more.
+// fraction · sites, halves up, at least 1 and at most `sites`. These functions read 0.55 · 100 as 55, though the
+// product of doubles is a little more.
 std::size_t cohort_size(double fraction, std::size_t sites);
 // quorum · cohort, rounded up, at least 1.
 std::size_t quorum_size(double quorum, std::size_t cohort);
+// over_selection · wanted, rounded up, at most `sites`.
+std::size_t asked_size(double over_selection, std::size_t wanted, std::size_t sites);
 
-// Ascending. The order of `sites` does not matter; not empty.
-std::vector<SiteId> draw_cohort(std::vector<SiteId> sites, double fraction, const Rng& rng, std::uint32_t round);
+// Each site with the same probability, without replacement; `count` is at most their number.
+std::vector<SiteId> draw_evenly(std::vector<SiteId> sites, std::size_t count, RngStream& stream);
+// One after the other without replacement, each time in proportion to the weights of those that are left; weights are
+// positive. In the order of the draws.
+std::vector<SiteId> draw_weighted(std::vector<SiteId> sites, std::vector<double> weights, std::size_t count,
+                                  RngStream& stream);
+// Each site by itself with that probability; again from the beginning while that leaves nobody.
+std::vector<SiteId> draw_each(const std::vector<SiteId>& sites, double probability, RngStream& stream);
 
 }  // namespace weft::fl

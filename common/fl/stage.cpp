@@ -19,13 +19,28 @@ bool Stage::lacks_update(const SiteId& site) const {
   return trains() && member != members_.end() && member->second.update == Update::none;
 }
 
+std::uint32_t Stage::judged(const SiteId& site) const {
+  const auto found = judged_.find(site);
+  return found == judged_.end() ? 0 : found->second;
+}
+
+bool Stage::full() const { return trains() && with(Update::admitted).size() >= task_.wanted; }
+
+void Stage::excuse(const SiteId& site) {
+  if (const auto member = members_.find(site); member != members_.end()) member->second.excused = true;
+}
+
 void Stage::take(const SiteScore& score) {
   if (score.version == task_.version && score.split == task_.split && lacks_score(score.site))
     members_[score.site].score = score;
 }
 
 void Stage::settle(const SiteId& site, std::uint32_t round, Update update) {
-  if (round == task_.round && lacks_update(site)) members_[site].update = update;
+  if (!trains() || !judged_.emplace(site, round).second) return;
+  const auto member = members_.find(site);
+  if (member == members_.end()) return;
+  member->second.update = update;
+  if (round != task_.round) member->second.excused = true;
 }
 
 void Stage::observe(const std::set<SiteId>& ready, const std::set<SiteId>& declined, TimePoint now) {
@@ -43,7 +58,11 @@ void Stage::observe(const std::set<SiteId>& ready, const std::set<SiteId>& decli
 bool Stage::done() const {
   const bool all = std::all_of(members_.begin(), members_.end(),
                                [&](const auto& entry) { return through(entry.second) || given_up(entry.first); });
-  return trains() ? enough() && (all || late_) : all || (late_ && enough());
+  if (!trains()) return all || (late_ && enough());
+  const auto complete = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
+    return entry.second.update == Update::admitted && through(entry.second);
+  });
+  return enough() && (all || late_ || static_cast<std::size_t>(complete) >= task_.wanted);
 }
 
 bool Stage::hopeless() const {
@@ -75,7 +94,9 @@ std::vector<SiteScore> Stage::scores() const {
   return scores;
 }
 
-bool Stage::through(const Member& member) const { return member.score && (!trains() || member.update != Update::none); }
+bool Stage::through(const Member& member) const {
+  return (member.score || member.excused) && (!trains() || member.update != Update::none);
+}
 
 bool Stage::given_up(const SiteId& site) const { return declined_.contains(site); }
 

@@ -46,6 +46,10 @@ void SiteTrainer::check_start(const fl::TrainJob& job) const {
   if (job.round < 1 || job.round > options_.rounds)
     throw Failure("site \"" + job.site + "\": got round " + std::to_string(job.round) + ", the run has rounds 1 to " +
                   std::to_string(options_.rounds));
+  if (job.steps > options_.config.local_steps)
+    throw Failure("site \"" + job.site + "\": asked for " + std::to_string(job.steps) +
+                  " local steps, the run file says at most " + std::to_string(options_.config.local_steps) +
+                  " (train.local_steps)");
   if (options_.data.train.size() == 0)
     throw ConfigError("site \"" + job.site + "\": its training split is empty; give it data, or do not list it");
 }
@@ -62,7 +66,9 @@ fl::TrainResult SiteTrainer::train(const fl::TrainJob& job, const fl::ProgressFn
                  .site = job.site,
                  .total_steps = options_.rounds * config.local_steps},
                 params);
-  const StepStats stats = loop.run((job.round - 1) * config.local_steps, config.local_steps, progress, stop);
+  // A site that takes fewer steps still begins where the others do: the schedule is the run's.
+  const std::uint64_t steps = job.steps > 0 ? job.steps : config.local_steps;
+  const StepStats stats = loop.run((job.round - 1) * config.local_steps, steps, progress, stop);
   return {.update = difference(params.to_state_dict(), *job.start),
           .examples = options_.data.train.size(),
           .values = {{"loss", stats.loss},

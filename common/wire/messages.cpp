@@ -48,6 +48,7 @@ void fields(Io& io, Of<Work> auto& m) {
   io.number("adapter_bytes", m.adapter_bytes);
   io.words("evaluate", m.evaluate);
   io.flag("train", m.train);
+  io.number("local_steps", m.local_steps);
 }
 template <class Io>
 void fields(Io& io, Of<Fetch> auto& m) {

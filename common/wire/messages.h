@@ -62,6 +62,7 @@ struct Work {
   std::uint64_t adapter_bytes = 0;
   std::vector<std::string> evaluate;  // splits to score before training, in order
   bool train = false;
+  std::uint32_t local_steps = 0;  // of the training; 0: train.local_steps of the settings, and never more
 };
 // W: asks for the bytes of an adapter version from an offset. Reveals nothing.
 struct Fetch {

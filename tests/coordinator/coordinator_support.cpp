@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/base/digest.h"
+#include "common/fl/aggregator.h"
 
 namespace weft::coordinator {
 
@@ -63,6 +64,7 @@ void SimSite::down() {
   sender_.reset();
   adapter_.reset();
   adapter_digest_.clear();
+  offered_.clear();
 }
 
 void SimSite::say(const wire::Message& message) {
@@ -151,15 +153,29 @@ void SimSite::do_work() {
     StateDict update = sim_update(site_, round, *adapter_);
     if (spoil) update = spoil(std::move(update));
     auto payload = std::make_shared<const Bytes>(wire::payload_of(update));
-    wire::Offer offer{.round = round,
-                      .version = work_->version,
-                      .digest = sha256_hex(*payload),
-                      .bytes = payload->size(),
-                      .examples = examples_,
-                      .values = {{"loss", 1.0 / round}, {"peak_rss_bytes", 1e6}}};
+    const double steps = work_->local_steps > 0 ? work_->local_steps : 20;
+    wire::Offer offer{
+        .round = round,
+        .version = work_->version,
+        .digest = sha256_hex(*payload),
+        .bytes = payload->size(),
+        .examples = examples_,
+        .values = {
+            {"loss", 1.0 / round}, {"peak_rss_bytes", 1e6}, {"steps", steps}, {"seconds", steps / steps_per_second}}};
     spool_.emplace(round, Finished{std::move(offer), std::move(payload)});
   }
-  say(spool_.at(round).offer);
+  offered_.erase(round);
+  if (!slow) offer_all();
+}
+
+void SimSite::offer_all() {
+  for (const auto& [round, update] : spool_)
+    if (offered_.insert(round).second) say(update.offer);
+}
+
+void SimSite::be_quick() {
+  slow = false;
+  if (connected) offer_all();
 }
 
 void SimSite::pump() {
@@ -323,6 +339,33 @@ int Job::run_through_crashes(CoordinatorResult& result) {
     } catch (const Crash&) {
       transport.lose_sessions();
     }
+  }
+}
+
+std::vector<RoundRow> rounds_of(const Job& job) { return Ledger(job.folder.path() / "run" / "ledger.sqlite").rounds(); }
+
+void expect_the_ledger_makes_the_adapters(const Job& job) {
+  std::vector<StateDict> versions{job.initial};
+  const auto mean = fl::make_aggregator(job.aggregation, {.sites = job.listed.size(),
+                                                          .parameters = job.initial.values.size(),
+                                                          .local_steps = job.rounds.local_steps,
+                                                          .min_steps = fl::least_steps(job.rounds)});
+  std::set<std::pair<SiteId, std::uint32_t>> once;
+  for (const RoundRow& row : rounds_of(job)) {
+    for (const UpdateRow& update : row.updates) {
+      const std::uint32_t made_for = row.round - update.staleness;
+      EXPECT_TRUE(once.emplace(update.site, made_for).second) << update.site.name << " counts twice";
+      const auto steps = update.values.find("steps");
+      mean->add(sim_update(update.site, made_for, versions[made_for - 1]).values,
+                {.examples = update.examples,
+                 .steps = steps == update.values.end() ? 1 : static_cast<std::uint32_t>(steps->second),
+                 .staleness = update.staleness});
+    }
+    StateDict next = versions.back();
+    mean->apply_to(next.values);
+    mean->clear();
+    EXPECT_EQ(next.digest(), row.adapter_digest) << "round " << row.round;
+    versions.push_back(std::move(next));
   }
 }
 

@@ -20,6 +20,7 @@
 #include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/ledger.h"
 
 namespace weft::coordinator {
 
@@ -55,11 +56,14 @@ class SimSite {
   void down();  // the session is lost
   void receive(const wire::Message& message);
   void say(const wire::Message& message);  // now, out of turn
+  void be_quick();                         // offers what it has, and is not slow any more
   void forget_updates() { spool_.clear(); }
 
   // Behaviour; free to change.
   std::string base_digest = kBaseDigest, manifest_digest;
   bool trains = true;                               // else it gets no further than scoring
+  bool slow = false;                                // it trains, and offers nothing before it is told to
+  double steps_per_second = 1000;                   // as it says; 20 steps unless it is asked for fewer
   double accuracy_step = 0.01;                      // validation accuracy gained in each version
   std::function<void(wire::Message&)> tamper = {};  // sees everything it says
   std::function<StateDict(StateDict)> spoil = {};   // changes its updates
@@ -77,7 +81,7 @@ class SimSite {
  private:
   void begin_work();
   void do_work();
-  void offer(std::uint32_t round);
+  void offer_all();
   void pump();
 
   SiteId site_;
@@ -94,6 +98,7 @@ class SimSite {
     std::shared_ptr<const Bytes> payload;
   };
   std::map<std::uint32_t, Finished> spool_;
+  std::set<std::uint32_t> offered_;  // in this session
 };
 
 struct Crash {};
@@ -169,5 +174,9 @@ struct Job {
   SimTransport transport;
   Recorder seen;
 };
+
+std::vector<RoundRow> rounds_of(const Job& job);  // as its ledger has them
+// Every version is made again, to the bit, from the one before and the updates that the ledger says were counted.
+void expect_the_ledger_makes_the_adapters(const Job& job);
 
 }  // namespace weft::coordinator

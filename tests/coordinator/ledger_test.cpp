@@ -50,6 +50,39 @@ std::string message_of(const std::function<void()>& work) {
   return "nothing was thrown";
 }
 
+TEST(LedgerTest, KnowsWhatWasCountedLate) {
+  const TempFolder folder;
+  Ledger ledger(folder.path() / "ledger.sqlite");
+  ledger.begin(kFacts);
+  for (std::uint32_t round = 1; round < 5; ++round) {
+    RoundRow nobody = round_row(round);
+    nobody.updates.clear();
+    ledger.commit(nobody, {});
+  }
+  RoundRow row = round_row(5);
+  row.updates[0].staleness = 2;
+  row.updates[0].values["staleness"] = 9;  // as a site may say
+  ledger.commit(row, {});
+  const UpdateRow film = ledger.rounds().at(4).updates.at(0);
+  EXPECT_EQ(film.staleness, 2U);
+  EXPECT_EQ(film.values, round_row(5).updates[0].values);
+  EXPECT_TRUE(ledger.committed({"film"}, 3, "update-f")) << "the update that round 3 asked for";
+  EXPECT_FALSE(ledger.committed({"film"}, 5, "update-f")) << "not that of round 5, though it be the same";
+  EXPECT_TRUE(ledger.committed({"tweets"}, 5, "update-t"));
+  EXPECT_EQ(ledger.last_update({"film"}), std::pair(3U, std::string("update-f")));
+  const fl::History history = ledger.history();
+  ASSERT_EQ(history.rounds.size(), 5U);
+  EXPECT_EQ(history.rounds[4].round, 5U);
+  EXPECT_EQ(history.rounds[4].cohort, row.cohort);
+  const fl::CountedUpdate& counted = history.rounds[4].updates.at(0);
+  EXPECT_EQ(counted.site, SiteId{"film"});
+  EXPECT_EQ(counted.staleness, 2U);
+  EXPECT_EQ(counted.examples, 30U);
+  EXPECT_EQ(counted.loss, 0.5);
+  EXPECT_EQ(counted.steps, 7);
+  EXPECT_EQ(counted.seconds, 0) << "it did not say";
+}
+
 TEST(LedgerTest, ReadsBackWhatWasCommitted) {
   const TempFolder folder;
   {

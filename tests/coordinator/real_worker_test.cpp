@@ -165,6 +165,35 @@ TEST(RealWorkerTest, EverythingDiesAtEachStepOfACommitAndIsStartedAgain) {
   }
 }
 
+// Buffered rounds, in which workers have several updates on their way, and coordinators that die between.
+TEST(RealWorkerTest, BufferedRoundsThroughCrashes) {
+  Job job;
+  job.rounds = {.mode = fl::RoundsConfig::Mode::buffered, .count = 8, .max_staleness = 10, .buffer = 2};
+  const SystemClock clock;
+  int crashes = 0;
+  job.at_step = [&, commits = 0](std::string_view at) mutable {
+    if (at != "settled" || ++commits % 2 == 1) return;
+    ++crashes;
+    throw Crash{};
+  };
+  std::optional<CoordinatorResult> result;
+  while (!result) {
+    net::InProcessHub hub;
+    const auto server = hub.server();
+    Coordinator coordinator(options_of(job, crashes > 0), *server, clock, job.seen);
+    const Workers workers = start_workers(hub, job);
+    try {
+      result = coordinator.run({});
+    } catch (const Crash&) {
+      continue;
+    }
+  }
+  EXPECT_TRUE(result->finished);
+  EXPECT_EQ(crashes, 4);
+  EXPECT_EQ(rounds_of(job).size(), 8U);
+  expect_the_ledger_makes_the_adapters(job);
+}
+
 TEST(RealWorkerTest, AnotherBaseModelEndsTheWorkerWithTheRemedy) {
   Job job;
   const SystemClock clock;

@@ -111,6 +111,20 @@ TEST(UploadsTest, HoldsNoMoreThanItsPlacesHoweverManyOffer) {
   EXPECT_EQ(uploads.bytes_on_disk(), 2 * wire::kChunkBytes);
 }
 
+TEST(UploadsTest, WhatIsNotWantedAnyMoreMakesPlaceForTheOthers) {
+  Uploads uploads(1, kStall);
+  const Payload first(1), second(2), third(3);
+  uploads.offer(a, first.offer(), at(0));
+  uploads.offer(b, second.offer(), at(0));
+  uploads.offer(c, third.offer(), at(0));
+  EXPECT_EQ(uploads.offered(a)->digest, first.digest);
+  EXPECT_EQ(text(uploads.drop({a, b}, at(1))), "c:resume 0") << "b had no place, and is given none";
+  EXPECT_EQ(uploads.offered(a), nullptr);
+  EXPECT_EQ(uploads.open().size(), 1U);
+  EXPECT_EQ(text(uploads.chunk(b, second.chunk(0), at(2)).out), "");
+  EXPECT_EQ(text(uploads.chunk(c, third.chunk(0), at(2)).out), "c:ack 1");
+}
+
 TEST(UploadsTest, AStalledSiteBeginsAnewWhenItsTurnComesAgain) {
   Uploads uploads = with_places(1);
   const Payload first(1), second(2, 1);

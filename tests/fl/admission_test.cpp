@@ -58,6 +58,24 @@ TEST(AdmissionTest, RefusesAClaimByTheFieldThatIsWrong) {
   EXPECT_THAT(why(claim), HasSubstr("examples: got 0"));
 }
 
+TEST(AdmissionTest, RefusesStepsThatWereNotAskedForWhereTheyCount) {
+  Expected expected = kExpected;
+  Claim claim = kFine;
+  const auto said = [&](std::optional<double> steps) {
+    claim.steps = steps;
+    return refusal(claim, expected, kLimits).value_or("admitted");
+  };
+  EXPECT_EQ(said(1e9), "admitted") << "they do not count";
+  expected.least_steps = 4;
+  expected.most_steps = 20;
+  for (const double fine : {4.0, 7.0, 20.0}) EXPECT_EQ(said(fine), "admitted");
+  for (const double bad : {3.0, 21.0, 7.5, 0.0, -5.0})
+    EXPECT_THAT(said(bad), HasSubstr("a whole number from 4 to 20")) << bad;
+  EXPECT_THAT(said(std::nullopt), HasSubstr("steps: got none"));
+  expected.least_steps = 20;
+  EXPECT_THAT(said(4), HasSubstr("steps: got 4, expected 20"));
+}
+
 TEST(AdmissionTest, RefusesMoreExamplesThanOneSiteMayHave) {
   Claim claim = kFine;
   Expected expected = kExpected;

@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/fl/aggregator.h"
-#include "common/fl/fixed_point_mean.h"
-
 namespace weft::fl {
 namespace {
 
@@ -54,6 +51,50 @@ TEST(FlConfigTest, ReadsEveryKey) {
   EXPECT_EQ(limits.max_examples, 9U);
 }
 
+TEST(FlConfigTest, ReadsTheKeysOfEachMode) {
+  const RoundsConfig late =
+      rounds("{cohort: power_of_choice, fraction: 0.5, over_selection: 1.3, candidates: 9, late: stale, min_steps: 4}");
+  EXPECT_FALSE(late.buffered());
+  EXPECT_EQ(late.cohort, "power_of_choice");
+  EXPECT_EQ(late.over_selection, 1.3);
+  EXPECT_EQ(late.candidates, 9U);
+  EXPECT_EQ(late.max_staleness, 10U);
+  EXPECT_EQ(late.min_steps, 4U);
+  EXPECT_EQ(rounds("{late: stale, max_staleness: 3}").max_staleness, 3U);
+  EXPECT_EQ(rounds("late: refuse").max_staleness, 0U);
+  const RoundsConfig buffered = rounds("{mode: buffered, buffer: 5, concurrency: 20, max_staleness: 7}");
+  EXPECT_TRUE(buffered.buffered());
+  EXPECT_EQ(buffered.buffer, 5U);
+  EXPECT_EQ(buffered.concurrency, 20U);
+  EXPECT_EQ(buffered.max_staleness, 7U);
+  EXPECT_EQ(rounds("mode: buffered").buffer, 10U);
+  EXPECT_EQ(rounds("mode: buffered").max_staleness, 10U);
+  EXPECT_FALSE(aggregation("weights: uniform").by_examples);
+  EXPECT_EQ(aggregation("method: fednova").method, "fednova");
+}
+
+TEST(FlConfigTest, RefusesKeysThatMeanNothingHere) {
+  for (const char* bad :
+       {"buffer: 5", "concurrency: 5", "max_staleness: 5", "candidates: 5", "{fraction: 0.5, mode: buffered}",
+        "{late: refuse, mode: buffered}", "{over_selection: 1.3, cohort: all}", "{fraction: 0.5, cohort: all}",
+        "{over_selection: 1.3, cohort: poisson}", "{cohort: oort, mode: buffered}",
+        "{max_staleness: 3, late: refuse}"}) {
+    std::string key(bad);
+    if (key.front() == '{') key.erase(0, 1);
+    key.resize(key.find(':'));
+    EXPECT_THAT(error_of([&] { rounds(bad); }), AllOf(HasSubstr("run.yaml"), HasSubstr(key), HasSubstr("leave it out")))
+        << bad;
+  }
+}
+
+TEST(FlConfigTest, BlocksThatDoNotGoTogetherAreRefused) {
+  const RoundsConfig fewer{.min_steps = 4, .local_steps = 20}, more{.min_steps = 21, .local_steps = 20};
+  EXPECT_THAT(error_of([&] { check_together(fewer, {.method = "fedavg"}); }), HasSubstr("choose fednova"));
+  EXPECT_EQ(error_of([&] { check_together(fewer, {.method = "fednova"}); }), "no error");
+  EXPECT_THAT(error_of([&] { check_together(more, {.method = "fednova"}); }), HasSubstr("train.local_steps"));
+  EXPECT_EQ(error_of([&] { check_together({.local_steps = 20}, {}); }), "no error");
+}
+
 TEST(FlConfigTest, ReadsTheExample) {
   const YamlView root = YamlView::load(WEFT_SOURCE_DIR "/configs/sentiment.yaml");
   EXPECT_EQ(RoundsConfig::parse(root.child("rounds")).deadline, Milliseconds(30 * 60'000));
@@ -61,9 +102,9 @@ TEST(FlConfigTest, ReadsTheExample) {
 }
 
 TEST(FlConfigTest, RefusesValuesOutOfRangeByKey) {
-  for (const char* bad :
-       {"count: 0", "count: 1.5", "count: 5000000000", "fraction: 0", "fraction: 1.01", "quorum: 0", "quorum: -1",
-        "quorum: nan", "deadline: 0s", "deadline: 30", "patience: -1", "max_refusals: -1"}) {
+  for (const char* bad : {"count: 0", "count: 1.5", "count: 5000000000", "fraction: 0", "fraction: 1.01", "quorum: 0",
+                          "quorum: -1", "quorum: nan", "deadline: 0s", "deadline: 30", "patience: -1", "cohort: best",
+                          "over_selection: 0.9", "late: never", "mode: fast", "min_steps: -1", "max_refusals: -1"}) {
     const std::string key = std::string(bad).substr(0, std::string(bad).find(':'));
     EXPECT_THAT(error_of([&] { rounds(bad); }), AllOf(HasSubstr(key), HasSubstr("run.yaml"))) << bad;
   }
@@ -73,31 +114,6 @@ TEST(FlConfigTest, RefusesValuesOutOfRangeByKey) {
     EXPECT_THAT(error_of([&] { aggregation(bad); }), AllOf(HasSubstr(key), HasSubstr("run.yaml"))) << bad;
   }
   EXPECT_THAT(error_of([] { aggregation("method: fedsgd"); }), HasSubstr("fedavg"));
-}
-
-std::unique_ptr<ScratchFile> scratch() { return scratch_file(testing::TempDir()).value(); }
-
-TEST(AggregatorTest, MakesEachNameOfItsTable) {
-  EXPECT_THAT(aggregator_names(), ElementsAre("fedavg", "median"));
-  for (const std::string& name : aggregator_names()) {
-    const auto aggregator = make_aggregator({.method = name}, 4, 3, scratch);
-    std::vector<float> values = {1, 2, 3};
-    aggregator->apply_to(values);
-    EXPECT_THAT(values, ElementsAre(1, 2, 3)) << name << ": nothing was added";
-    aggregator->add(std::vector<float>{1, 0, -1}, 5);
-    aggregator->apply_to(values);
-    EXPECT_THAT(values, ElementsAre(2, 2, 2)) << name << ": the mean of one update is that update";
-    aggregator->clear();
-    aggregator->add_window(0, std::vector<float>{1, 0}, 5);
-    EXPECT_EQ(aggregator->count(), 0U) << name << ": its end is to come";
-    aggregator->add_window(2, std::vector<float>{-1}, 5);
-    EXPECT_EQ(aggregator->count(), 1U);
-    EXPECT_EQ(aggregator->examples(), 5U);
-    std::vector<float> end = {5, 7};
-    aggregator->apply_window(1, end);
-    EXPECT_THAT(end, ElementsAre(5, 6)) << name << ": by windows as at once";
-  }
-  EXPECT_THROW(make_aggregator({.method = "none"}, 4, 3, scratch), ConfigError);
 }
 
 }  // namespace

@@ -18,10 +18,10 @@ std::unique_ptr<ScratchFile> scratch() { return scratch_file(testing::TempDir())
 // What is added to zeros.
 std::vector<float> median_of(const Updates& updates, std::size_t window = 1'000'000) {
   const std::size_t size = updates.front().size();
-  CoordinateMedian median(size, scratch);
+  CoordinateMedian median({}, {.parameters = size, .scratch = scratch});
   for (const auto& update : updates)
     for (std::size_t at = 0; at < size; at += window)
-      median.add_window(at, std::span(update).subspan(at, std::min(window, size - at)), 1);
+      median.add_window(at, std::span(update).subspan(at, std::min(window, size - at)), {.examples = 1});
   std::vector<float> values(size, 0.0F);
   for (std::size_t at = 0; at < size; at += window)
     median.apply_window(at, std::span(values).subspan(at, std::min(window, size - at)));
@@ -75,8 +75,8 @@ TEST(CoordinateMedianTest, HasTheSameBitsInAnyOrderOfArrival) {
   std::vector<float> start(100, -0.0F), first;
   std::mt19937 random(1);
   for (int turn = 0; turn < 20; ++turn) {
-    CoordinateMedian median(100, scratch);
-    for (const auto& update : updates) median.add(update, 7);
+    CoordinateMedian median({}, {.parameters = 100, .scratch = scratch});
+    for (const auto& update : updates) median.add(update, {.examples = 7});
     std::vector<float> values = start;
     median.apply_to(values);
     if (first.empty()) first = values;
@@ -88,11 +88,11 @@ TEST(CoordinateMedianTest, HasTheSameBitsInAnyOrderOfArrival) {
 // More of them than the budget holds at once, so that several ranges are read.
 TEST(CoordinateMedianTest, WorksByRangesOfCoordinates) {
   const std::size_t size = 3 * kMedianBytes / sizeof(float) / 2;
-  CoordinateMedian median(size, scratch);
+  CoordinateMedian median({}, {.parameters = size, .scratch = scratch});
   std::vector<float> update(size);
   for (const float scale : {3.0F, 1.0F, 2.0F}) {
     for (std::size_t i = 0; i < size; ++i) update[i] = scale * static_cast<float>(i % 1000);
-    median.add(update, 1);
+    median.add(update, {.examples = 1});
   }
   std::vector<float> values(size, 1.0F);
   median.apply_to(values);
@@ -100,12 +100,12 @@ TEST(CoordinateMedianTest, WorksByRangesOfCoordinates) {
 }
 
 TEST(CoordinateMedianTest, BeginsAnewWhenItIsCleared) {
-  CoordinateMedian median(2, scratch);
-  median.add(std::vector<float>{5, 5}, 3);
+  CoordinateMedian median({}, {.parameters = 2, .scratch = scratch});
+  median.add(std::vector<float>{5, 5}, {.examples = 3});
   median.clear();
   EXPECT_EQ(median.count(), 0U);
   EXPECT_EQ(median.examples(), 0U);
-  median.add(std::vector<float>{1, 2}, 4);
+  median.add(std::vector<float>{1, 2}, {.examples = 4});
   std::vector<float> values = {1, 1};
   median.apply_to(values);
   EXPECT_THAT(values, ElementsAre(2, 3));

@@ -1,5 +1,5 @@
 // Runs in which everything comes in any order: sites that come and go, late, double and refused updates, deadlines, and
-// coordinators that die and are made again from what was durable.
+// coordinators that die and are made again from what was durable. In every mode of rounds.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 
+#include "common/fl/cohort.h"
 #include "common/fl/round.h"
 #include "common/fl/sampling.h"
 #include "tests/fl/round_support.h"
@@ -22,6 +23,14 @@ double accuracy_at(const SiteId& site, std::uint32_t version) {
 }
 bool is_refused(const SiteId& site, std::uint32_t round) {
   return Rng(7).stream("refused", site.name, round).below(8) == 0;
+}
+CountedUpdate update_of(const SiteId& site, std::uint32_t round) {
+  RngStream stream = Rng(8).stream("update", site.name, round);
+  return {.site = site,
+          .examples = 1 + stream.below(100),
+          .loss = stream.uniform(),
+          .steps = 8,
+          .seconds = 0.1 * stream.uniform()};
 }
 
 struct Weather {
@@ -38,26 +47,31 @@ class Fleet {
   }
 
   void run() {
-    for (int i = 0; i < 400 && !finished_; ++i) step();
+    for (int i = 0; i < 600 && !finished_; ++i) step();
     // Then the weather is fair: whoever delivers all that is asked of it must see the end.
     for (int i = 0; i < 400 && !finished_; ++i) {
       for (const SiteId& site : sites_) {
-        ready(site);
+        if (!up_.contains(site)) ready(site);
         deliver_score(site);
-        deliver_update(site);
+        train(site);
+        deliver_updates(site);
       }
       commit();
     }
-    EXPECT_TRUE(finished_) << "stuck";
+    const auto waiting = machine_->waiting();
+    EXPECT_TRUE(finished_) << "stuck in round " << machine_->round() << ", waits for "
+                           << (waiting ? waiting->what + " from " + names(waiting->sites) : "nothing");
   }
   const std::vector<std::string>& decisions() const { return decisions_; }
+  int stale() const { return stale_; }
+  int held() const { return held_; }
 
  private:
   const SiteId& any() { return sites_[dice_.below(sites_.size())]; }
 
   void step() {
     const SiteId site = any();
-    switch (dice_.below(12)) {
+    switch (dice_.below(14)) {
       case 0:
         return gone(site);
       case 1:
@@ -69,12 +83,15 @@ class Fleet {
         return deliver_score(site);
       case 6:
       case 7:
-        return deliver_update(site);
+        return train(site);
       case 8:
-        return noise(site);
       case 9:
-        return commit();
+        return deliver_updates(site);
       case 10:
+        return noise(site);
+      case 11:
+        return commit();
+      case 12:
         return wait();
       default:
         if (weather_.crashes && dice_.below(8) == 0) restart();
@@ -85,6 +102,7 @@ class Fleet {
     if (commit_ && dice_.below(2) == 0) make_durable();  // it died just after, or just before
     commit_.reset();
     todo_.clear();
+    working_.clear();
     up_.clear();
     machine_.emplace(config_, "accuracy", sites_, Rng(1), ledger_);
     perform(machine_->start(now_));
@@ -99,7 +117,10 @@ class Fleet {
   void gone(const SiteId& site) {
     up_.erase(site);
     todo_.erase(site);
-    if (weather_.deadlines && dice_.below(3) == 0) return on(SiteDeclined{site});
+    if (weather_.deadlines && dice_.below(3) == 0) {
+      working_.erase(site);
+      return on(SiteDeclined{site});
+    }
     on(SiteGone{site});
   }
   void deliver_score(const SiteId& site) {
@@ -109,33 +130,46 @@ class Fleet {
     todo->second.evaluate.clear();
     on(Scored{score_of(site.name, ask.version, accuracy_at(site, ask.version), ask.evaluate.at(0))});
   }
-  void deliver_update(const SiteId& site) {
+  // What a site has finished it keeps until it hears what became of it, whatever dies.
+  void train(const SiteId& site) {
     const auto todo = todo_.find(site);
-    if (todo == todo_.end() || !todo->second.train) return;
-    const std::uint32_t round = todo->second.round;
-    todo->second.train = false;
-    update(site, round);
+    if (todo == todo_.end() || !std::exchange(todo->second.train, false)) return;
+    spool_[site].insert(todo->second.round);
+  }
+  void deliver_updates(const SiteId& site) {
+    if (!up_.contains(site)) return;
+    for (const std::uint32_t round : std::set<std::uint32_t>(spool_[site])) {
+      const auto fate = machine_->fate_of(site, round);
+      held_ += fate == RoundMachine::Fate::later ? 1 : 0;
+      if (fate == RoundMachine::Fate::later) continue;
+      if (fate == RoundMachine::Fate::late || is_refused(site, round)) spool_[site].erase(round);
+      update(site, round);
+    }
   }
   // As the coordinator does: only what is wanted is judged and added.
   void update(const SiteId& site, std::uint32_t round) {
     const bool refused = is_refused(site, round);
     if (machine_->wants_update(site, round)) {
-      EXPECT_EQ(round, machine_->round());
+      EXPECT_LE(round, machine_->round());
+      EXPECT_LE(machine_->round() - round, config_.max_staleness);
       EXPECT_TRUE(judged_.insert(site).second) << "wanted twice";
-      if (!refused) admitted_.insert(site);
+      if (!refused) admitted_[site] = round;
+      const auto working = working_.find(site);
+      if (working != working_.end() && working->second == round) working_.erase(working);
     }
     if (refused && machine_->wants_update(site, round)) ledger_.refused.push_back({site, round});
     if (refused)
       on(UpdateRefused{site, round});
     else
-      on(UpdateAdmitted{site, round});
+      on(UpdateAdmitted{site, round, update_of(site, round)});
   }
   void noise(const SiteId& site) {
     const std::uint32_t round = ledger_.committed + static_cast<std::uint32_t>(dice_.below(3));
-    if (dice_.below(2) == 0 || round == ledger_.committed + 1) {
+    if (dice_.below(2) == 0 || round == ledger_.committed + 1 || config_.max_staleness > 0) {
       on(Scored{score_of(site.name, round + 1, 1)});
       on(Scored{score_of("stranger", ledger_.committed, 1)});
-      on(UpdateAdmitted{{"stranger"}, ledger_.committed + 1});
+      on(UpdateAdmitted{{"stranger"}, ledger_.committed + 1, {}});
+      on(UpdateAdmitted{site, ledger_.committed + 2, {}});
       on(RoundDurable{ledger_.committed});
       on(RoundDurable{ledger_.committed + 2});
     } else {
@@ -160,6 +194,16 @@ class Fleet {
     decisions_.push_back(text(*commit_));
     ledger_.committed = commit_->round;
     ledger_.scores.insert(ledger_.scores.end(), commit_->scores.begin(), commit_->scores.end());
+    PastRound past{.round = commit_->round, .cohort = cohort_};
+    for (const auto& [site, round] : admitted_) {
+      EXPECT_TRUE(counted_.emplace(site, round).second) << site.name << "'s update of " << round << " counts twice";
+      past.updates.push_back(update_of(site, round));
+      past.updates.back().staleness = commit_->round - round;
+      stale_ += round < commit_->round ? 1 : 0;
+      spool_[site].erase(round);
+    }
+    past_.note(past);
+    ledger_.rounds.push_back(std::move(past));
     commit_.reset();
   }
 
@@ -179,27 +223,59 @@ class Fleet {
     EXPECT_EQ(begin.round, ledger_.committed + 1);
     std::vector<SiteId> standing = sites_;
     std::erase_if(standing, [&](const SiteId& site) { return machine_->put_aside(site); });
-    EXPECT_EQ(begin.cohort, draw_cohort(standing, config_.fraction, Rng(1), begin.round));
+    const Cohort chosen = choose_cohort(config_, standing, past_, Rng(1), begin.round);
+    EXPECT_EQ(begin.cohort, chosen.sites) << "it follows from what is durable";
+    wanted_ = config_.buffered() ? std::min<std::size_t>(config_.buffer, standing.size()) : chosen.wanted;
     cohort_ = begin.cohort;
+    std::erase_if(working_, [&](const auto& entry) { return begin.round - entry.second > config_.max_staleness; });
+    std::vector<SiteId> at_work;
+    for (const auto& [site, round] : working_) at_work.push_back(site);
+    EXPECT_EQ(begin.at_work, at_work);
     judged_.clear();
     admitted_.clear();
   }
   void perform(const Ask& ask) {
     EXPECT_TRUE(up_.contains(ask.site)) << ask.site.name << " is asked though it is not there";
     if (ask.train) {
-      EXPECT_THAT(cohort_, testing::Contains(ask.site));
-      EXPECT_EQ(ask.round, ledger_.committed + 1);
-      EXPECT_EQ(ask.version, ledger_.committed);
+      const auto working = working_.find(ask.site);
+      EXPECT_EQ(ask.version, ask.round - 1);
+      if (working != working_.end() && working->second != ledger_.committed + 1) {
+        EXPECT_EQ(ask.round, working->second) << "it is left to its work";
+      } else {
+        EXPECT_THAT(cohort_, testing::Contains(ask.site));
+        EXPECT_EQ(ask.round, ledger_.committed + 1);
+        EXPECT_EQ(ask.local_steps, steps_for(past_.of(ask.site), config_));
+        EXPECT_FALSE(counted_.contains({ask.site, ask.round})) << "it trained from that version";
+        if (working == working_.end()) expect_place();
+      }
+      working_[ask.site] = ask.round;
     }
     todo_[ask.site] = ask;
+  }
+  // Those whose update is in hold no place: what they make now comes into the next round.
+  void expect_place() {
+    const auto busy = std::count_if(working_.begin(), working_.end(), [&](const auto& entry) {
+      return up_.contains(entry.first) && !judged_.contains(entry.first);
+    });
+    EXPECT_TRUE(config_.concurrency == 0 || busy < config_.concurrency) << "all places are taken";
   }
   void perform(const CommitRound& commit) {
     EXPECT_FALSE(commit_.has_value());
     EXPECT_EQ(commit.round, ledger_.committed + 1);
-    EXPECT_EQ(std::set<SiteId>(commit.counted.begin(), commit.counted.end()), admitted_) << "what is in the mean";
-    EXPECT_TRUE(std::is_sorted(commit.counted.begin(), commit.counted.end()));
-    EXPECT_GE(admitted_.size(), quorum_size(config_.quorum, cohort_.size()));
+    std::vector<SiteId> in_mean;
+    for (const auto& [site, round] : admitted_) in_mean.push_back(site);
+    EXPECT_EQ(commit.counted, in_mean) << "what is in the mean";
+    const auto of_cohort =
+        static_cast<std::size_t>(std::count_if(in_mean.begin(), in_mean.end(), [&](const SiteId& site) {
+          return std::find(cohort_.begin(), cohort_.end(), site) != cohort_.end();
+        }));
+    EXPECT_GE(of_cohort, quorum_size(config_.quorum, wanted_));
+    EXPECT_LE(of_cohort, wanted_);
     for (const SiteScore& score : commit.scores) EXPECT_EQ(score.version, ledger_.committed);
+    for (const auto& [site, round] : working_) {
+      if (commit.round + 1 - round > config_.max_staleness) continue;
+      EXPECT_TRUE(commit.at_work.contains(round - 1)) << "a site may fetch that version again";
+    }
     commit_ = commit;
   }
   void perform(const FinishRun& finish) {
@@ -211,10 +287,9 @@ class Fleet {
   void perform(const FailRun& failed) {
     finished_ = true;
     decisions_.push_back(text(failed));
-    EXPECT_EQ(failed.refused.size(), judged_.size() - admitted_.size());
+    EXPECT_LE(failed.refused.size(), judged_.size() - admitted_.size());
     EXPECT_TRUE(weather_.deadlines || failed.declined.empty());
-    EXPECT_LT(cohort_.size() - failed.refused.size() - failed.declined.size(),
-              quorum_size(config_.quorum, cohort_.size()));
+    EXPECT_LT(cohort_.size() - failed.refused.size() - failed.declined.size(), quorum_size(config_.quorum, wanted_));
   }
 
   RoundsConfig config_;
@@ -224,12 +299,19 @@ class Fleet {
   TimePoint now_{};
   std::optional<RoundMachine> machine_;
   History ledger_;
+  Past past_;  // of it
+  std::set<std::pair<SiteId, std::uint32_t>> counted_;
   std::optional<CommitRound> commit_;
   std::vector<SiteId> cohort_;
-  std::set<SiteId> up_, judged_, admitted_, aside_;
+  std::size_t wanted_ = 0;
+  std::set<SiteId> up_, judged_, aside_;
+  std::map<SiteId, std::uint32_t> admitted_;  // in the open round, and the rounds of their updates
+  std::map<SiteId, std::uint32_t> working_;   // asked to train, and for which round
   std::map<SiteId, Ask> todo_;
+  std::map<SiteId, std::set<std::uint32_t>> spool_;
   std::vector<std::string> decisions_;
   bool finished_ = false;
+  int stale_ = 0, held_ = 0;
 };
 
 constexpr Milliseconds kNever{1'000'000'000};
@@ -274,6 +356,51 @@ TEST(RoundRandomTest, DeadlinesAndQuorumsNeverHangOrCountTwice) {
     Fleet(config, "abcdef", {.deadlines = true, .crashes = seed % 2 == 0}, seed).run();
     ASSERT_FALSE(HasFailure()) << "seed " << seed;
   }
+}
+
+struct ModeCase {
+  const char* name;
+  RoundsConfig config;
+  bool late;  // updates of earlier rounds are counted
+};
+
+class EachMode : public testing::TestWithParam<ModeCase> {};
+INSTANTIATE_TEST_SUITE_P(
+    Table, EachMode,
+    testing::Values(
+        ModeCase{"over_selection", {.fraction = 0.5, .over_selection = 1.6}, false},
+        ModeCase{"stale", {.fraction = 0.6, .over_selection = 1.3, .max_staleness = 3}, true},
+        ModeCase{"stale_by_one", {.max_staleness = 1}, true},
+        ModeCase{"oort", {.cohort = "oort", .fraction = 0.5, .over_selection = 1.3}, false},
+        ModeCase{"power_of_choice", {.cohort = "power_of_choice", .fraction = 0.5, .max_staleness = 2}, true},
+        ModeCase{"poisson", {.cohort = "poisson", .fraction = 0.5}, false},
+        ModeCase{"fewer_steps", {.cohort = "weighted", .fraction = 0.6, .min_steps = 2, .local_steps = 64}, false},
+        ModeCase{"buffered", {.mode = RoundsConfig::Mode::buffered, .max_staleness = 4, .buffer = 3}, true},
+        ModeCase{"few_places",
+                 {.mode = RoundsConfig::Mode::buffered, .max_staleness = 2, .buffer = 2, .concurrency = 2},
+                 true},
+        ModeCase{"buffer_of_all",
+                 {.mode = RoundsConfig::Mode::buffered, .max_staleness = 9, .buffer = 50, .concurrency = 3},
+                 true},
+        ModeCase{"nothing_stale", {.mode = RoundsConfig::Mode::buffered, .buffer = 3}, false}),
+    [](const auto& tested) { return tested.param.name; });
+
+TEST_P(EachMode, KeepsItsPromisesInAnyWeather) {
+  int stale = 0, held = 0;
+  for (std::uint64_t seed = 1; seed <= 150; ++seed) {
+    RoundsConfig config = GetParam().config;
+    config.count = 2 + static_cast<std::uint32_t>(seed % 9);
+    config.quorum = seed % 5 == 0 ? 1 : 0.4;
+    config.deadline = seed % 3 == 0 ? kNever : Milliseconds(50);
+    config.patience = static_cast<std::uint32_t>(seed % 4);
+    Fleet fleet(config, "abcdef", {.deadlines = seed % 3 != 0, .crashes = seed % 2 == 0}, seed);
+    fleet.run();
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+    stale += fleet.stale();
+    held += fleet.held();
+  }
+  EXPECT_EQ(stale > 0, GetParam().late) << "this test should see late updates counted where they are";
+  EXPECT_EQ(held > 0, GetParam().late) << "and some that wait for the next round";
 }
 
 // The history after round t, as an unbroken run made it.

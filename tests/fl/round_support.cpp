@@ -5,6 +5,8 @@
 
 #include <deque>
 
+#include "common/fl/cohort.h"
+
 namespace weft::fl {
 namespace {
 
@@ -15,7 +17,8 @@ std::string scorers(const std::vector<SiteScore>& scores) {
 }
 
 std::string line(const BeginRound& begin) {
-  return "begin " + std::to_string(begin.round) + ": " + names(begin.cohort);
+  return "begin " + std::to_string(begin.round) + ": " + names(begin.cohort) +
+         (begin.at_work.empty() ? "" : "; at work " + names(begin.at_work));
 }
 
 std::string line(const PutAside& aside) { return "put aside " + aside.site.name; }
@@ -25,11 +28,15 @@ std::string line(const Ask& ask) {
   std::string what = ask.train ? "train " + std::to_string(ask.round) + " from " : "with ";
   what += std::to_string(ask.version);
   for (const std::string& split : ask.evaluate) what += ", score " + split;
+  if (ask.local_steps > 0) what += ", " + std::to_string(ask.local_steps) + " steps";
   return "ask " + ask.site.name + ": " + what;
 }
 
 std::string line(const CommitRound& commit) {
-  return "commit " + std::to_string(commit.round) + ": " + names(commit.counted) + "; scores " + scorers(commit.scores);
+  std::string kept;
+  for (const std::uint32_t version : commit.at_work) kept += " " + std::to_string(version);
+  return "commit " + std::to_string(commit.round) + ": " + names(commit.counted) + "; scores " +
+         scorers(commit.scores) + (kept.empty() ? "" : "; keep" + kept);
 }
 
 std::string line(const FinishRun& finish) {
@@ -58,6 +65,11 @@ std::vector<SiteId> sites_named(const std::string& letters) {
   std::vector<SiteId> sites;
   for (const char letter : letters) sites.push_back({std::string(1, letter)});
   return sites;
+}
+
+std::vector<SiteId> draw_cohort(const std::vector<SiteId>& sites, double fraction, const Rng& rng,
+                                std::uint32_t round) {
+  return choose_cohort({.fraction = fraction}, sites, {}, rng, round).sites;
 }
 
 metrics::Tally binary_tally(double examples, double right, double mean_loss) {
@@ -89,6 +101,11 @@ std::string Script::waiting() const {
          (ends ? " until " + std::to_string(waiting->until.time_since_epoch().count()) : "");
 }
 
+std::string Script::fate(const std::string& site, std::uint32_t round) const {
+  const auto fate = machine.fate_of({site}, round);
+  return fate == RoundMachine::Fate::taken ? "taken" : fate == RoundMachine::Fate::later ? "later" : "late";
+}
+
 Script::Lines Script::take(const std::vector<RoundAction>& actions) {
   Lines lines;
   for (const RoundAction& action : actions) lines.push_back(text(action));
@@ -105,7 +122,7 @@ std::vector<std::string> play_out(RoundMachine machine, const std::vector<SiteId
       if (const auto* ask = std::get_if<Ask>(&action)) {
         for (const std::string& split : ask->evaluate)
           events.emplace_back(Scored{score_of(ask->site.name, ask->version, accuracy(ask->version), split)});
-        if (ask->train) events.emplace_back(UpdateAdmitted{ask->site, ask->round});
+        if (ask->train) events.emplace_back(UpdateAdmitted{ask->site, ask->round, {}});
       } else if (const auto* commit = std::get_if<CommitRound>(&action)) {
         events.emplace_back(RoundDurable{commit->round});
       }

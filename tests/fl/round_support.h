@@ -12,6 +12,8 @@ namespace weft::fl {
 std::string text(const RoundAction& action);
 std::string names(const std::vector<SiteId>& sites);
 std::vector<SiteId> sites_named(const std::string& letters);  // "abc": a, b and c
+// As rounds.cohort: uniform asks them.
+std::vector<SiteId> draw_cohort(const std::vector<SiteId>& sites, double fraction, const Rng& rng, std::uint32_t round);
 
 // What a classifier with two classes counted: `right` of `examples`, all of class 0.
 metrics::Tally binary_tally(double examples, double right, double mean_loss);
@@ -32,9 +34,15 @@ class Script {
               const std::string& split = "validation", std::uint64_t examples = 10) {
     return on(Scored{score_of(site, version, accuracy, split, examples)});
   }
-  Lines admit(const std::string& site, std::uint32_t round) { return on(UpdateAdmitted{{site}, round}); }
+  Lines admit(const std::string& site, std::uint32_t round) { return on(UpdateAdmitted{{site}, round, {}}); }
+  // Of a site that took `steps` in `seconds`.
+  Lines admit(const std::string& site, std::uint32_t round, double steps, double seconds) {
+    return on(UpdateAdmitted{{site}, round, {.steps = steps, .seconds = seconds}});
+  }
   Lines refuse(const std::string& site, std::uint32_t round) { return on(UpdateRefused{{site}, round}); }
   Lines durable(std::uint32_t round) { return on(RoundDurable{round}); }
+  Lines list(const std::string& letters) { return on(SitesChanged{sites_named(letters)}); }
+  std::string fate(const std::string& site, std::uint32_t round) const;  // "taken", "later", "late"
   Lines tick(Milliseconds later) {
     now += later;
     return on(Tick{});

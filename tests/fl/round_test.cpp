@@ -54,7 +54,7 @@ TEST(RoundMachineTest, ScoresTravelWithTheirValues) {
   run.start();
   run.ready("a");
   run.score("a", 0, 0.25);
-  const auto actions = run.machine.on(UpdateAdmitted{{"a"}, 1}, run.now);
+  const auto actions = run.machine.on(UpdateAdmitted{{"a"}, 1, {}}, run.now);
   ASSERT_EQ(actions.size(), 1U);
   const SiteScore& score = std::get<CommitRound>(actions[0]).scores.at(0);
   EXPECT_EQ(score.version, 0U);

@@ -26,6 +26,16 @@ fl::TrainResult train(SiteTrainer& trainer, const StateDict& start, std::uint32_
   return trainer.train({.site = "clinic-a", .round = round, .start = &start}, {}, {});
 }
 
+template <class Exception, class Action>
+std::string error_of(Action&& action) {
+  try {
+    action();
+  } catch (const Exception& error) {
+    return error.what();
+  }
+  return "no such error";
+}
+
 void expect_peft_steps(TrainConfig config) {
   const auto model = tiny_bert();
   const data::EncodedDataset data = fixture_batch();
@@ -115,6 +125,24 @@ TEST(SiteTrainerTest, ReportsWhatItDid) {
   EXPECT_GT(result.values.at("peak_rss_bytes"), 1e7);
 }
 
+// A slow site is asked for fewer steps: the first ones of the round.
+TEST(SiteTrainerTest, TakesFewerStepsWhenAskedFor) {
+  const auto model = tiny_bert();
+  const StateDict start = start_state(*model);
+  TrainConfig config = small_config();
+  config.schedule = Schedule::constant;
+  SiteTrainer all = trainer_of(model, toy_data(40, 1), config);
+  const fl::TrainResult two = all.train({.site = "clinic-a", .round = 1, .start = &start, .steps = 2}, {}, {});
+  EXPECT_EQ(two.values.at("steps"), 2);
+  config.local_steps = 2;
+  SiteTrainer few = trainer_of(model, toy_data(40, 1), config);
+  EXPECT_EQ(two.update.values, train(few, start).update.values);
+  EXPECT_NE(two.update.values, train(all, start).update.values);
+  EXPECT_THAT(
+      error_of<Failure>([&] { all.train({.site = "clinic-a", .round = 1, .start = &start, .steps = 7}, {}, {}); }),
+      AllOf(HasSubstr("7 local steps"), HasSubstr("at most 6")));
+}
+
 TEST(SiteTrainerTest, LearnsASimpleRule) {
   const auto model = tiny_bert({.base_dropout = 0.1});
   StateDict state = model->initial_state(Rng(5));
@@ -145,16 +173,6 @@ TEST(SiteTrainerTest, StopsBetweenStepsAndKeepsNothing) {
   EXPECT_THROW(trainer.evaluate(start, "validation", {}, stop.get_token()), fl::Cancelled);
   SiteTrainer fresh = trainer_of(model, toy_data(40, 1), small_config());
   EXPECT_EQ(train(trainer, start).update.values, train(fresh, start).update.values);
-}
-
-template <class Exception, class Action>
-std::string error_of(Action&& action) {
-  try {
-    action();
-  } catch (const Exception& error) {
-    return error.what();
-  }
-  return "no such error";
 }
 
 TEST(SiteTrainerErrorTest, ALabelBeyondTheClassesIsNamed) {

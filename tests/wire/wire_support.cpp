@@ -76,7 +76,8 @@ std::vector<Message> examples() {
            .adapter_digest = kA,
            .adapter_bytes = 299528,
            .evaluate = {"validation"},
-           .train = true},
+           .train = true,
+           .local_steps = 12},
       Fetch{.version = 2, .offset = 1048576},
       Chunk{.digest = kA, .offset = 1048576, .crc32 = 0x8a9136aa, .data = {0, 0x7f, 0x80, 0xff}},
       Ack{.digest = kA, .offset = 1048580},
@@ -106,7 +107,7 @@ Message random_message(std::size_t type, std::mt19937_64& random) {
     case 3:
       return Ready{s.hex(64), s.hex(64), s.counts()};
     case 4:
-      return Work{s.u32(), s.u32(), s.hex(64), s.u64(), s.words(), s.flag()};
+      return Work{s.u32(), s.u32(), s.hex(64), s.u64(), s.words(), s.flag(), s.u32()};
     case 5:
       return Fetch{s.u32(), s.u64()};
     case 6:

@@ -84,6 +84,14 @@ TEST(PolicyTest, LimitsHowOftenARunTrainsAndScores) {
   EXPECT_THAT(policy.scoring_refusal({.scorings = 4}).value_or(Refusal{}).reason, HasSubstr("policy.max_scorings"));
 }
 
+TEST(PolicyTest, LimitsTheStepsOfASingleTraining) {
+  const Policy policy = parse("max_local_steps: 40");
+  EXPECT_FALSE(policy.steps_refusal(0).has_value());
+  EXPECT_FALSE(policy.steps_refusal(40).has_value());
+  EXPECT_THAT(policy.steps_refusal(41).value_or(Refusal{}).reason,
+              AllOf(HasSubstr("41"), HasSubstr("allows 40"), HasSubstr("policy.max_local_steps")));
+}
+
 TEST(PolicyTest, TellsTheCoordinatorNoMoreThanItMust) {
   const Refusal by_name = parse("runs: [\"heart-*\"]").refusal(welcome()).value_or(Refusal{});
   EXPECT_THAT(by_name.told, AllOf(HasSubstr("sentiment"), HasSubstr("policy.runs"), Not(HasSubstr("heart"))));

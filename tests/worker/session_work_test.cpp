@@ -162,6 +162,20 @@ TEST_F(SessionTest, NewerWorkReplacesATrainingAndItsLateResultIsIgnored) {
   EXPECT_THAT(actions<Keep>(), SizeIs(1));
 }
 
+TEST_F(SessionTest, TakesAsManyStepsAsItIsAskedForWithinItsPolicy) {
+  make_ready();
+  wire::Work few = work(1);
+  few.local_steps = 7;
+  feed(wire::Message(few));
+  deliver_adapter();
+  ASSERT_THAT(actions<Train>(), SizeIs(1));
+  EXPECT_EQ(actions<Train>()[0].local_steps, 7U);
+  few.local_steps = static_cast<std::uint32_t>(Policy().max_local_steps) + 1;
+  feed(wire::Message(few));
+  ASSERT_TRUE(result());
+  EXPECT_THAT(result()->reason, HasSubstr("policy.max_local_steps"));
+}
+
 TEST_F(SessionTest, ScoreThatIsStillAskedForGoesOn) {
   make_ready();
   feed(wire::Message(work(1, {"validation"})));
