@@ -77,6 +77,16 @@ void check_schema(const Database& database, const std::filesystem::path& file) {
                       std::to_string(kSchema) + "; use the weft that began the run, or another run folder");
 }
 
+// The lock on a ledger whose content is durable. A process that was killed between writing a commit and syncing it
+// leaves a commit that the next one reads from memory, and would vouch for to sites, though a power cut could still
+// take it.
+std::shared_ptr<void> held(const std::filesystem::path& file, Disk& disk) {
+  std::shared_ptr<void> lock = disk.lock(file.parent_path(), kOther);
+  for (const std::filesystem::path& each : {file, std::filesystem::path(file.string() + "-wal")})
+    if (const Status synced = disk.sync(each); !synced) throw Failure(synced.error().message);
+  return lock;
+}
+
 }  // namespace
 
 fl::CountedUpdate counted_of(const UpdateRow& update) {
@@ -102,7 +112,7 @@ Ledger Ledger::open_to_read(const std::filesystem::path& file) {
 }
 
 Ledger::Ledger(const std::filesystem::path& file, Access access, std::optional<crypto::Signer> signer, Disk& disk)
-    : lock_(access == Access::write ? disk.lock(file.parent_path(), kOther) : nullptr),
+    : lock_(access == Access::write ? held(file, disk) : nullptr),
       database_(file, access, disk.sqlite_vfs()),
       signer_(std::move(signer)) {
   database_.execute("PRAGMA busy_timeout = 5000");

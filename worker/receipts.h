@@ -16,8 +16,7 @@
 namespace weft::worker {
 
 // On Ok it survives a crash or power cut. One that is there stays, also where the same comes signed anew.
-Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& receipt,
-                    Disk& disk = system_disk());
+Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& receipt, Disk& disk = system_disk());
 
 struct StoredReceipt {
   std::filesystem::path file;

@@ -1,9 +1,7 @@
 // The bytes of a finished update's file.
-#include <algorithm>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "common/base/digest.h"
+#include "worker/framed_file.h"
 #include "worker/spool.h"
 
 namespace weft::worker {
@@ -11,7 +9,6 @@ namespace {
 
 using Json = nlohmann::json;
 constexpr std::string_view kMagic = "WEFTUPD1";
-constexpr std::size_t kDigestCharacters = 64, kFixedBytes = 8 + 8 + kDigestCharacters;
 
 Error torn(const std::string& problem) { return {"not a finished update: " + problem}; }
 
@@ -40,37 +37,22 @@ bool valid_run_id(const std::string& run_id) {
 
 Bytes encode_update(const FinishedUpdate& update) {
   WEFT_CHECK(update.payload != nullptr && valid_run_id(update.run_id), "an update needs a payload and a run");
-  const std::string header = Json{
-      {"run_id", update.run_id},   {"round", update.round},
-      {"version", update.version}, {"adapter_digest", update.adapter_digest},
-      {"digest", update.digest},   {"examples", update.examples},
-      {"values", update.values}}.dump();
-  const std::size_t body = 16 + header.size() + update.payload->size();
-  Bytes file(body + kDigestCharacters);
-  std::memcpy(file.data(), kMagic.data(), kMagic.size());
-  for (std::size_t i = 0; i < 8; ++i) file[8 + i] = static_cast<std::uint8_t>(std::uint64_t{header.size()} >> (8 * i));
-  std::copy(header.begin(), header.end(), file.begin() + 16);
-  std::copy(update.payload->begin(), update.payload->end(), file.begin() + 16 + std::ssize(header));
-  const std::string digest = sha256_hex(ByteSpan(file).first(body));
-  std::copy(digest.begin(), digest.end(), file.begin() + static_cast<std::ptrdiff_t>(body));
-  return file;
+  const Json header{{"run_id", update.run_id},   {"round", update.round},
+                    {"version", update.version}, {"adapter_digest", update.adapter_digest},
+                    {"digest", update.digest},   {"examples", update.examples},
+                    {"values", update.values}};
+  return framed(kMagic, header, *update.payload);
 }
 
 Result<FinishedUpdate> decode_update(ByteSpan file) {
-  if (file.size() < kFixedBytes) return torn("only " + std::to_string(file.size()) + " bytes");
-  if (as_text(file.first(kMagic.size())) != kMagic) return torn("it does not begin with WEFTUPD1");
-  const ByteSpan body = file.first(file.size() - kDigestCharacters);
-  if (sha256_hex(body) != as_text(file.last(kDigestCharacters))) return torn("its digest does not fit; it is torn");
-  std::uint64_t length = 0;
-  for (std::size_t i = 16; i-- > 8;) length = (length << 8) | file[i];
-  if (length > body.size() - 16) return torn("its header is longer than the file");
-  const ByteSpan header = body.subspan(16, static_cast<std::size_t>(length));
+  const Result<Framed> whole = unframed(kMagic, file);
+  if (!whole) return torn(whole.error().message);
+  const ByteSpan header = whole.value().header;
   const Json json = Json::parse(header.begin(), header.end(), nullptr, false);
   if (!json.is_object()) return torn("its header is not a JSON object");
   Result<FinishedUpdate> update = from_json(json);
   if (!update) return update;
-  const ByteSpan payload = body.subspan(16 + header.size());
-  update->payload = std::make_shared<const Bytes>(payload.begin(), payload.end());
+  update->payload = std::make_shared<const Bytes>(whole.value().payload.begin(), whole.value().payload.end());
   return update;
 }
 

@@ -53,8 +53,16 @@ SessionEvent TaskPerformer::run(const Score& task, const fl::ProgressFn& progres
 }
 
 SessionEvent TaskPerformer::run(const Train& task, const fl::ProgressFn& progress, const std::stop_token& stop) {
-  fl::TrainResult result = trainer_->train(
-      {.site = site_.name, .round = task.round, .start = task.start.get(), .steps = task.local_steps}, progress, stop);
+  KeptTraining kept(folder_, {.run_id = task.run_id,
+                              .round = task.round,
+                              .local_steps = task.local_steps,
+                              .adapter_digest = task.adapter_digest});
+  fl::TrainResult result = trainer_->train({.site = site_.name,
+                                            .round = task.round,
+                                            .start = task.start.get(),
+                                            .steps = task.local_steps,
+                                            .checkpoint = &kept},
+                                           progress, stop);
   auto payload = std::make_shared<const Bytes>(wire::payload_of(result.update));
   std::string digest = sha256_hex(*payload);
   return Trained{task.task,

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <variant>
 
+#include "worker/kept_training.h"
 #include "worker/session.h"
 
 namespace weft::worker {
@@ -39,8 +40,9 @@ class TaskRunner {
 class TaskPerformer {
  public:
   using MakeTrainer = std::function<std::unique_ptr<fl::LocalTrainer>(const YamlView& settings)>;
-  TaskPerformer(MakeTrainer make_trainer, SiteId site)
-      : make_trainer_(std::move(make_trainer)), site_(std::move(site)) {}
+  // `folder`: where trainings that take long are kept.
+  TaskPerformer(MakeTrainer make_trainer, SiteId site, StateFolder folder)
+      : make_trainer_(std::move(make_trainer)), site_(std::move(site)), folder_(std::move(folder)) {}
   // What came of it; whatever a trainer throws becomes an event. Nothing when `stop` was asked for.
   std::optional<SessionEvent> perform(const Task& task, const fl::ProgressFn& progress, const std::stop_token& stop);
 
@@ -50,6 +52,7 @@ class TaskPerformer {
   SessionEvent run(const Train& task, const fl::ProgressFn& progress, const std::stop_token& stop);
   const MakeTrainer make_trainer_;
   const SiteId site_;
+  const StateFolder folder_;
   std::unique_ptr<fl::LocalTrainer> trainer_;
 };
 

@@ -2,10 +2,10 @@
 
 namespace weft::worker {
 
-TrainingThread::TrainingThread(TaskPerformer::MakeTrainer make_trainer, SiteId site, Mailbox& mailbox)
-    : mailbox_(mailbox),
-      thread_([this, performer = TaskPerformer(std::move(make_trainer), std::move(site))](
-                  const std::stop_token& ended) mutable { run(ended, std::move(performer)); }) {}
+TrainingThread::TrainingThread(TaskPerformer performer, Mailbox& mailbox)
+    : mailbox_(mailbox), thread_([this, performer = std::move(performer)](const std::stop_token& ended) mutable {
+        run(ended, std::move(performer));
+      }) {}
 
 TrainingThread::~TrainingThread() {
   cancel();

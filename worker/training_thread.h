@@ -13,7 +13,7 @@ namespace weft::worker {
 class TrainingThread final : public TaskRunner {
  public:
   // What comes of each task, and its progress, is put into `mailbox`, until the destructor returns.
-  TrainingThread(TaskPerformer::MakeTrainer make_trainer, SiteId site, Mailbox& mailbox);
+  TrainingThread(TaskPerformer performer, Mailbox& mailbox);
   // Cancels what runs, and waits for it.
   ~TrainingThread() override;
   TrainingThread(const TrainingThread&) = delete;

@@ -41,7 +41,7 @@ struct Worker::State {
         mailbox([this] { transport.wake(); }) {
     if (!make_runner)
       make_runner = [this](Mailbox& box) {
-        return std::make_unique<TrainingThread>(options.make_trainer, options.site, box);
+        return std::make_unique<TrainingThread>(TaskPerformer(options.make_trainer, options.site, state_folder()), box);
       };
   }
 
@@ -58,6 +58,7 @@ struct Worker::State {
   void act(const Keep& action);
   void act(const KeepReceipt& action);
   void act(const Count& action);
+  StateFolder state_folder() const { return {.path = options.folder, .disk = options.disk, .clock = &clock}; }
   void act(const Forget& action) { spool.forget(action.run_id, action.round); }
   void act(const Say& action) { options.say(action.warning, action.text); }
   void act(const Finish& action) { result = action.result; }
@@ -103,10 +104,12 @@ void Worker::State::act(const Count& action) {
 
 void Worker::State::act(const Keep& action) {
   const Status kept = spool.put(action.update);
-  if (kept)
+  if (kept) {
+    drop_kept_training(state_folder(), action.update.run_id);
     feed(Kept{action.update});
-  else
+  } else {
     feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
+  }
 }
 
 void Worker::State::act(const KeepReceipt& action) {

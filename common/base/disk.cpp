@@ -21,7 +21,7 @@ Error failed(const char* doing, const fs::path& path, const std::string& reason)
   return {std::string("cannot ") + doing + " " + path.string() + ": " + reason};
 }
 
-Status sync(const fs::path& path) {
+Status sync_path(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return failed("open", path, std::strerror(errno));
   const int code = ::fsync(fd), reason = errno;
@@ -53,6 +53,11 @@ class SystemDisk final : public Disk {
 
   Result<std::unique_ptr<AtomicWriter>> create(const fs::path& path) override { return atomic_file(path); }
 
+  Status sync(const fs::path& path) override {
+    if (!fs::exists(path)) return Ok{};
+    return sync_path(path);
+  }
+
   void make_folder(const fs::path& path) override { weft::make_folder(path); }
 
   Status rename(const fs::path& from, const fs::path& to) override {
@@ -71,13 +76,13 @@ class SystemDisk final : public Disk {
 
   Status publish(const fs::path& working, const fs::path& target) override {
     for (const auto& entry : fs::recursive_directory_iterator(working))
-      if (Status synced = sync(entry.path()); !synced) return synced;
-    if (Status synced = sync(working); !synced) return synced;
+      if (Status synced = sync_path(entry.path()); !synced) return synced;
+    if (Status synced = sync_path(working); !synced) return synced;
     const bool swap = fs::exists(target);
     if (::renameat2(AT_FDCWD, working.c_str(), AT_FDCWD, target.c_str(), swap ? RENAME_EXCHANGE : RENAME_NOREPLACE) !=
         0)
       return failed(swap ? "replace" : "rename into", target, std::strerror(errno));
-    return sync(target.parent_path());
+    return sync_path(target.parent_path());
   }
 
   std::shared_ptr<void> lock(const fs::path& folder, const std::string& whom) override {

@@ -3,9 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
+#include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/metrics/tally.h"
 #include "common/tensor/state_dict.h"
@@ -18,11 +21,21 @@ struct SiteFacts {
   std::map<std::string, std::uint64_t> examples;  // per split: "train", "validation", "test"
 };
 
+// How far one training has got, kept for a process that dies and goes on. What is in it is the trainer's own.
+class TrainingCheckpoint {
+ public:
+  virtual ~TrainingCheckpoint() = default;
+  virtual std::optional<Bytes> load() = 0;  // of this very training; nullopt: there is none
+  virtual bool due() = 0;
+  virtual void save(ByteSpan state) = 0;  // that it could not be kept is said, and training goes on
+};
+
 struct TrainJob {
   std::string site;         // labels the random streams
   std::uint32_t round = 0;  // from 1
   const StateDict* start = nullptr;
-  std::uint32_t steps = 0;  // 0: as many as the run's settings say; never more
+  std::uint32_t steps = 0;                   // 0: as many as the run's settings say; never more
+  TrainingCheckpoint* checkpoint = nullptr;  // may be none. What it holds ends in the same bits as an unbroken training
 };
 
 struct TrainResult {

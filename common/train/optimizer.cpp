@@ -65,6 +65,13 @@ class AdamW final : public Optimizer {
                         /*amsgrad=*/false, /*maximize=*/false);
     }
   }
+  std::vector<at::Tensor> state() const override {
+    std::vector<at::Tensor> all;
+    for (const Moments& moments : groups_)
+      for (const auto* part : {&moments.first, &moments.second, &moments.steps})
+        all.insert(all.end(), part->begin(), part->end());
+    return all;
+  }
 
  private:
   struct Moments {

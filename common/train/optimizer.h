@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "common/nn/trainable.h"
 #include "common/train/train_config.h"
@@ -16,6 +17,8 @@ class Optimizer {
   virtual ~Optimizer() = default;
   // One step with the gradients of the leaves.
   virtual void step(double learning_rate) = 0;
+  // What later steps depend on beside the leaves, always in the same order; to be copied out or into.
+  virtual std::vector<at::Tensor> state() const { return {}; }
 };
 
 // `params` must outlive the optimizer and have gradients.

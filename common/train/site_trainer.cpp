@@ -68,7 +68,7 @@ fl::TrainResult SiteTrainer::train(const fl::TrainJob& job, const fl::ProgressFn
                 params);
   // A site that takes fewer steps still begins where the others do: the schedule is the run's.
   const std::uint64_t steps = job.steps > 0 ? job.steps : config.local_steps;
-  const StepStats stats = loop.run((job.round - 1) * config.local_steps, steps, progress, stop);
+  const StepStats stats = loop.run((job.round - 1) * config.local_steps, steps, progress, stop, job.checkpoint);
   return {.update = difference(params.to_state_dict(), *job.start),
           .examples = options_.data.train.size(),
           .values = {{"loss", stats.loss},

@@ -10,6 +10,7 @@
 #include "common/base/result.h"
 #include "common/train/batch.h"
 #include "common/train/schedule.h"
+#include "common/train/train_state.h"
 
 namespace weft::train {
 namespace {
@@ -28,25 +29,31 @@ StepLoop::StepLoop(const StepLoopContext& context, nn::Trainable& params)
   context.task->check(*context.config);
 }
 
-StepStats StepLoop::run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress,
-                        std::stop_token stop) {
-  StepStats stats;
-  double loss_sum = 0;
+StepStats StepLoop::run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress, std::stop_token stop,
+                        fl::TrainingCheckpoint* checkpoint) {
+  TrainState so_far;
+  if (checkpoint != nullptr)
+    if (const std::optional<Bytes> kept = checkpoint->load()) so_far = restore_training(*kept, params_, *optimizer_);
+  const double seconds_before = so_far.seconds;
   const SteadyClock::time_point start = SteadyClock::now();
-  for (std::uint64_t done = 0; done < count; ++done) {
+  while (so_far.steps < count) {
     if (stop.stop_requested()) throw fl::Cancelled{};
-    const StepResult result = step(first + done);
-    loss_sum += result.loss;
-    stats.tokens += result.tokens;
-    stats.seconds = std::chrono::duration<double>(SteadyClock::now() - start).count();
+    const StepResult result = step(first + so_far.steps);
+    ++so_far.steps;
+    so_far.loss_sum += result.loss;
+    so_far.tokens += result.tokens;
+    so_far.seconds = seconds_before + std::chrono::duration<double>(SteadyClock::now() - start).count();
     if (progress)
-      progress({.done = done + 1,
+      progress({.done = so_far.steps,
                 .total = count,
-                .tokens_per_second = static_cast<double>(stats.tokens) / std::max(stats.seconds, 1e-9)});
+                .tokens_per_second = static_cast<double>(so_far.tokens) / std::max(so_far.seconds, 1e-9)});
+    if (checkpoint != nullptr && so_far.steps < count && checkpoint->due())
+      checkpoint->save(training_image(so_far, params_, *optimizer_));
   }
-  stats.steps = count;
-  stats.loss = count == 0 ? 0 : loss_sum / static_cast<double>(count);
-  return stats;
+  return {.loss = count == 0 ? 0 : so_far.loss_sum / static_cast<double>(count),
+          .steps = count,
+          .tokens = so_far.tokens,
+          .seconds = so_far.seconds};
 }
 
 StepLoop::StepResult StepLoop::step(std::uint64_t index) {

@@ -35,9 +35,10 @@ struct StepStats {
 class StepLoop {
  public:
   StepLoop(const StepLoopContext& context, nn::Trainable& params);
-  // Steps first .. first + count - 1 of the run, from 0. Throws Failure when loss or gradient is not finite,
-  // fl::Cancelled between steps.
-  StepStats run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress, std::stop_token stop);
+  // Steps first .. first + count - 1 of the run, from 0; with a checkpoint, those that it does not have yet, of a loop
+  // that has made no step. Throws Failure when loss or gradient is not finite, fl::Cancelled between steps.
+  StepStats run(std::uint64_t first, std::uint64_t count, const fl::ProgressFn& progress, std::stop_token stop,
+                fl::TrainingCheckpoint* checkpoint = nullptr);
 
  private:
   struct StepResult {

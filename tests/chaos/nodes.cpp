@@ -30,7 +30,7 @@ void World::CoordinatorNode::make() {
   options.seed = world.seed_;
   options.sites = world.sites_;
   options.rounds = world.rounds_;
-  options.aggregation = world.aggregation();
+  options.aggregation = world.aggregation_;
   options.base_digest = kBaseDigest;
   options.initial = world.initial_;
   options.scheme = metrics::classification_scheme(2);
@@ -107,7 +107,7 @@ World::Tasks::Tasks(SiteNode& node, worker::Mailbox& mailbox)
             return std::make_unique<SimTrainer>(node.site_id, node.world.examples_.at(node.site_id),
                                                 node.world.manifest_);
           },
-          node.site_id),
+          node.site_id, {.path = kStateFolder, .disk = &node.disk, .clock = &node.clock}),
       random_(node.world.rng_.stream("tasks", node.name, node.world.outcome_.restarts)) {}
 
 void World::Tasks::start(worker::Task task) {

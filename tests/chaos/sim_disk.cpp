@@ -236,6 +236,12 @@ Status SimDisk::write_atomic(const fs::path& path, ByteSpan content, unsigned /*
   return file.value()->commit();
 }
 
+Status SimDisk::sync(const fs::path& path) {
+  if (!step()) return failed(path.string(), kKilled);
+  sync_file(path.string());
+  return Ok{};
+}
+
 void SimDisk::make_folder(const fs::path& path) {
   if (!step()) throw Failure(failed(path.string(), kKilled).message);
   for (fs::path folder = path; !folder.empty() && folder != "/"; folder = folder.parent_path())

@@ -21,9 +21,10 @@ SimTrainer::SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<cons
 
 fl::TrainResult SimTrainer::train(const fl::TrainJob& job, const fl::ProgressFn& /*progress*/,
                                   std::stop_token /*stop*/) {
+  const std::uint32_t steps = job.steps > 0 ? job.steps : kLocalSteps;
   return {.update = update_of(site_, job.round, *job.start),
           .examples = facts_.examples.at("train"),
-          .values = {{"loss", 1.0 / job.round}, {"steps", 5}, {"seconds", 1}}};
+          .values = {{"loss", 1.0 / job.round}, {"steps", steps}, {"seconds", 30.0 * steps / kLocalSteps}}};
 }
 
 fl::Evaluation SimTrainer::evaluate(const StateDict& adapter, const std::string& split,

@@ -10,6 +10,8 @@ namespace weft::chaos {
 
 inline constexpr const char* kBaseDigest = "ba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5e";
 
+inline constexpr std::uint32_t kLocalSteps = 5;
+
 StateDict update_of(const SiteId& site, std::uint32_t round, const StateDict& start);
 
 class SimTrainer final : public fl::LocalTrainer {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/fl/cohort.h"
 #include "tests/chaos/nodes.h"
 
 namespace weft::chaos {
@@ -18,6 +19,14 @@ World::World(std::uint64_t seed, std::function<void(const std::string&)> say)
       rng_(seed),
       random_(rng_.stream("world")),
       network_(schedule_, rng_.stream("network")) {
+  draw_job();
+  network_.on_server_message = [this](const SiteId& site, ByteSpan message) { note(site, message); };
+  nodes_.push_back(std::make_unique<CoordinatorNode>(*this));
+  for (const SiteId& site : sites_) nodes_.push_back(std::make_unique<SiteNode>(*this, site));
+}
+
+// Sites, adapter, and every kind of round that a run file can ask for.
+void World::draw_job() {
   const auto sites = 2 + random_.below(5);
   for (std::uint64_t i = 0; i < sites; ++i) {
     sites_.push_back({"site-" + std::to_string(i + 1)});
@@ -31,13 +40,27 @@ World::World(std::uint64_t seed, std::function<void(const std::string&)> say)
   initial_ = StateDict::zeros(manifest_);
   for (float& value : initial_.values) value = static_cast<float>(random_.uniform());
   rounds_.count = 2 + static_cast<std::uint32_t>(random_.below(4));
-  rounds_.fraction = random_.below(3) == 0 ? 0.6 : 1;
-  rounds_.quorum = random_.below(2) == 0 ? 0.5 : 1;
+  rounds_.local_steps = kLocalSteps;
   rounds_.deadline = Milliseconds(5'000 + random_.below(random_.below(2) == 0 ? 60'000 : 600'000));
   rounds_.patience = static_cast<std::uint32_t>(random_.below(3));
-  network_.on_server_message = [this](const SiteId& site, ByteSpan message) { note(site, message); };
-  nodes_.push_back(std::make_unique<CoordinatorNode>(*this));
-  for (const SiteId& site : sites_) nodes_.push_back(std::make_unique<SiteNode>(*this, site));
+  rounds_.max_staleness = static_cast<std::uint32_t>(random_.below(4));
+  if (random_.below(4) == 0) {
+    rounds_.mode = fl::RoundsConfig::Mode::buffered;
+    rounds_.buffer = 1 + static_cast<std::uint32_t>(random_.below(sites));
+    rounds_.concurrency = static_cast<std::uint32_t>(random_.below(sites + 1));
+  } else {
+    const std::vector<std::string> choices = fl::cohort_names();
+    rounds_.cohort = choices[random_.below(choices.size())];
+    rounds_.fraction = rounds_.cohort != "all" && random_.below(2) == 0 ? 0.6 : 1;
+    rounds_.over_selection = rounds_.fraction < 1 && random_.below(2) == 0 ? 1.5 : 1;
+    rounds_.quorum = random_.below(2) == 0 ? 0.5 : 1;
+  }
+  if (random_.below(4) == 0) {
+    rounds_.min_steps = 2;
+    aggregation_.method = "fednova";
+  }
+  aggregation_.max_update_norm = 1e4;
+  aggregation_.max_examples = 1000;
 }
 
 World::~World() {

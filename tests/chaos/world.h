@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/fl/past.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/ledger.h"
 #include "tests/chaos/machine.h"
@@ -42,6 +43,8 @@ class World {
   struct SiteNode;
   class Tasks;
 
+  void draw_job();
+
   // Life of processes (world.cpp).
   void go_on_until(const std::function<bool()>& done, TimePoint limit);
   bool run_ready();
@@ -62,7 +65,7 @@ class World {
   void note(const SiteId& site, ByteSpan message);  // what the coordinator says to a site
   void check_promises(const coordinator::Ledger& ledger) const;
   void check_end();
-  fl::AggregationConfig aggregation() const;
+  void check_round(const coordinator::RoundRow& row, const fl::Past& past) const;
 
   std::uint64_t seed_;
   std::function<void(const std::string&)> say_;
@@ -75,6 +78,7 @@ class World {
   std::shared_ptr<const Manifest> manifest_;
   StateDict initial_;
   fl::RoundsConfig rounds_;
+  fl::AggregationConfig aggregation_;
   std::vector<std::unique_ptr<Node>> nodes_;  // the coordinator first
   struct Promise {                            // "committed", as a site was told
     SiteId site;
