@@ -38,7 +38,7 @@ struct UpdateRow {
   std::string digest;          // of the payload
   std::uint64_t examples = 0;  // as the site offered it: its receipt says the same
   std::map<std::string, double> values;
-  double norm = 0;  // L2
+  double norm = 0;              // L2
   std::uint32_t staleness = 0;  // versions between the one it came from and that of the round which counted it
 };
 // What of it decides later rounds.

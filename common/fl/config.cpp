@@ -54,8 +54,7 @@ RoundsConfig RoundsConfig::parse(const YamlView& rounds) {
   config.concurrency = whole(rounds, "concurrency", defaults.concurrency, 0);
   config.min_steps = whole(rounds, "min_steps", defaults.min_steps, 0);
   config.patience = whole(rounds, "patience", defaults.patience, 0);
-  config.max_refusals =
-      whole(rounds, "max_refusals", defaults.max_refusals, 0);
+  config.max_refusals = whole(rounds, "max_refusals", defaults.max_refusals, 0);
   return config;
 }
 

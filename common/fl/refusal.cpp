@@ -29,6 +29,7 @@ constexpr std::array kKinds{
     Kind{RefusalKind::not_finite, "not_finite", true},
     Kind{RefusalKind::norm, "norm", true},
     Kind{RefusalKind::examples, "examples", true},
+    Kind{RefusalKind::steps, "steps", true},
     Kind{RefusalKind::late, "late", false},
     Kind{RefusalKind::repeated, "repeated", false},
 };

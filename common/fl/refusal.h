@@ -22,6 +22,7 @@ enum class RefusalKind {
   not_finite,  // NaN or Inf
   norm,        // beyond the limits
   examples,    // more than a site may have, none, or not as many as it said
+  steps,       // not as many as were asked for
   // An update that came when none of this site was wanted.
   late,
   repeated,  // the round has judged one of this site already

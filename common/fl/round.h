@@ -13,8 +13,9 @@
 // admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the
 // others can make the quorum. When they cannot, the run fails: at once if it is for refused updates, and at the
 // deadline if sites that declined might still come back. A site whose updates were refused in `max_refusals` committed
-// rounds is put aside: from the next round on it is not among the run's sites any more. Every decision follows from the history (committed rounds,
-// their scores and updates), so a machine made from the ledger after a crash goes on exactly as the unbroken one.
+// rounds is put aside: from the next round on it is not among the run's sites any more. Every decision follows from the
+// history (committed rounds, their scores and updates), so a machine made from the ledger after a crash goes on exactly
+// as the unbroken one.
 //
 // One model covers synchronous rounds, late updates and buffered rounds. An update is named by the round whose
 // predecessor it started from: that of round r is trained from version r-1. The open round R takes updates of rounds
@@ -22,9 +23,10 @@
 // A site at work on an older version is left to it as long as it will be taken; then it is asked anew. A second update
 // of a site in one round, or one beyond those wanted, comes into the next round.
 // Buffered rounds are those in which all sites are members, a round wants `buffer` updates, at most `concurrency` sites
-// are at work at once, and one that has delivered an old version takes the newest one, at once or, where places are few,
-// when the next round begins (Nguyen et al. 2022, "FedBuff", arXiv:2106.06639). From one version a site trains once. Its score of a version comes when it takes it, so
-// that a version has the scores of the sites that took it before the next commit.
+// are at work at once, and one that has delivered an old version takes the newest one, at once or, where places are
+// few, when the next round begins (Nguyen et al. 2022, "FedBuff", arXiv:2106.06639). From one version a site trains
+// once. Its score of a version comes when it takes it, so that a version has the scores of the sites that took it
+// before the next commit.
 #pragma once
 #include <cstdint>
 #include <map>
