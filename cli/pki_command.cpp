@@ -1,4 +1,4 @@
-// weft pki init | issue | show: the certificates that say who may join.
+// weft pki init | issue | revoke | show: the certificates that say who may join.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
@@ -8,6 +8,7 @@
 #include "common/base/joined.h"
 #include "common/base/result.h"
 #include "common/crypto/pki.h"
+#include "common/crypto/revocation.h"
 
 namespace weft::cli {
 namespace {
@@ -66,6 +67,26 @@ void add_issue(CLI::App& pki, Chosen& chosen) {
   });
 }
 
+void add_revoke(CLI::App& pki, Chosen& chosen) {
+  CLI::App* revoke =
+      pki.add_subcommand("revoke", "Put a certificate on the authority's list of those that count no more");
+  const auto folder = std::make_shared<std::string>("pki");
+  const auto name = std::make_shared<std::string>();
+  revoke->add_option("name", *name, "Whose: FOLDER/NAME.crt")->required();
+  revoke->add_option("--folder", *folder, "Folder of the authority")->capture_default_str();
+  revoke->footer(
+      "Example:\n  weft pki revoke clinic-b\n"
+      "Give ca.crl to the coordinator, beside its ca.crt, and send it SIGHUP: sessions of the revoked end, and they\n"
+      "cannot come back. Sites look for ca.crl beside their ca.crt as well, should the coordinator's be revoked.");
+  revoke->callback([=, &chosen] {
+    chosen = [=] {
+      const crypto::CertificateFacts facts = crypto::revoke(*folder, *name);
+      std::printf("revoked %s (serial %s) in %s/ca.crl\n", facts.name.c_str(), facts.serial.c_str(), folder->c_str());
+      return 0;
+    };
+  });
+}
+
 void add_show(CLI::App& pki, Chosen& chosen) {
   CLI::App* show = pki.add_subcommand("show", "Say whose a certificate is and until when it is valid");
   const auto file = std::make_shared<std::string>();
@@ -94,7 +115,7 @@ void add_show(CLI::App& pki, Chosen& chosen) {
 }  // namespace
 
 void add_pki(CLI::App& app, Chosen& chosen) {
-  CLI::App* pki = app.add_subcommand("pki", "Make and show certificates");
+  CLI::App* pki = app.add_subcommand("pki", "Make, revoke and show certificates");
   pki->require_subcommand(1);
   pki->footer(
       "Example, on a machine that you trust:\n  weft pki init\n"
@@ -102,6 +123,7 @@ void add_pki(CLI::App& app, Chosen& chosen) {
       "  weft pki show pki/clinic-a.crt\nEach party gets ca.crt and its own .crt and .key, nobody gets ca.key.");
   add_init(*pki, chosen);
   add_issue(*pki, chosen);
+  add_revoke(*pki, chosen);
   add_show(*pki, chosen);
 }
 

@@ -76,7 +76,7 @@ CertificateFacts read_certificate(const std::filesystem::path& certificate);
 
 // Everything that can be wrong with a peer's own files, found before a socket is opened. ConfigError names the file
 // and the remedy: missing, malformed, expired, not yet valid, signed by another CA, of the wrong role, key of another
-// certificate, key readable by others.
+// certificate, revoked (see revocation.h), key readable by others.
 CertificateFacts check_credentials(const CredentialFiles& files, Role role,
                                    WallTime now = std::chrono::system_clock::now());
 

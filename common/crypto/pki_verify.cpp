@@ -7,6 +7,7 @@
 #include "common/base/ids.h"
 #include "common/crypto/openssl_handles.h"
 #include "common/crypto/pki.h"
+#include "common/crypto/revocation.h"
 
 namespace weft::crypto {
 namespace {
@@ -79,6 +80,9 @@ CertificateFacts check_credentials(const CredentialFiles& files, Role role, Wall
       std::find(facts.hosts.begin(), facts.hosts.end(), facts.name) == facts.hosts.end())
     throw ConfigError(where + "its name \"" + facts.name +
                       "\" is not a site name repeated as DNS name; issue a new one with `weft pki issue`");
+  if (holds(read_revocations(files.ca), facts))
+    throw ConfigError(where + "revoked by " + revocation_list_of(files.ca).string() +
+                      "; ask the CA's administrator for a new one");
   const KeyHandle key = load_key(files.key);
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     take_openssl_error();

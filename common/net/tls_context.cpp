@@ -3,9 +3,12 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "common/crypto/revocation.h"
 
 namespace weft::net {
 namespace {
@@ -48,6 +51,21 @@ void restrict_protocol(SSL_CTX* context, Side side) {
   unsigned char list[sizeof kProtocol] = {sizeof kProtocol - 1};
   std::memcpy(list + 1, kProtocol, sizeof kProtocol - 1);
   if (SSL_CTX_set_alpn_protos(context, list, sizeof list) != 0) fail("ALPN set-up");
+}
+
+// Whom the sessions to come believe: those of this CA that are not on its list of revoked ones, as it is now.
+void set_trust(SSL_CTX* context, const std::filesystem::path& ca) {
+  const std::vector<crypto::Revocation> checked = crypto::read_revocations(ca);  // says what is wrong with the list
+  const std::filesystem::path list = crypto::revocation_list_of(ca);
+  X509_STORE* store = X509_STORE_new();
+  if (store == nullptr) fail("TLS set-up");
+  SSL_CTX_set_cert_store(context, store);  // takes it
+  if (X509_STORE_load_file(store, ca.c_str()) != 1) fail("CA certificate " + ca.string());
+  if (checked.empty()) return;
+  X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (lookup == nullptr || X509_load_crl_file(lookup, list.c_str(), X509_FILETYPE_PEM) != 1 ||
+      X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) != 1)
+    fail("revocation list " + list.string());
 }
 
 int wire_write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {
@@ -99,13 +117,16 @@ TlsContext::TlsContext(Side side, const crypto::CredentialFiles& files) : impl_(
   SSL_CTX* context = impl_->context.get();
   if (context == nullptr) fail("TLS set-up");
   restrict_protocol(context, side);
-  if (SSL_CTX_load_verify_file(context, files.ca.c_str()) != 1) fail("CA certificate " + files.ca.string());
+  impl_->ca = files.ca;
+  set_trust(context, files.ca);
   if (SSL_CTX_use_certificate_file(context, files.certificate.c_str(), SSL_FILETYPE_PEM) != 1)
     fail("certificate " + files.certificate.string());
   if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1)
     fail("private key " + files.key.string());
   impl_->memory = memory_wire_method();
 }
+
+void TlsContext::reload_revocations() { set_trust(impl_->context.get(), impl_->ca); }
 
 TlsContext::TlsContext(TlsContext&&) noexcept = default;
 TlsContext::~TlsContext() = default;

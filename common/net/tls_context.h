@@ -1,5 +1,6 @@
 // The OpenSSL side of a TlsContext. For sources of net only.
 #pragma once
+#include <filesystem>
 #include <memory>
 
 #include "common/net/tls_session.h"
@@ -18,6 +19,7 @@ struct ContextDeleter {
 
 struct TlsContext::Impl {
   Side side = Side::server;
+  std::filesystem::path ca;
   std::unique_ptr<ssl_ctx_st, ContextDeleter> context;
   std::unique_ptr<bio_method_st, ContextDeleter> memory;  // reads from and writes to a MemoryWire
 };

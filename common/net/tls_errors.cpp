@@ -21,6 +21,10 @@ std::string explain_verify(long code, Side side) {
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return "another CA signed it; both ends need certificates of one CA";
+    case X509_V_ERR_CERT_REVOKED:
+      return "it was revoked (ca.crl)";
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+      return "the revocation list (ca.crl) is not valid yet; set this machine's clock right";
     case X509_V_ERR_INVALID_PURPOSE:
       return std::string("it is not a ") + peer_word(side) + "'s certificate";
     default:

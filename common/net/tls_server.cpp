@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "common/base/log.h"
+#include "common/crypto/revocation.h"
 #include "common/net/connections.h"
 #include "common/net/tls_session.h"
 #include "common/net/zmq_link.h"
@@ -354,6 +355,22 @@ void TlsServer::disconnect(SessionId session) {
   peer->tls->close();
   impl_->flush(*peer);
   impl_->end(*peer, {"ended by the coordinator"});
+}
+
+std::vector<SiteId> TlsServer::reload_revocations() {
+  const std::vector<crypto::Revocation> revoked = crypto::read_revocations(impl_->options.credentials.ca);
+  impl_->context.reload_revocations();
+  std::vector<SiteId> ended;
+  for (auto& [route, peer] : impl_->peers) {
+    if (!peer.tls || !peer.session) continue;
+    const Result<crypto::CertificateFacts> facts = crypto::facts_of_pem(peer.tls->peer_certificate());
+    if (!facts || !crypto::holds(revoked, facts.value())) continue;
+    ended.push_back(SiteId{peer.tls->peer()});
+    peer.tls->close();
+    impl_->flush(peer);
+    impl_->end(peer, {"its certificate was revoked"});
+  }
+  return ended;
 }
 
 void TlsServer::wake() { impl_->wakeup.wake(); }

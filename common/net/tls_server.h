@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/crypto/pki.h"
 #include "common/net/transport.h"
@@ -36,6 +37,9 @@ class TlsServer final : public ServerTransport {
   std::optional<ServerEvent> receive(TimePoint deadline) override;
   void send(SessionId session, ByteSpan message) override;
   void disconnect(SessionId session) override;
+  // Reads the CA's revocation list (see crypto/revocation.h) anew and ends the sessions of whoever is on it; answers
+  // who that was. ConfigError: the list cannot be used, and the one before counts.
+  std::vector<SiteId> reload_revocations();
   void wake() override;
   Traffic traffic() const override;
   Traffic traffic(SessionId session) const override;

@@ -20,6 +20,8 @@ enum class Side { server, client };
 class TlsContext {
  public:
   TlsContext(Side side, const crypto::CredentialFiles& files);  // ConfigError when a file cannot be loaded
+  // Reads the CA's revocation list anew, for the sessions to come. ConfigError: see crypto::read_revocations.
+  void reload_revocations();
   TlsContext(TlsContext&&) noexcept;
   ~TlsContext();
 
