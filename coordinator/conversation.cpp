@@ -111,11 +111,17 @@ Status Coordinator::State::dispatch(Session& session, const wire::Message& messa
       message);
 }
 
+// Whoever leaves the list is still of the round that is open.
+bool Coordinator::State::may_join(const SiteId& site) const {
+  const auto in = [&](const std::vector<SiteId>& list) {
+    return std::find(list.begin(), list.end(), site) != list.end();
+  };
+  return in(options.sites) || in(next_sites);
+}
+
 Status Coordinator::State::on(Session& session, const wire::Hello& hello) {
-  const auto& listed = options.sites;
-  if (std::find(listed.begin(), listed.end(), session.site) == listed.end()) {
-    refuse_site(session, {fl::RefusalKind::unlisted,
-                          "site \"" + session.site.name + "\" is not listed in the run file (sites:)"});
+  if (!may_join(session.site)) {
+    refuse_site(session, unlisted(session.site));
     return Ok{};
   }
   if (machine.put_aside(session.site) && !result) {
@@ -349,6 +355,10 @@ void Coordinator::State::refuse_site(Session& session, const fl::Refusal& refusa
   sessions.send(session, wire::Refused{.reason = refusal.reason, .permanent = true});
   sessions.disconnect(session.id);
   out(site, "refused: " + refusal.reason);
+}
+
+fl::Refusal Coordinator::State::unlisted(const SiteId& site) {
+  return {fl::RefusalKind::unlisted, "site \"" + site.name + "\" is not listed in the run file (sites:)"};
 }
 
 fl::Refusal Coordinator::State::put_aside() const {

@@ -30,17 +30,21 @@ Coordinator::Coordinator(CoordinatorOptions options, net::ServerTransport& trans
     : state_(std::make_unique<State>(std::move(options), transport, clock, observer)) {}
 Coordinator::~Coordinator() = default;
 
-CoordinatorResult Coordinator::run(std::stop_token stop) {
+CoordinatorResult Coordinator::run(std::stop_token stop, const std::function<void()>& between) {
   const std::stop_callback wake(stop, [this] { state_->transport.wake(); });
   start();
-  while (!stop.stop_requested())
+  while (!stop.stop_requested()) {
+    if (between) between();
     if (const auto result = step()) return *result;
+  }
   return {.finished = false, .reason = "stopped; --resume goes on"};
 }
 
 void Coordinator::start() { state_->start(); }
 std::optional<CoordinatorResult> Coordinator::step() { return state_->step(); }
 TimePoint Coordinator::wake_at() const { return state_->wake_at(); }
+void Coordinator::change_sites(std::vector<SiteId> sites) { state_->change_sites(std::move(sites)); }
+void Coordinator::shut_out(const SiteId& site) { state_->shut_out(site); }
 
 Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server, const Clock& time,
                           telemetry::RunObserver& watcher)
@@ -124,7 +128,31 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::PutAside& asi
   return machine.on(fl::SiteGone{aside.site}, clock.now());
 }
 
+void Coordinator::State::change_sites(std::vector<SiteId> sites) {
+  if (result) return;  // nobody is asked any more
+  next_sites = sites;
+  feed(machine.on(fl::SitesChanged{std::move(sites)}, clock.now()));
+}
+
+void Coordinator::State::shut_out(const SiteId& site) {
+  const std::string reason = "its certificate was revoked";
+  record(site, machine.round(), {fl::RefusalKind::revoked, reason});
+  out(site, reason);
+}
+
+// The machine asks whom it knows from now on.
+void Coordinator::State::take_next_sites() {
+  if (next_sites.empty()) return;
+  options.sites = std::exchange(next_sites, {});
+  store.expect_sites(options.sites.size());
+  std::vector<net::SessionId> leaving;
+  for (const auto& [id, session] : sessions.all())
+    if (!may_join(session.site)) leaving.push_back(id);
+  for (const net::SessionId id : leaving) refuse_site(*sessions.find(id), unlisted(sessions.find(id)->site));
+}
+
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
+  take_next_sites();
   cohort = begin.cohort;
   refused.clear();
   round_began = clock.now();

@@ -70,13 +70,20 @@ class Coordinator {
               telemetry::RunObserver& observer);
   ~Coordinator();
   // Returns when the run is finished and every site that is connected was told, or when `stop` asks. Call it once.
-  CoordinatorResult run(std::stop_token stop);
+  // `between`, if given, is called each time before an event is waited for; transport.wake() brings it about.
+  CoordinatorResult run(std::stop_token stop, const std::function<void()>& between = {});
 
   // The same in steps, for a caller that has other things to do in this thread: start(), then step() until it returns
   // a result. Each step takes one event of the transport, for which it waits until wake_at() at most.
   void start();
   std::optional<CoordinatorResult> step();
   TimePoint wake_at() const;
+
+  // While it runs, from its thread. Who may join, from the next round on: not empty. Sites that are not listed any more
+  // are told so then, and new ones may connect at once.
+  void change_sites(std::vector<SiteId> sites);
+  // Its certificate was revoked, and the transport lets it in no more: the round does not wait for it.
+  void shut_out(const SiteId& site);
 
  private:
   struct State;

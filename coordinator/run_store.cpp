@@ -80,6 +80,13 @@ void check_run_folder(const std::filesystem::path& folder, bool resume) {
     refuse_without_ledger(folder, resume, system_disk());
 }
 
+DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, bool resume) {
+  constexpr std::uint64_t kRest = 1 << 20;  // ledger, summary, events
+  return {folder, (resume ? 2 : 3) * adapter_bytes + kRest,
+          std::string(resume ? "one version" : "two versions") + " of an adapter of " + human_bytes(adapter_bytes) +
+              ", the result and the ledger"};
+}
+
 RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
     : options_(options),
       clock_(clock),
@@ -94,11 +101,17 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
              .initial_digest = options.initial.digest()},
       manifest_(options.initial.manifest) {
   take(std::exchange(options.initial, {}));
-  mean_ = fl::make_aggregator(options.aggregation,
-                              {.sites = options.sites.size(),
+  expect_sites(options.sites.size());
+}
+
+void RunStore::expect_sites(std::size_t sites) {
+  WEFT_CHECK(added_.empty(), "the accumulator's scale follows from the number of sites and holds for a whole round");
+  mean_.reset();  // there is memory for one
+  mean_ = fl::make_aggregator(options_.aggregation,
+                              {.sites = sites,
                                .parameters = manifest_->total(),
-                               .local_steps = options.rounds.local_steps,
-                               .min_steps = fl::least_steps(options.rounds),
+                               .local_steps = options_.rounds.local_steps,
+                               .min_steps = fl::least_steps(options_.rounds),
                                .scratch = [this] { return options_.disk->scratch(options_.folder).value(); }});
 }
 
@@ -106,6 +119,7 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
 void RunStore::take(const StateDict& initial) {
   const std::optional<RunFacts> there = ledger_.run();
   refuse_other_run(options_.folder, there, options_.resume);
+  require_room(disk_need(options_.folder, payload_bytes(), there.has_value()), *options_.disk);
   if (options_.peft.adapter.init == LoraInit::pissa) {
     pissa_start_ = options_.disk->scratch(options_.folder).value();
     pissa_start_->append(bytes_of(std::span<const float>(initial.values))).value();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/disk_room.h"
 #include "common/fl/aggregator.h"
 #include "common/fl/round.h"
 #include "common/wire/messages.h"
@@ -23,6 +24,9 @@ namespace weft::coordinator {
 // Throws what opening the store would say of the folder: ConfigError when it holds a run and `resume` is not set, or
 // none and it is; Failure when another process holds it. For callers that load much before they open it.
 void check_run_folder(const std::filesystem::path& folder, bool resume);
+
+// What a run will surely write into its folder: two versions of the adapter (one when it goes on) and the result.
+DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, bool resume);
 
 class RunStore {
  public:
@@ -37,6 +41,8 @@ class RunStore {
   // What sites fetch. Throws Failure when its file is missing or torn.
   const VersionFile& version_file(std::uint32_t version);
 
+  // How many may send updates from now on; while no update is in the accumulator.
+  void expect_sites(std::size_t sites);
   // The caller has admitted it; `payload` is all of it. Adds it to the accumulator; nothing is durable yet.
   void add(UpdateRow update, const RandomReader& payload);
   const UpdateRow* added(const SiteId& site) const;  // in the open round

@@ -29,6 +29,12 @@ struct Coordinator::State {
   void show_waiting();
   bool over() const;
 
+  // What changes while it runs (coordinator.cpp).
+  void change_sites(std::vector<SiteId> sites);
+  void shut_out(const SiteId& site);
+  void take_next_sites();
+  bool may_join(const SiteId& site) const;
+
   // What the round machine wants (coordinator.cpp).
   void feed(std::vector<fl::RoundAction> actions);
   std::vector<fl::RoundAction> perform(const fl::PutAside& aside);
@@ -71,6 +77,7 @@ struct Coordinator::State {
   void leave(const SiteId& site, const std::string& reason);
   void record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal);
   fl::Refusal put_aside() const;
+  static fl::Refusal unlisted(const SiteId& site);
   void send(const std::vector<Outgoing>& messages);
 
   CoordinatorOptions options;
@@ -82,7 +89,8 @@ struct Coordinator::State {
   Sessions sessions;
   Uploads uploads;
   Downloads downloads;
-  std::vector<SiteId> cohort;                                   // of the open round
+  std::vector<SiteId> next_sites;  // listed from the next round on; empty: as they are
+  std::vector<SiteId> cohort;      // of the open round
   std::map<SiteId, std::map<std::uint32_t, wire::Offer>> held;  // for the next round, by the rounds they were made for
   bool held_due = false;                                        // a round has begun since
   TimePoint round_began;

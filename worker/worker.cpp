@@ -26,6 +26,11 @@ SessionEvent event_of(net::ClientEvent event) {
 
 void say_to_log(bool warning, const std::string& text) { warning ? log::warn(text) : log::info(text); }
 
+DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t update_bytes) {
+  constexpr std::uint64_t kRest = 64 << 10;  // counts and receipts
+  return {folder, 2 * update_bytes + kRest, "two finished updates of " + human_bytes(update_bytes)};
+}
+
 struct Worker::State {
   State(WorkerOptions given, net::ClientTransport& link, const Clock& time, const Rng& rng, MakeRunner make)
       : options(std::move(given)),
@@ -45,7 +50,8 @@ struct Worker::State {
       };
   }
 
-  void feed(SessionEvent event) { perform(session.on(std::move(event), clock.now())); }
+  void feed(SessionEvent event) { perform(session.on(with_room(std::move(event)), clock.now())); }
+  SessionEvent with_room(SessionEvent event);
   void perform(std::vector<SessionAction> actions);
   void act(const Connect& /*action*/) { transport.connect(); }
   void act(const Disconnect& /*action*/) { transport.close(); }
@@ -75,6 +81,18 @@ struct Worker::State {
   std::optional<WorkerResult> result;
   std::unique_ptr<TaskRunner> runner;  // last: it posts into the mailbox
 };
+
+// A finished update that the disk has no room for would be training for nothing, so the trainer is as good as not
+// there.
+SessionEvent Worker::State::with_room(SessionEvent event) {
+  const auto* loaded = std::get_if<TrainerLoaded>(&event);
+  if (loaded == nullptr) return event;
+  const RoomFound found =
+      room_for(disk_need(options.folder, loaded->facts.manifest->total() * sizeof(float)), *options.disk);
+  if (found.room == Room::none) return TaskFailed{loaded->task, false, found.text};
+  if (found.room == Room::tight) options.say(true, found.text);
+  return event;
+}
 
 // An action may lead to an event at once (ReadSpool, Keep); what is decided then comes after what was decided before.
 void Worker::State::perform(std::vector<SessionAction> actions) {

@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/disk.h"
+#include "common/base/disk_room.h"
 #include "common/base/ids.h"
 #include "common/base/rng.h"
 #include "common/config/yaml_view.h"
@@ -36,6 +37,9 @@ struct WorkerOptions {
   // or Failure. The trainer is used and destroyed on that thread.
   std::function<std::unique_ptr<fl::LocalTrainer>(const YamlView& settings)> make_trainer;
 };
+
+// What a worker will surely write into its folder: a finished update, beside one whose commit is not acknowledged yet.
+DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t update_bytes);
 
 enum class Outcome {
   finished,       // the run has ended

@@ -89,6 +89,15 @@ class SystemDisk final : public Disk {
     return std::make_shared<FolderLock>(folder, whom);
   }
 
+  std::optional<std::uint64_t> free_bytes(const fs::path& folder) override {
+    std::error_code error;
+    fs::path there = fs::absolute(folder, error);
+    while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+    const fs::space_info space = fs::space(there, error);
+    if (error) return std::nullopt;
+    return space.available;
+  }
+
   const char* sqlite_vfs() const override { return nullptr; }
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class Disk {
   // Syncs all in `working` and renames it to `target`; a folder that stands there is swapped out in one step and ends
   // up under the name `working`.
   virtual Status publish(const std::filesystem::path& working, const std::filesystem::path& target) = 0;
+
+  // What may still be written into a folder, which need not be there yet; nullopt: not known.
+  virtual std::optional<std::uint64_t> free_bytes(const std::filesystem::path& /*folder*/) { return std::nullopt; }
 
   // Held until the last copy of the result is gone, or the process is. Throws Failure: "FOLDER is in use by <whom>".
   virtual std::shared_ptr<void> lock(const std::filesystem::path& folder, const std::string& whom) = 0;

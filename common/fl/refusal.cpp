@@ -20,6 +20,7 @@ constexpr std::array kKinds{
     Kind{RefusalKind::protocol, "protocol", false},
     Kind{RefusalKind::base_model, "base_model", false},
     Kind{RefusalKind::layout, "layout", false},
+    Kind{RefusalKind::revoked, "revoked", false},
     Kind{RefusalKind::flood, "flood", false},
     Kind{RefusalKind::declined, "declined", false},
     Kind{RefusalKind::put_aside, "put_aside", false},

@@ -12,6 +12,7 @@ enum class RefusalKind {
   protocol,    // speaks another one, or broke it
   base_model,  // has another one
   layout,      // names and shapes of its adapter's tensors differ
+  revoked,     // its certificate was
   flood,       // said more than its budget
   declined,    // it refuses the run
   put_aside,   // too many of its updates were refused

@@ -121,6 +121,21 @@ TEST_F(WorkerTest, ComesBackAfterGarbageAndAfterALostSession) {
   EXPECT_EQ(hooks_->trained, kRounds);
 }
 
+TEST_F(WorkerTest, TakesNoPartWhenItsDiskHasNoRoomForWhatItWouldFinish) {
+  const CoordinatorThread coordinator(hub_, script_);
+  const auto client = hub_.client({"alpha"});
+  WorkerOptions given = options();
+  given.make_trainer = [&](const YamlView&) {
+    return std::make_unique<StubTrainer>(manifest_of(std::int64_t{1} << 50), hooks_);  // no disk holds that
+  };
+  Worker worker(std::move(given), *client, clock_, Rng(1));
+  const WorkerResult result = worker.run({});
+  EXPECT_EQ(result.outcome, Outcome::failed);
+  EXPECT_THAT(result.reason, HasSubstr("two finished updates of 4096 TiB"));
+  EXPECT_THAT(result.reason, HasSubstr("make room"));
+  EXPECT_EQ(hooks_->trained, 0U);
+}
+
 // The worker ends between the spool write and the commit; the next one brings the update home without training.
 TEST_F(WorkerTest, UpdateOfADeadWorkerIsOfferedByTheNext) {
   std::stop_source stop;

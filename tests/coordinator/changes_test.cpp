@@ -1,0 +1,93 @@
+// What an operator changes while a run goes on, and what is asked of the disk before it begins.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coordinator/ledger.h"
+#include "tests/coordinator/coordinator_support.h"
+#include "tests/coordinator/small_disk.h"
+
+namespace weft::coordinator {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+// Runs with `change` made once, as soon as round `round` has begun.
+CoordinatorResult run_with(Job& job, std::uint32_t round, const std::function<void(Coordinator&)>& change) {
+  Coordinator coordinator(job.options(), job.transport, job.clock, job.seen);
+  bool made = false;
+  return coordinator.run({}, [&] {
+    if (made || job.seen.all<telemetry::RoundStarted>().size() < round) return;
+    made = true;
+    change(coordinator);
+  });
+}
+
+TEST(ChangesTest, ASiteThatLeavesTheListIsOfTheOpenRoundAndNotOfTheNext) {
+  Job job;
+  std::vector<SiteId> others = job.listed;
+  std::erase(others, SiteId{"film"});
+  EXPECT_TRUE(run_with(job, 1, [&](Coordinator& it) { it.change_sites(others); }).finished);
+  const auto started = job.seen.all<telemetry::RoundStarted>();
+  ASSERT_THAT(started, SizeIs(3));
+  EXPECT_THAT(started[0].cohort, SizeIs(4));
+  EXPECT_THAT(started[1].cohort, SizeIs(3));
+  EXPECT_THAT(started[1].cohort, testing::Not(testing::Contains("film")));
+  EXPECT_THAT(job.site("film").verdicts, ElementsAre("1 committed"));
+  EXPECT_THAT(job.site("film").refused, HasSubstr("not listed in the run file"));
+  EXPECT_FALSE(job.site("film").finished);
+}
+
+TEST(ChangesTest, ANewSiteTakesPartFromTheNextRoundOn) {
+  Job job;
+  const std::vector<SiteId> all = job.listed;
+  std::erase(job.listed, SiteId{"film"});
+  job.site("film").wants_session = false;
+  const CoordinatorResult result = run_with(job, 1, [&](Coordinator& it) {
+    it.change_sites(all);
+    job.site("film").wants_session = true;
+  });
+  EXPECT_TRUE(result.finished);
+  EXPECT_THAT(job.site("film").verdicts, ElementsAre("2 committed", "3 committed"));
+  Job without;
+  std::erase(without.listed, SiteId{"film"});
+  without.site("film").wants_session = false;
+  EXPECT_NE(result.adapter_digest, without.run().adapter_digest);
+}
+
+TEST(ChangesTest, ASiteThatIsShutOutIsNotWaitedFor) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  job.site("film").trains = false;
+  const CoordinatorResult result = run_with(job, 1, [&](Coordinator& it) {
+    job.site("film").wants_session = false;
+    job.transport.lose(job.site("film"));
+    it.shut_out({"film"});
+  });
+  EXPECT_TRUE(result.finished);
+  for (const auto& committed : job.seen.all<telemetry::RoundCommitted>())
+    EXPECT_LT(committed.seconds, std::chrono::duration<double>(job.rounds.deadline).count());
+  const auto refusals = Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
+  ASSERT_THAT(refusals, testing::Not(testing::IsEmpty()));
+  EXPECT_EQ(refusals[0].site.name, "film");
+  EXPECT_THAT(refusals[0].reason, HasSubstr("revoked"));
+}
+
+TEST(ChangesTest, ADiskWithoutRoomIsRefusedBeforeTheRunBegins) {
+  Job job;
+  SmallDisk small(1 << 19);
+  CoordinatorOptions options = job.options();
+  options.disk = &small;
+  try {
+    const Coordinator coordinator(std::move(options), job.transport, job.clock, job.seen);
+    ADD_FAILURE() << "half a mebibyte was enough";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("512 KiB free"));
+    EXPECT_THAT(failure.what(), HasSubstr("two versions of an adapter"));
+  }
+  EXPECT_TRUE(job.run().finished) << "nothing is left that would hinder it";
+}
+
+}  // namespace
+}  // namespace weft::coordinator
