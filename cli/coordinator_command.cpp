@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/reload.h"
 #include "cli/run_job.h"
 #include "cli/run_place.h"
 #include "cli/signals.h"
@@ -20,7 +21,7 @@ struct Flags {
 };
 
 int serve(Flags& flags) {
-  const StopOnSignal signals;
+  StopOnSignal signals;
   log::set_prefix(flags.name);
   const RunFile run = RunFile::load(flags.run_file, flags.overrides);
   flags.place.folder = flags.folder;
@@ -29,12 +30,18 @@ int serve(Flags& flags) {
   const crypto::CredentialFiles credentials = crypto::credential_files(flags.pki, flags.name);
   net::TlsServer server({.endpoint = run.listen, .credentials = credentials});
   const crypto::Signer signer(credentials);
+  Reload reload({flags.run_file, flags.overrides}, run, server);
+  const OnHangup on_hangup(signals, [&] { reload.ask(); });
   const Base base = load_base(run.settings, run.model, at::kCPU);
   const auto say_open = [&] {
     log::info("run \"" + run.settings.run + "\" waits for " + std::to_string(run.sites.size()) + " sites at " +
               server.endpoint());
   };
-  const auto result = run_coordinator(run, base, flags.place, server, signals.token(), say_open, signer);
+  const auto result = run_coordinator(run, base, flags.place, server,
+                                      {.stop = signals.token(),
+                                       .opened = say_open,
+                                       .between = [&](coordinator::Coordinator& it) { reload.apply(it); },
+                                       .signer = signer});
   if (!result.finished) {
     log::warn("stopped before the end; the same command with --resume goes on from the last committed round");
     return 1;
@@ -60,7 +67,8 @@ void add_coordinator(CLI::App& app, Chosen& chosen) {
       "Examples:\n"
       "  weft coordinator run.yaml --out runs/first --pki pki\n"
       "  weft coordinator run.yaml --out runs/first --pki pki --resume      after a crash or a stop\n"
-      "SIGINT or SIGTERM stops it without losing a committed round.");
+      "SIGINT or SIGTERM stops it without losing a committed round; a second one ends it at once. SIGHUP reads the\n"
+      "run file's sites and the CA's revocation list (ca.crl) anew.");
   command->callback([flags, &chosen] { chosen = [flags] { return serve(*flags); }; });
 }
 

@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   weft::cli::add_worker(app, chosen);
   weft::cli::add_pki(app, chosen);
   weft::cli::add_ledger(app, chosen);
+  weft::cli::add_doctor(app, chosen);
   weft::cli::add_evaluate(app, chosen);
   weft::cli::add_export(app, chosen);
   weft::cli::add_generate(app, chosen);

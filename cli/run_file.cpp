@@ -22,8 +22,12 @@ std::string shared_text(const YamlView& root, const std::optional<AdapterStart>&
   return text;
 }
 
-// What must stay the same when a run is resumed, beside what the sites know.
-const std::vector<std::string> kLasting{"aggregation", "sites", "data"};
+// What must stay the same when a run is resumed, beside what the sites know. Sites may come and go, but for a
+// simulation they are what its data is divided into.
+std::vector<std::string> lasting_keys(const RunFile& file) {
+  if (file.simulation) return {"aggregation", "sites", "data"};
+  return {"aggregation"};
+}
 
 std::vector<SiteId> parse_sites(const YamlView& root) {
   std::vector<SiteId> sites;
@@ -86,7 +90,7 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   file.settings_text = shared_text(root, file.start);
   if (file.settings.base_dropout)
     file.settings_text += "model:\n  dropout: " + root.child("model").text("dropout") + "\n";
-  file.lasting_text = file.settings_text + root.dump(kLasting);
+  file.lasting_text = file.settings_text + root.dump(lasting_keys(file));
   if (file.start) file.lasting_text += "start: " + file.start->found.peft.state.digest() + "\n";
   file.digest = sha256_hex(as_bytes(file.lasting_text));
   return file;

@@ -55,13 +55,11 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
 }
 
 coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& base, const RunPlace& place,
-                                               net::ServerTransport& transport, std::stop_token stop,
-                                               const std::function<void()>& opened,
-                                               std::optional<crypto::Signer> signer) {
+                                               net::ServerTransport& transport, Serving serving) {
   const SystemClock clock;
   telemetry::FanOut watchers;
   coordinator::CoordinatorOptions options = coordinator_options(run, base, place);
-  options.signer = std::move(signer);
+  options.signer = std::move(serving.signer);
   coordinator::Coordinator coordinator(std::move(options), transport, clock, watchers);
   if (const Status written = write_atomic(place.folder / "config.yaml", as_bytes(run.text)); !written)
     throw Failure(written.error().message);
@@ -70,8 +68,10 @@ coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& b
   else
     watchers.add(telemetry::make_terminal_view(stdout, clock));
   watchers.add(std::make_unique<telemetry::TensorBoard>(place.folder / "tensorboard", clock));
-  if (opened) opened();
-  const coordinator::CoordinatorResult result = coordinator.run(std::move(stop));
+  if (serving.opened) serving.opened();
+  const coordinator::CoordinatorResult result = coordinator.run(std::move(serving.stop), [&] {
+    if (serving.between) serving.between(coordinator);
+  });
   if (result.finished && result.best_version == 0)
     log::warn(
         "no round had a better validation score than the initial adapter, which is the result: it is untrained. "

@@ -26,13 +26,15 @@ StateDict initial_adapter(const RunFile& run, const Base& base);
 
 coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Base& base, const RunPlace& place);
 
+struct Serving {
+  std::stop_token stop;
+  std::function<void()> opened = {};  // called when the run folder is ours and before any site is served
+  std::function<void(coordinator::Coordinator&)> between = {};  // see Coordinator::run
+  std::optional<crypto::Signer> signer = {};                    // see CoordinatorOptions::signer
+};
 // Runs the coordinator over a transport to its end: views, TensorBoard events, config.yaml in the folder.
-// `opened`, if given, is called when the run folder is ours and before any site is served. See
-// CoordinatorOptions::signer.
 coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& base, const RunPlace& place,
-                                               net::ServerTransport& transport, std::stop_token stop,
-                                               const std::function<void()>& opened = {},
-                                               std::optional<crypto::Signer> signer = {});
+                                               net::ServerTransport& transport, Serving serving);
 
 // Test scores per site and overall, and where the results are, from the folder's summary.json; for people.
 std::string result_text(const std::filesystem::path& folder);

@@ -30,12 +30,24 @@ StopOnSignal::StopOnSignal() {
       int signal = 0;
       sigwait(&waited, &signal);
       if (done.stop_requested()) return;
-      if (signal == SIGUSR2) continue;
+      if (signal == SIGUSR2 || hung_up(signal)) continue;
       if (source_.stop_requested()) ::_exit(128 + signal);
       log::warn("stopping; once more to end at once");
       source_.request_stop();
     }
   });
+}
+
+void StopOnSignal::on_hangup(std::function<void()> react) {
+  const std::lock_guard lock(mutex_);
+  on_hangup_ = std::move(react);
+}
+
+bool StopOnSignal::hung_up(int signal) {
+  const std::lock_guard lock(mutex_);
+  if (signal != SIGHUP || !on_hangup_) return false;
+  on_hangup_();
+  return true;
 }
 
 StopOnSignal::~StopOnSignal() {

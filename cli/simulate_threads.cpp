@@ -80,7 +80,8 @@ int simulate_in_one_process(const SimulatedRun& job, const Base& base, std::stop
   };
   coordinator::CoordinatorResult result;
   try {
-    result = run_coordinator(job.run, base, job.place, *server, stop_server.get_token(), start_sites);
+    result =
+        run_coordinator(job.run, base, job.place, *server, {.stop = stop_server.get_token(), .opened = start_sites});
   } catch (...) {
     end_sites();
     throw;

@@ -27,6 +27,7 @@ struct SiteFile {
   YamlView data;    // its `data:` block, parsed when the run's task is known
   // The site's examples, cleaned and split. Throws ConfigError, also for keys of the block that are of other tasks.
   data::SiteData load_data(const data::TaskConfig& task) const;
+  std::vector<std::filesystem::path> data_files() const { return data.paths(data.has("files") ? "files" : "file"); }
   // All of the file is checked that can be without the run: keys, model folder, and whether data files are there.
   static SiteFile load(const std::filesystem::path& path, const std::vector<std::string>& overrides);
 };

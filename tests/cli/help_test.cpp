@@ -15,8 +15,8 @@ TEST(HelpTest, NamesEverySubcommandWithExamples) {
   const Ended ended = weft({"--help"});
   EXPECT_EQ(ended.code, 0);
   EXPECT_EQ(ended.err, "");
-  expect_parts(ended.out, {"simulate", "coordinator", "worker", "pki", "ledger", "evaluate", "export", "generate",
-                           "weft simulate configs/"});
+  expect_parts(ended.out, {"simulate", "coordinator", "worker", "pki", "ledger", "doctor", "evaluate", "export",
+                           "generate", "weft simulate configs/"});
   EXPECT_EQ(weft({}).out, ended.out);  // bare weft helps too
 }
 

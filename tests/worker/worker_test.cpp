@@ -122,16 +122,18 @@ TEST_F(WorkerTest, ComesBackAfterGarbageAndAfterALostSession) {
 }
 
 TEST_F(WorkerTest, TakesNoPartWhenItsDiskHasNoRoomForWhatItWouldFinish) {
-  const CoordinatorThread coordinator(hub_, script_);
+  const CoordinatorThread coordinator(hub_, script_, [](const auto& message, const auto&, const auto&) {
+    return std::holds_alternative<wire::Decline>(message);
+  });
   const auto client = hub_.client({"alpha"});
   WorkerOptions given = options();
   given.make_trainer = [&](const YamlView&) {
-    return std::make_unique<StubTrainer>(manifest_of(std::int64_t{1} << 50), hooks_);  // no disk holds that
+    return std::make_unique<StubTrainer>(manifest_of(std::int64_t{1} << 39), hooks_);  // no disk holds that
   };
   Worker worker(std::move(given), *client, clock_, Rng(1));
   const WorkerResult result = worker.run({});
   EXPECT_EQ(result.outcome, Outcome::failed);
-  EXPECT_THAT(result.reason, HasSubstr("two finished updates of 4096 TiB"));
+  EXPECT_THAT(result.reason, HasSubstr("two finished updates of 2.0 TiB"));
   EXPECT_THAT(result.reason, HasSubstr("make room"));
   EXPECT_EQ(hooks_->trained, 0U);
 }

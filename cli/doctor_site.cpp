@@ -1,0 +1,113 @@
+// weft doctor SITE.yaml: a site's side.
+#include "cli/coordinator_call.h"
+#include "cli/doctor_checks.h"
+#include "cli/local_job.h"
+#include "common/models/checkpoint.h"
+#include "worker/worker.h"
+
+namespace weft::cli {
+namespace {
+
+struct SiteVisit {
+  SiteFile site;
+  std::optional<Answered> answered = {};  // by the coordinator
+  std::optional<Settings> settings = {};  // that it told
+  fl::SiteFacts facts = {};               // as far as they are known: what the worker would say it has
+};
+
+Verdict certificate(SiteVisit& visit) {
+  return look_at_certificates(visit.site.credentials, crypto::Role::site, visit.site.site.name);
+}
+
+Verdict revocations(SiteVisit& visit) { return look_at_revocations(visit.site.credentials); }
+
+Verdict coordinator(SiteVisit& visit) {
+  if (in_use(visit.site.folder))
+    return {Health::ok, "not called: a worker is running on " + visit.site.folder.string() +
+                            ", whose session this would replace; its log says how it stands"};
+  Result<Answered> answered = call_coordinator(visit.site);
+  if (!answered)
+    return {Health::problem, answered.error().message +
+                                 "; is it running, is its address right (coordinator:), and is "
+                                 "the way there open to outgoing TCP?"};
+  visit.answered = std::move(answered).value();
+  const wire::Welcome& welcome = visit.answered->welcome;
+  visit.settings = Settings::parse(YamlView::parse(welcome.settings, "settings from the coordinator"));
+  return {Health::ok, visit.site.coordinator + ", \"" + visit.answered->coordinator.name + "\", verified in " +
+                          std::to_string(visit.answered->handshake.count()) + " ms; it serves run \"" + welcome.run +
+                          "\" and lists this site"};
+}
+
+Verdict clock(SiteVisit& visit) {
+  std::vector<crypto::CertificateFacts> all{crypto::read_certificate(visit.site.credentials.ca),
+                                            crypto::read_certificate(visit.site.credentials.certificate)};
+  if (visit.answered) all.push_back(visit.answered->coordinator);
+  return look_at_clock(all, "how far the coordinator's clock is from this one, for no message tells its time");
+}
+
+Verdict versions(SiteVisit&) { return look_at_versions(); }
+Verdict device(SiteVisit& visit) { return look_at_device(visit.site.device); }
+
+Verdict base_model(SiteVisit& visit) {
+  const std::string folder = visit.site.model.string();
+  if (!visit.settings) {
+    visit.facts.base_digest = models::Checkpoint(visit.site.model).digest();
+    return {Health::ok, folder + ": digest " + visit.facts.base_digest +
+                            "; whether it is the run's is not known without the coordinator"};
+  }
+  const Base base = load_base(*visit.settings, visit.site.model, at::kCPU);
+  visit.facts.base_digest = base.model().base_digest();
+  visit.facts.manifest = base.model().manifest();
+  const std::string& expected = visit.answered->welcome.base_digest;
+  if (visit.facts.base_digest != expected)
+    return {Health::problem, folder + ": digest " + visit.facts.base_digest + ", the run's is " + expected +
+                                 "; get the run's base model from the coordinator's administrator"};
+  return {Health::ok, folder + ": complete, digest " + expected + ", that of the run"};
+}
+
+Verdict data(SiteVisit& visit) {
+  if (!visit.settings) {
+    const std::vector<std::filesystem::path> files = visit.site.data_files();
+    std::uint64_t bytes = 0;
+    for (const auto& file : files) bytes += MappedFile::open(file).value().bytes().size();
+    return {Health::ok, std::to_string(files.size()) + " files, " + human_bytes(bytes) +
+                            ", readable; what is in them is checked when the run's task is known"};
+  }
+  const data::SiteData found = visit.site.load_data(visit.settings->task);
+  visit.facts.examples = {{"train", found.splits.train.size()},
+                          {"validation", found.splits.validation.size()},
+                          {"test", found.splits.test.size()}};
+  std::string text = found.report.summary();
+  for (const auto& [split, count] : visit.facts.examples) text += ", " + split + " " + std::to_string(count);
+  return {Health::ok, text};
+}
+
+Verdict policy(SiteVisit& visit) {
+  if (!visit.answered) return {Health::warning, "not checked: what the run asks is not known without the coordinator"};
+  std::optional<worker::Refusal> refusal = visit.site.policy.refusal(visit.answered->welcome);
+  if (!refusal && visit.facts.manifest && !visit.facts.examples.empty())
+    refusal = visit.site.policy.refusal(visit.facts);
+  if (refusal) return {Health::problem, "this site's policy refuses the run: " + refusal->reason};
+  return {Health::ok, "accepts the run"};
+}
+
+Verdict disk(SiteVisit& visit) {
+  if (!visit.facts.manifest)
+    return {Health::warning, "not checked: what the run needs is not known without the coordinator"};
+  return look_at_disk(worker::disk_need(visit.site.folder, visit.facts.manifest->total() * sizeof(float)));
+}
+
+const std::vector<Check<SiteVisit>> kChecks{{"certificate", certificate}, {"revocations", revocations},
+                                            {"coordinator", coordinator}, {"clock", clock},
+                                            {"versions", versions},       {"device", device},
+                                            {"base model", base_model},   {"data", data},
+                                            {"policy", policy},           {"disk", disk}};
+
+}  // namespace
+
+std::vector<Finding> look_at_site(const SiteQuestion& question) {
+  SiteVisit visit{.site = SiteFile::load(question.file, question.overrides)};
+  return look(kChecks, visit);
+}
+
+}  // namespace weft::cli
