@@ -28,7 +28,7 @@ void Reload::apply(coordinator::Coordinator& coordinator) {
 void Reload::revoke(coordinator::Coordinator& coordinator) {
   try {
     const std::vector<SiteId> ended = server_.reload_revocations();
-    for (const SiteId& site : ended) coordinator.put_out(site, "its certificate was revoked");
+    for (const SiteId& site : ended) coordinator.shut_out(site);
     log::info("read the revocation list anew" + (ended.empty() ? "" : "; ended the sessions of " + listed(ended)));
   } catch (const ConfigError& error) {
     log::error(std::string(error.what()) + "; the list read before still counts");
