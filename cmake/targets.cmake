@@ -160,7 +160,6 @@ function(weft_script_tests)
   endforeach()
 endfunction()
 
-# One program per tests/bench/<library>_<what>_bench.cpp. Built by the target `benches` only.
 # weft-chaos, and its first thousand seeds as tests.
 function(weft_chaos)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/chaos/*.cpp)
@@ -173,6 +172,7 @@ function(weft_chaos)
   endforeach()
 endfunction()
 
+# One program per tests/bench/<library>_<what>_bench.cpp. Built by the target `benches` only.
 function(weft_benches)
   add_custom_target(benches)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/bench/*_bench.cpp)

@@ -26,7 +26,7 @@ TEST(JsonDepthTest, RefusesWhatNestsDeeply) {
 TEST(JsonDepthTest, BracketsInStringsDoNotCount) {
   const std::string brackets(100, '[');
   for (const std::string& text :
-       {std::string("[\"") + brackets + "\"]", "[\"\\\"" + brackets + "\"]", "\"" + brackets, std::string("\"\\")})
+       {"[\"" + brackets + "\"]", "[\"\\\"" + brackets + "\"]", "\"" + brackets, std::string("\"\\")})
     EXPECT_EQ(shallow_json(text), text);
   EXPECT_EQ(shallow_json("\"\\\\\"" + brackets), "");  // an escaped backslash, then the end of the string
 }
