@@ -12,7 +12,7 @@ namespace weft::coordinator {
 namespace {
 
 std::string golden() {
-  const std::string page = read_text(std::string(WEFT_SOURCE_DIR) + "/docs/ledger_format.md").value();
+  const std::string page = read_text(WEFT_SOURCE_DIR "/docs/ledger_format.md").value();
   const std::string begin = "```record\n";
   const std::size_t at = page.find(begin) + begin.size();
   return page.substr(at, page.find("```", at) - at);

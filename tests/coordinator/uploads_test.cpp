@@ -112,7 +112,7 @@ TEST(UploadsTest, HoldsNoMoreThanItsPlacesHoweverManyOffer) {
 }
 
 TEST(UploadsTest, WhatIsNotWantedAnyMoreMakesPlaceForTheOthers) {
-  Uploads uploads(1, kStall);
+  Uploads uploads = with_places(1);
   const Payload first(1), second(2), third(3);
   uploads.offer(a, first.offer(), at(0));
   uploads.offer(b, second.offer(), at(0));

@@ -63,7 +63,7 @@ TEST(AdmissionTest, RefusesStepsThatWereNotAskedForWhereTheyCount) {
   Claim claim = kFine;
   const auto said = [&](std::optional<double> steps) {
     claim.steps = steps;
-    return refusal(claim, expected, kLimits).value_or("admitted");
+    return text(refusal(claim, expected, kLimits));
   };
   EXPECT_EQ(said(1e9), "admitted") << "they do not count";
   expected.least_steps = 4;

@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         uploads.tick(now);
         break;
       case 5:
-        uploads.clear();
+        uploads.drop({site}, now);
         break;
       case 6:
         downloads.fetch(site, adapter, payload(input.byte()).digest, input.byte() % kBytes, now);
