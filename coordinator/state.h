@@ -89,8 +89,8 @@ struct Coordinator::State {
   Sessions sessions;
   Uploads uploads;
   Downloads downloads;
-  std::vector<SiteId> next_sites;  // listed from the next round on; empty: as they are
-  std::vector<SiteId> cohort;      // of the open round
+  std::vector<SiteId> next_sites;                               // listed from the next round on; empty: as they are
+  std::vector<SiteId> cohort;                                   // of the open round
   std::map<SiteId, std::map<std::uint32_t, wire::Offer>> held;  // for the next round, by the rounds they were made for
   bool held_due = false;                                        // a round has begun since
   TimePoint round_began;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "common/base/digest.h"
 
@@ -13,16 +12,15 @@ constexpr std::size_t kMarkBytes = 8, kHeadBytes = 16, kDigestCharacters = 64;
 
 }  // namespace
 
-Bytes framed(std::string_view mark, const nlohmann::json& header, ByteSpan payload) {
+Bytes framed(std::string_view mark, std::string_view header, ByteSpan payload) {
   WEFT_CHECK(mark.size() == kMarkBytes, "a mark has 8 characters");
-  const std::string text = header.dump();
-  const std::size_t body = kHeadBytes + text.size() + payload.size();
+  const std::size_t body = kHeadBytes + header.size() + payload.size();
   Bytes file(body + kDigestCharacters);
   std::memcpy(file.data(), mark.data(), mark.size());
   for (std::size_t i = 0; i < 8; ++i)
-    file[kMarkBytes + i] = static_cast<std::uint8_t>(std::uint64_t{text.size()} >> (8 * i));
-  std::copy(text.begin(), text.end(), file.begin() + kHeadBytes);
-  std::copy(payload.begin(), payload.end(), file.begin() + kHeadBytes + std::ssize(text));
+    file[kMarkBytes + i] = static_cast<std::uint8_t>(std::uint64_t{header.size()} >> (8 * i));
+  std::copy(header.begin(), header.end(), file.begin() + kHeadBytes);
+  std::copy(payload.begin(), payload.end(), file.begin() + kHeadBytes + std::ssize(header));
   const std::string digest = sha256_hex(ByteSpan(file).first(body));
   std::copy(digest.begin(), digest.end(), file.begin() + static_cast<std::ptrdiff_t>(body));
   return file;

@@ -47,7 +47,7 @@ std::optional<Bytes> KeptTraining::load() {
 
 void KeptTraining::save(ByteSpan state) {
   const TimePoint began = folder_.clock->now();
-  const Status kept = folder_.disk->write_atomic(file_, framed(kMark, header_of(key_), state), 0600);
+  const Status kept = folder_.disk->write_atomic(file_, framed(kMark, header_of(key_).dump(), state), 0600);
   if (!kept) log::warn("the training cannot be kept while it is under way: " + kept.error().message);
   const TimePoint now = folder_.clock->now();
   due_ = now + std::max(kEvery, kShare * (now - began));

@@ -41,7 +41,7 @@ Bytes encode_update(const FinishedUpdate& update) {
                     {"version", update.version}, {"adapter_digest", update.adapter_digest},
                     {"digest", update.digest},   {"examples", update.examples},
                     {"values", update.values}};
-  return framed(kMagic, header, *update.payload);
+  return framed(kMagic, header.dump(), *update.payload);
 }
 
 Result<FinishedUpdate> decode_update(ByteSpan file) {

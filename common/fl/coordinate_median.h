@@ -1,11 +1,9 @@
 // The median of updates, coordinate by coordinate, unweighted:  x_i ← x_i + med(u_1i, ..., u_mi); of an even number the
 // mean of the middle two. Fewer than half of the sites cannot move a coordinate beyond what the others sent, however
-// they agree. What a site's examples count for a mean is ignored: a site could claim any number. A stale update is scaled
-// down (staleness_factor).
-// It needs all updates at once, so they wait in a scratch file of 4 bytes a value and site; of them no more than
-// kMedianBytes is in memory.
-// Source: Yin et al. 2018, "Byzantine-robust distributed learning: towards optimal statistical rates",
-// arXiv:1803.01498, definition 1.
+// they agree. What a site's examples count for a mean is ignored: a site could claim any number. A stale update is
+// scaled down (staleness_factor). It needs all updates at once, so they wait in a scratch file of 4 bytes a value and
+// site; of them no more than kMedianBytes is in memory. Source: Yin et al. 2018, "Byzantine-robust distributed
+// learning: towards optimal statistical rates", arXiv:1803.01498, definition 1.
 #pragma once
 #include "common/fl/aggregator.h"
 

@@ -38,9 +38,9 @@ void FedNova::add_window(std::size_t offset, std::span<const float> window, cons
 
 void FedNova::apply_window(std::size_t offset, std::span<float> values) const {
   if (mean_.examples() == 0) return;
-  mean_.apply_window(offset, values,
-                     static_cast<double>(steps_) /
-                         (static_cast<double>(mean_.examples()) * static_cast<double>(local_steps_)));
+  mean_.apply_window(
+      offset, values,
+      static_cast<double>(steps_) / (static_cast<double>(mean_.examples()) * static_cast<double>(local_steps_)));
 }
 
 void FedNova::clear() {

@@ -19,8 +19,8 @@ int fraction_bits(const AggregationConfig& limits, std::size_t sites);
 class FixedPointMean {
  public:
   FixedPointMean(std::size_t size, int fraction_bits) : sums_(size), fraction_bits_(fraction_bits) {}
-  // A window of an update, which counts when its last one is in. WEFT_CHECKs that it lies within. The caller has checked
-  // norm and weight (see admission.h).
+  // A window of an update, which counts when its last one is in. WEFT_CHECKs that it lies within. The caller has
+  // checked norm and weight (see admission.h).
   void add_window(std::size_t offset, std::span<const float> window, std::uint64_t examples, float factor = 1);
   void add(std::span<const float> update, std::uint64_t examples) { add_window(0, update, examples); }
   std::uint64_t examples() const { return examples_; }

@@ -325,7 +325,7 @@ RoundMachine::Fate RoundMachine::fate_of(const SiteId& site, std::uint32_t round
     return Fate::late;
   if (!committing && round == open && !stage_->asks(site)) return Fate::late;
   if (!committing && stage_->judged(site) == 0 && !stage_->full()) return Fate::taken;
-  return is_left_to_it(round, open + 1) ? Fate::later : Fate::late;
+  return Fate::later;
 }
 
 std::optional<std::uint32_t> RoundMachine::steps_asked(const SiteId& site, std::uint32_t round) const {

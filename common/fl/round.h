@@ -142,7 +142,8 @@ class RoundMachine {
   std::uint32_t round() const;  // the one that takes updates; 0 when none does
   std::uint32_t version() const { return committed_; }
   bool put_aside(const SiteId& site) const { return aside_.contains(site); }
-  // What becomes of an update of `site` and `round`: taken now, or when the next round begins, or never.
+  // What becomes of an update of `site` and `round`: taken now, or never, or that is seen later, when this round is
+  // durable: a crash before that opens it anew, and then it may be taken.
   enum class Fate { taken, later, late };
   Fate fate_of(const SiteId& site, std::uint32_t round) const;
   bool wants_update(const SiteId& site, std::uint32_t round) const { return fate_of(site, round) == Fate::taken; }

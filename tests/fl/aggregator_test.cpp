@@ -24,12 +24,11 @@ struct Update {
 
 std::unique_ptr<Aggregator> make(const std::string& method, std::size_t parameters, std::uint32_t local_steps = 1,
                                  std::uint32_t min_steps = 1) {
-  return make_aggregator({.method = method, .max_update_norm = 100, .max_examples = 10'000},
-                         {.sites = 10,
-                          .parameters = parameters,
-                          .local_steps = local_steps,
-                          .min_steps = min_steps,
-                          .scratch = [] { return scratch_file(testing::TempDir()).value(); }});
+  return make_aggregator(
+      {.method = method, .max_update_norm = 100, .max_examples = 10'000},
+      {.sites = 10, .parameters = parameters, .local_steps = local_steps, .min_steps = min_steps, .scratch = [] {
+         return scratch_file(testing::TempDir()).value();
+       }});
 }
 
 Values result_of(Aggregator& aggregator, const std::vector<Update>& updates, Values start) {
