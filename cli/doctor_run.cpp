@@ -82,7 +82,8 @@ Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
   if (visit.adapter_bytes == 0) return {Health::warning, "not checked: what the run needs follows from the base model"};
-  Verdict found = look_at_disk(coordinator::disk_need(folder, visit.adapter_bytes, false));
+  Verdict found = look_at_disk(
+      coordinator::disk_need(folder, visit.adapter_bytes, visit.run.sites.size(), visit.run.aggregation, false));
   if (!chosen) found.text += "; say --out for the folder of the run";
   return found;
 }

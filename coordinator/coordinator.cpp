@@ -30,7 +30,7 @@ Coordinator::Coordinator(CoordinatorOptions options, net::ServerTransport& trans
     : state_(std::make_unique<State>(std::move(options), transport, clock, observer)) {}
 Coordinator::~Coordinator() = default;
 
-CoordinatorResult Coordinator::run(std::stop_token stop, const std::function<void()>& between) {
+CoordinatorResult Coordinator::run(const std::stop_token& stop, const std::function<void()>& between) {
   const std::stop_callback wake(stop, [this] { state_->transport.wake(); });
   start();
   while (!stop.stop_requested()) {

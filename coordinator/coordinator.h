@@ -30,6 +30,8 @@
 
 namespace weft::coordinator {
 
+inline constexpr std::uint64_t kTransferBytes = 64 << 20;
+
 struct CoordinatorOptions {
   std::filesystem::path folder;  // of the run; see run_folder.h
   Disk* disk = &system_disk();   // that it is on
@@ -48,7 +50,7 @@ struct CoordinatorOptions {
   checkpoint::PeftConfig peft;                  // how adapter/ is written
   checkpoint::AdapterFacts facts;               // run, labels, max_tokens, base_digest; the rest is filled in
   std::map<std::string, std::string> versions;  // "weft", "libtorch", ...: for summary.json
-  std::uint64_t transfer_bytes = 64 << 20;
+  std::uint64_t transfer_bytes = kTransferBytes;
   Milliseconds stall_timeout{30'000};    // a transfer that moves nothing for so long gives its place to one that waits
   std::optional<crypto::Signer> signer;  // of the ledger's records and the sites' receipts; none within one process
   // For fault tests: called at "adapter_written", "ledger_committed", "settled", "result_written". May throw.
@@ -71,7 +73,7 @@ class Coordinator {
   ~Coordinator();
   // Returns when the run is finished and every site that is connected was told, or when `stop` asks. Call it once.
   // `between`, if given, is called each time before an event is waited for; transport.wake() brings it about.
-  CoordinatorResult run(std::stop_token stop, const std::function<void()>& between = {});
+  CoordinatorResult run(const std::stop_token& stop, const std::function<void()>& between = {});
 
   // The same in steps, for a caller that has other things to do in this thread: start(), then step() until it returns
   // a result. Each step takes one event of the transport, for which it waits until wake_at() at most.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_depth.h"
 #include "coordinator/record.h"
 
 namespace weft::coordinator {
@@ -36,13 +37,22 @@ std::string names_json(const std::vector<SiteId>& sites) {
   return names.dump();
 }
 
-std::vector<SiteId> sites_of(const std::string& text) {
-  std::vector<SiteId> sites;
-  for (const json& name : json::parse(text)) sites.push_back({name.get<std::string>()});
-  return sites;
+// A cell that holds JSON: the file may be anybody's. Throws Failure.
+template <class T>
+T read_cell(const Database& database, const char* column, const std::string& text) {
+  try {
+    return json::parse(shallow_json(text)).get<T>();
+  } catch (const json::exception&) {
+    database.damaged(std::string(column) + ": got \"" + text.substr(0, 40) + "\", expected JSON as this column has it");
+  }
 }
 
-using Values = std::map<std::string, double>;
+std::vector<SiteId> sites_of(const Database& database, const std::string& text) {
+  std::vector<SiteId> sites;
+  for (std::string& name : read_cell<std::vector<std::string>>(database, "cohort", text))
+    sites.push_back({std::move(name)});
+  return sites;
+}
 
 // A stale update's staleness is kept among what the site measured, under a name that no site can use.
 constexpr const char* kStaleness = "staleness";
@@ -54,10 +64,14 @@ std::string metrics_of(const UpdateRow& update) {
   return metrics.dump();
 }
 
-void read_metrics(const std::string& text, UpdateRow& update) {
-  update.values = json::parse(text).get<Values>();
+void read_metrics(const Database& database, const std::string& text, UpdateRow& update) {
+  update.values = read_cell<std::map<std::string, double>>(database, "metrics", text);
   const auto staleness = update.values.extract(kStaleness);
-  if (staleness) update.staleness = static_cast<std::uint32_t>(staleness.mapped());
+  if (!staleness) return;
+  if (!(staleness.mapped() >= 0 && staleness.mapped() <= fl::kMostStaleness))
+    database.damaged(std::string("metrics: got ") + kStaleness + " " + std::to_string(staleness.mapped()) +
+                     ", expected at most " + std::to_string(fl::kMostStaleness));
+  update.staleness = static_cast<std::uint32_t>(staleness.mapped());
 }
 
 void create_where_empty(const Database& database) {
@@ -248,11 +262,12 @@ fl::History Ledger::history() const {
   history.committed = static_cast<std::uint32_t>(database_.integer("SELECT count(*) FROM rounds"));
   Statement statement = database_.prepare("SELECT version, site, split, examples, tally FROM scores");
   while (statement.step())
-    history.scores.push_back({{statement.text(1)},
-                              static_cast<std::uint32_t>(statement.integer(0)),
-                              statement.text(2),
-                              static_cast<std::uint64_t>(statement.integer(3)),
-                              {json::parse(statement.text(4)).get<std::map<std::string, metrics::Counts>>()}});
+    history.scores.push_back(
+        {{statement.text(1)},
+         static_cast<std::uint32_t>(statement.integer(0)),
+         statement.text(2),
+         static_cast<std::uint64_t>(statement.integer(3)),
+         {read_cell<std::map<std::string, metrics::Counts>>(database_, "tally", statement.text(4))}});
   for (const RoundRow& row : rounds()) {
     fl::PastRound past{.round = row.round, .cohort = row.cohort};
     for (const UpdateRow& update : row.updates) past.updates.push_back(counted_of(update));
@@ -282,7 +297,7 @@ std::optional<CommittedUpdate> Ledger::committed(const SiteId& site, std::uint32
   statement.with(round, round + fl::kMostStaleness, site.name, digest);
   while (statement.step()) {
     UpdateRow update;
-    read_metrics(statement.text(3), update);
+    read_metrics(database_, statement.text(3), update);
     if (static_cast<std::uint32_t>(statement.integer(2)) == round + update.staleness)
       return CommittedUpdate{static_cast<std::uint64_t>(statement.integer(0)), statement.text(1)};
   }
@@ -294,7 +309,7 @@ std::optional<std::pair<std::uint32_t, std::string>> Ledger::last_update(const S
       database_.prepare("SELECT round, digest, metrics FROM updates WHERE site = ? ORDER BY round DESC LIMIT 1");
   if (!statement.with(site.name).step()) return std::nullopt;
   UpdateRow update;
-  read_metrics(statement.text(2), update);
+  read_metrics(database_, statement.text(2), update);
   return std::pair(static_cast<std::uint32_t>(statement.integer(0)) - update.staleness, statement.text(1));
 }
 
@@ -311,7 +326,7 @@ std::vector<RoundRow> Ledger::rounds() const {
       "SELECT round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time FROM rounds ORDER BY round");
   while (round.step()) {
     RoundRow row{.round = static_cast<std::uint32_t>(round.integer(0)),
-                 .cohort = sites_of(round.text(1)),
+                 .cohort = sites_of(database_, round.text(1)),
                  .loss = round.real(2),
                  .seconds = round.real(3),
                  .bytes_up = static_cast<std::uint64_t>(round.integer(4)),
@@ -326,7 +341,7 @@ std::vector<RoundRow> Ledger::rounds() const {
                              .digest = update.text(1),
                              .examples = static_cast<std::uint64_t>(update.integer(2))});
       row.updates.back().norm = update.real(4);
-      read_metrics(update.text(3), row.updates.back());
+      read_metrics(database_, update.text(3), row.updates.back());
     }
     rounds.push_back(std::move(row));
   }
@@ -355,7 +370,7 @@ std::map<std::string, std::uint64_t> Ledger::refusals_by_kind() const {
 std::optional<EndRow> Ledger::end() const {
   const auto best = meta("best_version");
   if (!best) return std::nullopt;
-  return EndRow{static_cast<std::uint32_t>(std::stoul(*best)), meta("reason").value_or("")};
+  return EndRow{read_cell<std::uint32_t>(database_, "best_version", *best), meta("reason").value_or("")};
 }
 
 bool Ledger::sites_told() const { return meta("sites_told").has_value(); }

@@ -11,6 +11,7 @@
 #include "common/telemetry/rss.h"
 #include "common/wire/receipt.h"
 #include "coordinator/summary.h"
+#include "coordinator/uploads.h"
 
 namespace weft::coordinator {
 namespace {
@@ -80,11 +81,14 @@ void check_run_folder(const std::filesystem::path& folder, bool resume) {
     refuse_without_ledger(folder, resume, system_disk());
 }
 
-DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, bool resume) {
+DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, std::size_t sites,
+                   const fl::AggregationConfig& aggregation, bool resume) {
   constexpr std::uint64_t kRest = 1 << 20;  // ledger, summary, events
-  return {folder, (resume ? 2 : 3) * adapter_bytes + kRest,
+  const std::size_t updates =
+      aggregation.method == "median" ? sites : std::min(sites, upload_places(kTransferBytes, adapter_bytes));
+  return {folder, ((resume ? 2 : 3) + updates) * adapter_bytes + kRest,
           std::string(resume ? "one version" : "two versions") + " of an adapter of " + human_bytes(adapter_bytes) +
-              ", the result and the ledger"};
+              ", the result, " + std::to_string(updates) + " updates and the ledger"};
 }
 
 RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
@@ -119,7 +123,9 @@ void RunStore::expect_sites(std::size_t sites) {
 void RunStore::take(const StateDict& initial) {
   const std::optional<RunFacts> there = ledger_.run();
   refuse_other_run(options_.folder, there, options_.resume);
-  require_room(disk_need(options_.folder, payload_bytes(), there.has_value()), *options_.disk);
+  require_room(
+      disk_need(options_.folder, payload_bytes(), options_.sites.size(), options_.aggregation, there.has_value()),
+      *options_.disk);
   if (options_.peft.adapter.init == LoraInit::pissa) {
     pissa_start_ = options_.disk->scratch(options_.folder).value();
     pissa_start_->append(bytes_of(std::span<const float>(initial.values))).value();

@@ -25,8 +25,10 @@ namespace weft::coordinator {
 // none and it is; Failure when another process holds it. For callers that load much before they open it.
 void check_run_folder(const std::filesystem::path& folder, bool resume);
 
-// What a run will surely write into its folder: two versions of the adapter (one when it goes on) and the result.
-DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, bool resume);
+// What a run of so many sites will surely write into its folder: two versions of the adapter (one when it goes on), the
+// result, and the updates that wait there at once, which with the median are those of all sites.
+DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, std::size_t sites,
+                   const fl::AggregationConfig& aggregation, bool resume);
 
 class RunStore {
  public:

@@ -26,10 +26,14 @@ void Database::fail(int code) const {
     case SQLITE_FULL:
       throw Failure(reason + "; free some space and run the same command with --resume: nothing committed was lost");
     case SQLITE_CORRUPT:
-      throw Failure(reason + "; the ledger is damaged: put a backup of the run folder back");
+      damaged(::sqlite3_errmsg(connection_));
     default:
       throw Failure(reason);
   }
+}
+
+void Database::damaged(const std::string& what) const {
+  throw Failure(file_.string() + ": " + what + "; the ledger is damaged: put a backup of the run folder back");
 }
 
 void Database::execute(const std::string& sql) const {

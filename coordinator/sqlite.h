@@ -64,6 +64,8 @@ class Database {
   Statement prepare(std::string_view sql) const { return Statement(*this, sql); }
   void execute(const std::string& sql) const;  // any number of statements
   std::int64_t integer(std::string_view sql) const;
+  // Throws Failure: `what` is not as it was written.
+  [[noreturn]] void damaged(const std::string& what) const;
   // All of `work` becomes durable together, or nothing of it.
   void transaction(const std::function<void()>& work) const;
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "coordinator/ledger.h"
+#include "coordinator/run_store.h"
+#include "coordinator/uploads.h"
 #include "tests/coordinator/coordinator_support.h"
 #include "tests/coordinator/small_disk.h"
 
@@ -87,6 +89,17 @@ TEST(ChangesTest, ADiskWithoutRoomIsRefusedBeforeTheRunBegins) {
     EXPECT_THAT(failure.what(), HasSubstr("two versions of an adapter"));
   }
   EXPECT_TRUE(job.run().finished) << "nothing is left that would hinder it";
+}
+
+TEST(ChangesTest, RoomIsNeededForTheUpdatesThatWaitOnTheDisk) {
+  constexpr std::uint64_t kAdapter = 100 << 20;
+  const auto adapters = [](std::size_t sites, const char* method, bool resume) {
+    return disk_need("run", kAdapter, sites, {.method = method}, resume).bytes / kAdapter;
+  };
+  EXPECT_EQ(adapters(1, "fedavg", false), 4U) << "two versions, the result and an update";
+  EXPECT_EQ(adapters(1000, "fedavg", false), 3U + upload_places(kTransferBytes, kAdapter));
+  EXPECT_EQ(adapters(1000, "fedavg", true), 2U + upload_places(kTransferBytes, kAdapter));
+  EXPECT_EQ(adapters(1000, "median", false), 1003U);
 }
 
 }  // namespace

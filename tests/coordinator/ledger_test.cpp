@@ -215,6 +215,25 @@ TEST(LedgerTest, NamesATornFile) {
   EXPECT_THAT(message, HasSubstr("backup"));
 }
 
+TEST(LedgerTest, NamesACellThatIsNotAsItWasWritten) {
+  for (const char* change :
+       {"UPDATE rounds SET cohort = '[1]'", "UPDATE rounds SET cohort = '[[\"a\"'", "UPDATE updates SET metrics = '7'",
+        "UPDATE updates SET metrics = '{\"staleness\": 1e300}'", "UPDATE updates SET metrics = '{\"staleness\": -1}'",
+        "UPDATE scores SET tally = '{\"loss\": \"low\"}'"}) {
+    const TempFolder folder;
+    const auto file = folder.path() / "ledger.sqlite";
+    {
+      Ledger ledger(file);
+      ledger.begin(kFacts);
+      ledger.commit(round_row(1), scores_of(0));
+      ledger.database().execute(change);
+    }
+    const std::string message = message_of([&] { Ledger::open_to_read(file).history(); });
+    EXPECT_THAT(message, HasSubstr(file.string())) << change;
+    EXPECT_THAT(message, HasSubstr("damaged")) << change;
+  }
+}
+
 TEST(LedgerTest, NamesAnotherRunAndTheRemedy) {
   const TempFolder folder;
   Ledger ledger(folder.path() / "ledger.sqlite");
