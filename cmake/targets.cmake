@@ -168,7 +168,7 @@ function(weft_chaos)
   foreach(first 1 251 501 751)
     math(EXPR last "${first} + 249")
     add_test(NAME Chaos.${first}To${last} COMMAND weft-chaos --seeds ${first}..${last})
-    set_tests_properties(Chaos.${first}To${last} PROPERTIES LABELS fast TIMEOUT 900 COST ${weft_cost_fast})
+    set_tests_properties(Chaos.${first}To${last} PROPERTIES LABELS slow TIMEOUT 900 COST ${weft_cost_slow})
   endforeach()
 endfunction()
 

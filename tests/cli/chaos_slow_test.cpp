@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <cstdlib>
 #include <sstream>
 
 #include "common/base/rng.h"
@@ -15,11 +14,6 @@
 
 namespace weft::cli {
 namespace {
-
-int from_environment(const char* name, int fallback) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? fallback : std::atoi(text);
-}
 
 constexpr std::uint64_t kMostLines = 24;  // that the coordinator says between two faults
 

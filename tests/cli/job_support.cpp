@@ -1,5 +1,7 @@
 #include "tests/cli/job_support.h"
 
+#include <cstdlib>
+
 #include "cli/processes.h"
 #include "common/base/rng.h"
 #include "common/crypto/pki.h"
@@ -121,6 +123,11 @@ nlohmann::json letter_tokenizer(const std::vector<std::string>& marks, const std
           {"added_tokens", added},
           {"decoder", {{"type", "Fuse"}}},
           {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}};
+}
+
+int from_environment(const char* name, int fallback) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? fallback : std::atoi(text);
 }
 
 void edit(const std::filesystem::path& file, const std::string& from, const std::string& to) {

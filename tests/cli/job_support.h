@@ -32,6 +32,9 @@ struct Job {
 // A tokenizer.json in which each of the marks, which are special, and each of the characters is a token.
 nlohmann::json letter_tokenizer(const std::vector<std::string>& marks, const std::string& characters);
 
+// What a tester by hand may choose.
+int from_environment(const char* name, int fallback);
+
 // Replaces the first occurrence of `from`, which must be there.
 void edit(const std::filesystem::path& file, const std::string& from, const std::string& to);
 

@@ -84,5 +84,31 @@ TEST_F(WireTest, ACutLinkIsTakenUpAgain) {
   EXPECT_GE(proxy_.connections(), 2);  // 3, unless this test was too slow to cut between two messages
 }
 
+// Links that are closed when they were silent for so long, and a training that takes longer than that. By hand, ten
+// minutes with the limit of many routers:
+//   WEFT_IDLE_SECONDS=60 WEFT_IDLE_STEPS=250000 build/release/cli_slow_test --gtest_filter='IdleLinkTest.*'
+class IdleLinkTest : public DeployedTest {
+ protected:
+  IdleLinkTest() : DeployedTest({.rounds = 1, .local_steps = from_environment("WEFT_IDLE_STEPS", 5000)}) {}
+  void SetUp() override {}  // the result is not compared
+};
+
+TEST_F(IdleLinkTest, AreKeptWhileSitesTrain) {
+  const std::chrono::seconds limit(from_environment("WEFT_IDLE_SECONDS", 7));
+  std::map<std::string, std::unique_ptr<net::TcpProxy>> links;
+  for (const std::string& site : job_.sites) {
+    links[site] = std::make_unique<net::TcpProxy>(deployment_.endpoint());
+    links[site]->close_idle(limit);
+    deployment_.write_site_file(site, links[site]->endpoint());
+  }
+  const auto coordinator = deployment_.coordinator();
+  start_workers();
+  EXPECT_EQ(coordinator->wait().code, 0) << coordinator->said();
+  for (auto& [site, worker] : workers_) EXPECT_EQ(worker->wait().code, 0) << site << ": " << worker->said();
+  for (const auto& [site, link] : links) EXPECT_EQ(link->connections(), 1) << site << " lost its link";
+  EXPECT_GT(job_.summary("deployed").at("rounds").at(0).at("seconds").get<double>(), limit.count())
+      << "too short a test";
+}
+
 }  // namespace
 }  // namespace weft::cli

@@ -2,10 +2,12 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <optional>
@@ -49,6 +51,24 @@ bool write_all(int fd, ByteSpan bytes) {
   return true;
 }
 
+using Timer = std::chrono::steady_clock;
+
+struct Link {
+  Link(int from_client, int to_server) : client(from_client), server(to_server) {}
+  void shut() const {
+    client.shut();
+    server.shut();
+  }
+  Socket client, server;
+  std::atomic<Timer::time_point> passed = Timer::now();  // last
+};
+
+// False: nothing came for a while.
+bool wait_for_bytes(int fd) {
+  pollfd waits{.fd = fd, .events = POLLIN, .revents = 0};
+  return ::poll(&waits, 1, 100) != 0;
+}
+
 struct Stream {
   Bytes recorded;
   std::optional<std::uint64_t> flip;
@@ -79,10 +99,10 @@ struct TcpProxy::Impl {
   }
   void cut() {
     const std::lock_guard lock(mutex);
-    for (const auto& socket : sockets) socket->shut();
+    for (const auto& link : links) link->shut();
   }
   void accept_all();
-  void pump(const Socket& from, const Socket& to, Direction direction);
+  void pump(Link& link, Direction direction);
   Stream& stream(Direction direction) { return streams[direction == Direction::to_server ? 0 : 1]; }
 
   std::uint16_t upstream, port = 0;
@@ -90,7 +110,8 @@ struct TcpProxy::Impl {
   std::mutex mutex;
   Stream streams[2];
   int connections = 0;
-  std::vector<std::shared_ptr<Socket>> sockets;
+  std::vector<std::shared_ptr<Link>> links;
+  std::atomic<std::chrono::milliseconds> most_idle{std::chrono::hours(24)};
   std::vector<std::jthread> pumps;  // touched by the acceptor, and by the destructor after it
   std::jthread acceptor;
 };
@@ -99,26 +120,31 @@ void TcpProxy::Impl::accept_all() {
   for (;;) {
     const int fd = ::accept(listener.fd(), nullptr, nullptr);
     if (fd < 0) return;
-    const auto client = std::make_shared<Socket>(fd);
-    const auto server = std::make_shared<Socket>(::socket(AF_INET, SOCK_STREAM, 0));
+    const auto link = std::make_shared<Link>(fd, ::socket(AF_INET, SOCK_STREAM, 0));
     const sockaddr_in address = loopback(upstream);
-    if (::connect(server->fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
+    if (::connect(link->server.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) continue;
     {
       const std::lock_guard lock(mutex);
       ++connections;
-      sockets.push_back(client);
-      sockets.push_back(server);
+      links.push_back(link);
     }
-    pumps.emplace_back([this, client, server] { pump(*client, *server, Direction::to_server); });
-    pumps.emplace_back([this, client, server] { pump(*server, *client, Direction::to_client); });
+    pumps.emplace_back([this, link] { pump(*link, Direction::to_server); });
+    pumps.emplace_back([this, link] { pump(*link, Direction::to_client); });
   }
 }
 
-void TcpProxy::Impl::pump(const Socket& from, const Socket& to, Direction direction) {
+void TcpProxy::Impl::pump(Link& link, Direction direction) {
+  const Socket& from = direction == Direction::to_server ? link.client : link.server;
+  const Socket& to = direction == Direction::to_server ? link.server : link.client;
   Bytes block(64 << 10);
   for (;;) {
+    if (!wait_for_bytes(from.fd())) {
+      if (Timer::now() - link.passed.load() > most_idle.load()) break;
+      continue;
+    }
     const ssize_t got = ::recv(from.fd(), block.data(), block.size(), 0);
     if (got <= 0) break;
+    link.passed = Timer::now();
     const auto size = static_cast<std::size_t>(got);
     {
       const std::lock_guard lock(mutex);
@@ -132,8 +158,7 @@ void TcpProxy::Impl::pump(const Socket& from, const Socket& to, Direction direct
     }
     if (!write_all(to.fd(), ByteSpan(block).first(size))) break;
   }
-  from.shut();
-  to.shut();
+  link.shut();
 }
 
 TcpProxy::TcpProxy(const std::string& upstream)
@@ -159,6 +184,8 @@ void TcpProxy::flip_bit_ahead(Direction direction, std::uint64_t ahead) {
 }
 
 void TcpProxy::cut() { impl_->cut(); }
+
+void TcpProxy::close_idle(std::chrono::milliseconds limit) { impl_->most_idle = limit; }
 
 int TcpProxy::connections() const {
   const std::lock_guard lock(impl_->mutex);

@@ -1,6 +1,7 @@
 // A TCP proxy on loopback that records what passes, flips bits and cuts the link. For tests that ask what someone on
 // the network could see or do.
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,8 @@ class TcpProxy {
   void flip_bit_ahead(Direction direction, std::uint64_t ahead);
   // Closes all connections at both ends. New ones are accepted.
   void cut();
+  // From now on closes connections over which nothing passes, either way, for so long, as routers and proxies do.
+  void close_idle(std::chrono::milliseconds limit);
   int connections() const;  // so far
 
  private:
