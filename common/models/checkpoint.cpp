@@ -7,7 +7,6 @@
 
 #include <cstring>
 
-#include "common/base/digest.h"
 #include "common/base/result.h"
 #include "common/tensor/safetensors.h"
 
@@ -59,15 +58,6 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder)
 Checkpoint::~Checkpoint() = default;
 
 bool Checkpoint::has(const std::string& name) const { return files_->tensors.tensors().count(name) != 0; }
-
-std::string Checkpoint::digest() const {
-  std::string lines = files_->tensors.digest() + "\n";
-  for (const char* name : {"config.json", "tokenizer.json", "preprocessor_config.json"}) {
-    const std::filesystem::path file = folder_ / name;
-    lines += (std::filesystem::exists(file) ? sha256_hex_of_file(file) : "-") + "\n";
-  }
-  return sha256_hex(as_bytes(lines));
-}
 
 const void* TensorReader::find(const std::string& name, at::IntArrayRef shape) {
   const auto& tensors = checkpoint_.files_->tensors.tensors();

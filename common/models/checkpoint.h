@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/nn/activation.h"
+#include "common/tensor/base_files.h"
 
 namespace weft::models {
 
@@ -52,10 +53,10 @@ class Checkpoint {
   ~Checkpoint();
   const ModelConfig& config() const { return config_; }
   const std::filesystem::path& folder() const { return folder_; }
-  // SHA-256 over four lines: the digest of the weights, of config.json, of tokenizer.json and of
-  // preprocessor_config.json ("-" for one that is absent). Sites whose digests agree turn texts into tokens and
-  // pictures into pixels alike, and compute alike. Reads every byte.
-  std::string digest() const;
+  // All that makes inputs and weights (common/tensor/base_files.h): sites that agree in base_digest() of it turn texts
+  // into tokens and pictures into pixels alike, and compute alike. Reads every byte.
+  BaseList files() const { return base_files_of(folder_); }
+  std::string digest() const { return base_digest(files()); }
   bool has(const std::string& name) const;
 
   struct Files;

@@ -15,6 +15,7 @@
 #include "common/models/network.h"
 #include "common/models/placed_adapter.h"
 #include "common/nn/trainable.h"
+#include "common/tensor/base_files.h"
 
 namespace weft::models {
 
@@ -38,15 +39,16 @@ class Model {
   struct Parts {
     TaskKind task;
     at::Device device;
-    std::string base_digest;
+    BaseList base_files;
     std::unique_ptr<const Network> network;
     PlacedAdapter adapter;
   };
-  explicit Model(Parts parts) : parts_(std::move(parts)) {}
+  explicit Model(Parts parts) : parts_(std::move(parts)), base_digest_(weft::base_digest(parts_.base_files)) {}
 
   TaskKind task() const { return parts_.task; }
   at::Device device() const { return parts_.device; }
-  const std::string& base_digest() const { return parts_.base_digest; }
+  const std::string& base_digest() const { return base_digest_; }
+  const BaseList& base_files() const { return parts_.base_files; }
   std::int64_t max_positions() const { return parts_.network->max_positions(); }
   std::int64_t image_rows() const { return parts_.network->image_rows(); }
   // Trainable tensors by PEFT's on-disk names.
@@ -88,6 +90,7 @@ class Model {
 
  private:
   Parts parts_;
+  std::string base_digest_;
 };
 
 // Reads config.json, picks the family from its registry by "model_type" and maps the weights. Throws ConfigError for a

@@ -59,7 +59,7 @@ std::shared_ptr<const Model> load_model(const ModelRequest& request) {
   PlacedAdapter adapter = builder.finish();
   return std::make_shared<const Model>(Model::Parts{.task = request.task,
                                                     .device = request.device,
-                                                    .base_digest = checkpoint.digest(),
+                                                    .base_files = checkpoint.files(),
                                                     .network = std::move(network),
                                                     .adapter = std::move(adapter)});
 }

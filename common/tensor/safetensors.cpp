@@ -10,7 +10,6 @@
 #include <optional>
 #include <set>
 
-#include "common/base/digest.h"
 #include "common/base/json_depth.h"
 #include "common/tensor/torch_file.h"
 
@@ -246,10 +245,12 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& file_or_folde
   return all;
 }
 
-std::string Safetensors::digest() const {
-  Sha256 hash;
-  for (const auto& file : files_) hash.update(file->bytes());
-  return hash.hex();
+Result<std::vector<std::filesystem::path>> Safetensors::files_of(const std::filesystem::path& folder) {
+  Result<Layout> layout = layout_of(folder);
+  if (!layout) return layout.error();
+  std::vector<std::filesystem::path> files = std::move(layout->files);
+  if (!layout->index.empty()) files.push_back(layout->index);
+  return files;
 }
 
 Bytes safetensors_header(const Manifest& manifest, const std::map<std::string, std::string>& metadata) {

@@ -31,12 +31,12 @@ class Safetensors {
  public:
   // A file, or a Hugging Face folder with model.safetensors, pytorch_model.bin, or NAME.index.json of either.
   static Result<Safetensors> open(const std::filesystem::path& file_or_folder);
+  // The files that open() reads of a folder, the index among them.
+  static Result<std::vector<std::filesystem::path>> files_of(const std::filesystem::path& folder);
   // One safetensors file that is mapped already; `path` is for messages.
   static Result<Safetensors> of(MappedFile file, const std::filesystem::path& path);
   const std::map<std::string, TensorView>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
-  // SHA-256 over the files' content, in name order: the base model's digest. Reads every byte.
-  std::string digest() const;
 
  private:
   std::vector<std::shared_ptr<const MappedFile>> files_;

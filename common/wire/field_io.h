@@ -13,6 +13,7 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/metrics/tally.h"
+#include "common/tensor/base_files.h"
 
 namespace weft::wire {
 
@@ -23,6 +24,13 @@ inline constexpr std::size_t kMaxSettingsBytes = 1 << 18;
 inline constexpr std::size_t kMaxEntries = 16;  // of a list or table
 inline constexpr std::size_t kDigestCharacters = 64, kRunIdCharacters = 32;
 inline constexpr std::size_t kMaxProofCharacters = 256;  // hashes and signatures, which may be absent
+
+// A line for each file of a base model: "DIGEST BYTES NAME".
+inline constexpr std::size_t kMaxListingBytes = kMaxBaseFiles * (kDigestCharacters + 13 + kMaxBaseNameBytes + 3);
+static_assert(kMaxListingBytes <= kMaxSettingsBytes, "the reader lets no longer text pass");
+std::string listing_of(const BaseList& list);
+// Error: the text is not what listing_of() makes of a list without fault.
+Result<BaseList> list_of(std::string_view listing);
 
 bool is_word(std::string_view text);
 bool is_proof(std::string_view text);  // an even number of 0-9 a-f, at most kMaxProofCharacters
@@ -50,6 +58,7 @@ class FieldWriter {
   void table(const char* name, const std::map<std::string, std::uint64_t>& values);
   void table(const char* name, const std::map<std::string, double>& values);
   void tally(const char* name, const metrics::Tally& tally);  // finite
+  void listing(const char* name, const BaseList& list);       // without fault
   Bytes take() { return std::move(out_); }
 
  private:
@@ -84,6 +93,7 @@ class FieldReader {
   void table(const char* name, std::map<std::string, std::uint64_t>& values);
   void table(const char* name, std::map<std::string, double>& values);
   void tally(const char* name, metrics::Tally& tally);
+  void listing(const char* name, BaseList& list);
 
   // A field that nobody asked for is a fault too; call it last.
   void finish();

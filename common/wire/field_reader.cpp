@@ -248,6 +248,14 @@ void FieldReader::table(const char* name, std::map<std::string, double>& values)
   });
 }
 
+void FieldReader::listing(const char* name, BaseList& list) {
+  const std::string whole = text(name, kMaxListingBytes, true);
+  if (fault_) return;
+  Result<BaseList> read = list_of(whole);
+  if (!read) return fail(wrong(name, "cannot be read: " + read.error().message));
+  list = std::move(read).value();
+}
+
 void FieldReader::tally(const char* name, metrics::Tally& tally) {
   std::size_t numbers = 0;
   const std::string expected = "the bytes of finite 64-bit floats, " + std::to_string(kMaxTallyNumbers) + " in all";

@@ -171,6 +171,12 @@ void FieldWriter::table(const char* name, const std::map<std::string, double>& v
   }
 }
 
+void FieldWriter::listing(const char* name, const BaseList& list) {
+  check(!fault_of(list), name);
+  key(name);
+  Packer(out_).text(listing_of(list));
+}
+
 // Each kind's numbers as the bytes of little-endian doubles.
 void FieldWriter::tally(const char* name, const metrics::Tally& tally) {
   check(tally.parts.size() <= kMaxEntries, name);

@@ -10,8 +10,8 @@ namespace weft::wire {
 namespace {
 
 constexpr std::array<const char*, std::variant_size_v<Message>> kNames{
-    "Hello",   "Welcome",  "Refused", "Ready",  "Work",    "Fetch",    "Chunk", "Ack",
-    "Metrics", "Progress", "Offer",   "Resume", "Settled", "Finished", "Ping",  "Decline"};
+    "Hello", "Welcome", "Refused", "Ready",    "Work", "Fetch",   "Chunk",     "Ack",       "Metrics",  "Progress",
+    "Offer", "Resume",  "Settled", "Finished", "Ping", "Decline", "FetchBase", "BaseFiles", "FetchFile"};
 
 // M is T to be read into, or const T to be written.
 template <class M, class T>
@@ -115,6 +115,17 @@ void fields(Io& /*io*/, Of<Ping> auto& /*m*/) {}
 template <class Io>
 void fields(Io& io, Of<Decline> auto& m) {
   io.prose("reason", m.reason);
+}
+template <class Io>
+void fields(Io& /*io*/, Of<FetchBase> auto& /*m*/) {}
+template <class Io>
+void fields(Io& io, Of<BaseFiles> auto& m) {
+  io.listing("files", m.files);
+}
+template <class Io>
+void fields(Io& io, Of<FetchFile> auto& m) {
+  io.hex("digest", m.digest);
+  io.number("offset", m.offset);
 }
 
 template <class T>

@@ -4,6 +4,8 @@
 //
 // One session, in order (W worker, C coordinator):
 //   W Hello            C Welcome | Refused
+//   W FetchBase        C BaseFiles                     (a site without the base model, before it is ready)
+//   W FetchFile        C Chunk* (of one of these, from an offset; Acks as below)
 //   W Ready | Decline  C Work ...
 //   W Fetch            C Chunk* (the adapter of a version, from an offset; at most kWindowBytes beyond the last Ack)
 //   W Metrics          (an evaluation that Work asked for)
@@ -22,6 +24,7 @@
 #include "common/base/bytes.h"
 #include "common/base/result.h"
 #include "common/metrics/tally.h"
+#include "common/tensor/base_files.h"
 
 namespace weft::wire {
 
@@ -95,7 +98,8 @@ struct Metrics {
 // W: for the live view. Reveals speed.
 struct Progress {
   std::uint32_t round = 0;
-  std::string stage;  // "loading", "evaluating", "training", "uploading"
+  std::string
+      stage;  // "fetching", "verifying" (bytes of the base model), "loading", "evaluating", "training", "uploading"
   std::uint64_t done = 0;
   std::uint64_t total = 0;
   double tokens_per_second = 0;
@@ -137,9 +141,20 @@ struct Ping {};
 struct Decline {
   std::string reason;
 };
+// W: asks which files the base model has. Reveals that the site has no base model yet.
+struct FetchBase {};
+// C: all of them, so that base_digest(files) is Welcome's.
+struct BaseFiles {
+  BaseList files;
+};
+// W: asks for the bytes of the file with that digest from an offset. Reveals how much of the base model the site has.
+struct FetchFile {
+  std::string digest;
+  std::uint64_t offset = 0;
+};
 
 using Message = std::variant<Hello, Welcome, Refused, Ready, Work, Fetch, Chunk, Ack, Metrics, Progress, Offer, Resume,
-                             Settled, Finished, Ping, Decline>;
+                             Settled, Finished, Ping, Decline, FetchBase, BaseFiles, FetchFile>;
 
 Bytes encode(const Message& message);
 // Never throws on foreign bytes. An unknown version or type, a missing, extra, mistyped or over-long field, a

@@ -74,11 +74,12 @@ Status ChunkSender::on(const Ack& ack) {
 
 bool ChunkSender::done() const { return acknowledged_ == payload_.size(); }
 
-ChunkCheck::ChunkCheck(std::string digest, std::uint64_t bytes) : digest_(std::move(digest)), bytes_(bytes) {
-  WEFT_CHECK(bytes > 0, "a payload has at least one byte");
+ChunkPlace::ChunkPlace(std::string digest, std::uint64_t bytes, std::uint64_t here)
+    : digest_(std::move(digest)), bytes_(bytes), here_(here) {
+  WEFT_CHECK(bytes > 0 && here <= bytes, "a payload has at least one byte, and no more of it is here than there is");
 }
 
-Result<ChunkCheck::Accepted> ChunkCheck::on(const Chunk& chunk) {
+Result<ChunkPlace::Accepted> ChunkPlace::on(const Chunk& chunk) {
   if (chunk.digest != digest_) return Error{"chunk of payload " + chunk.digest + ", expected " + digest_};
   if (chunk.data.size() > bytes_ || chunk.offset > bytes_ - chunk.data.size())
     return Error{"chunk " + at(chunk.offset) + " of " + std::to_string(chunk.data.size()) +
@@ -89,19 +90,24 @@ Result<ChunkCheck::Accepted> ChunkCheck::on(const Chunk& chunk) {
   Accepted accepted;
   if (end > here_) {
     accepted.fresh = ByteSpan(chunk.data).subspan(here_ - chunk.offset);
-    hash_.update(accepted.fresh);
     here_ = end;
-    if (complete()) {
-      const std::string got = hash_.hex();
-      if (got != digest_) {
-        here_ = 0;
-        hash_ = Sha256();
-        return Error{"payload has digest " + got + ", expected " + digest_};
-      }
-    }
   }
   accepted.ack = {.digest = digest_, .offset = here_};
   return accepted;
+}
+
+ChunkCheck::ChunkCheck(std::string digest, std::uint64_t bytes) : place_(std::move(digest), bytes, 0) {}
+
+Result<ChunkCheck::Accepted> ChunkCheck::on(const Chunk& chunk) {
+  Result<Accepted> accepted = place_.on(chunk);
+  if (!accepted || accepted->fresh.empty()) return accepted;
+  hash_.update(accepted->fresh);
+  if (!complete()) return accepted;
+  const std::string got = hash_.hex();
+  if (got == digest()) return accepted;
+  place_.clear();
+  hash_ = Sha256();
+  return Error{"payload has digest " + got + ", expected " + digest()};
 }
 
 Result<Ack> ChunkReceiver::on(const Chunk& chunk) {

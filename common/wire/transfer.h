@@ -53,28 +53,45 @@ class ChunkSender {
   std::uint64_t sent_, acknowledged_;
 };
 
-// What a receiver checks, without keeping what came.
-class ChunkCheck {
+// What a receiver checks of each chunk, without keeping what came.
+class ChunkPlace {
  public:
   struct Accepted {
     ByteSpan fresh;  // into the chunk: what was not here yet, to be kept behind what was
     Ack ack;         // to be answered once that is done
   };
-  // `bytes` was checked by the caller and is not 0.
-  ChunkCheck(std::string digest, std::uint64_t bytes);
+  // `bytes` and `here`, what is here already, were checked by the caller: 0 <= here <= bytes, 0 < bytes.
+  ChunkPlace(std::string digest, std::uint64_t bytes, std::uint64_t here);
   // Error names what is wrong (gap, checksum, beyond the end, another payload); a chunk that was here already is
-  // acknowledged again. With the last one the whole is verified: when the digest differs it is an Error, and nothing is
-  // here any more.
+  // acknowledged again.
   Result<Accepted> on(const Chunk& chunk);
   std::uint64_t offset() const { return here_; }
   std::uint64_t bytes() const { return bytes_; }
   const std::string& digest() const { return digest_; }
-  bool complete() const { return here_ == bytes_; }  // and verified
+  bool complete() const { return here_ == bytes_; }
+  void clear() { here_ = 0; }
 
  private:
   std::string digest_;
-  std::uint64_t bytes_;
-  std::uint64_t here_ = 0;
+  std::uint64_t bytes_, here_;
+};
+
+// The same, and the whole.
+class ChunkCheck {
+ public:
+  using Accepted = ChunkPlace::Accepted;
+  // `bytes` was checked by the caller and is not 0.
+  ChunkCheck(std::string digest, std::uint64_t bytes);
+  // As ChunkPlace. With the last one the whole is verified: when the digest differs it is an Error, and nothing is here
+  // any more.
+  Result<Accepted> on(const Chunk& chunk);
+  std::uint64_t offset() const { return place_.offset(); }
+  std::uint64_t bytes() const { return place_.bytes(); }
+  const std::string& digest() const { return place_.digest(); }
+  bool complete() const { return place_.complete(); }  // and verified
+
+ private:
+  ChunkPlace place_;
   Sha256 hash_;  // of what is here
 };
 
