@@ -2,6 +2,7 @@
 #include "coordinator/budget.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weft::coordinator {
 
@@ -18,6 +19,11 @@ void Budget::work_was_sent(std::uint32_t round, std::uint32_t version, TimePoint
   version_ = version;
   refill(now);
   left_ = std::min(left_ + for_work_, kAllowance + 2 * for_work_);
+}
+
+void Budget::base_was_listed(std::size_t files, TimePoint now) {
+  refill(now);
+  if (!std::exchange(listed_, true)) left_ += 4 * kFetch * static_cast<double>(files);
 }
 
 bool Budget::begin_session(TimePoint now) {

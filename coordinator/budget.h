@@ -21,8 +21,12 @@ class Budget {
   explicit Budget(std::uint64_t chunks) : for_work_(32 + 4 * static_cast<double>(chunks)) {}
   // The same Work again, in a new session, gives nothing.
   void work_was_sent(std::uint32_t round, std::uint32_t version, TimePoint now);
+  // Fetching each file of the base model, a few times; once.
+  void base_was_listed(std::size_t files, TimePoint now);
   bool begin_session(TimePoint now);       // false: too soon
   bool spend(double cost, TimePoint now);  // false: it is one message too many
+  // An acknowledgement that let a chunk of the base model go out costs nothing: the link itself bounds how many come.
+  void moved_base_on() { left_ += 1; }
 
  private:
   void refill(TimePoint now);
@@ -30,7 +34,7 @@ class Budget {
   double left_ = kAllowance;
   TimePoint filled_{};
   std::uint32_t round_ = 0, version_ = 0;  // of the newest Work
-  bool asked_ = false;
+  bool asked_ = false, listed_ = false;
 };
 
 }  // namespace weft::coordinator

@@ -11,9 +11,20 @@ namespace {
 
 constexpr std::size_t kMaxRecorded = 100;  // refusals of one site
 
-const fl::Refusal kFlood{fl::RefusalKind::flood, "flood: it says more than it was asked for"};
-
 Error no(const std::string& what) { return {what}; }
+
+template <class Kind, class... Kinds>
+constexpr bool is_one_of = (std::is_same_v<Kind, Kinds> || ...);
+
+// Whether a site that got so far may say this now.
+template <class Kind>
+bool fits(Session::Stage stage) {
+  using Stage = Session::Stage;
+  if constexpr (is_one_of<Kind, wire::Ping, wire::Progress, wire::Decline>) return true;
+  if constexpr (is_one_of<Kind, wire::Hello>) return stage == Stage::connected;
+  if constexpr (is_one_of<Kind, wire::Ready, wire::FetchBase, wire::FetchFile>) return stage == Stage::welcomed;
+  return stage == Stage::ready || (is_one_of<Kind, wire::Ack> && stage == Stage::welcomed);
+}
 
 // Nullopt: these scores can be of that site.
 std::optional<std::string> implausible(const wire::Metrics& metrics, const Session& session,
@@ -52,6 +63,7 @@ void Coordinator::State::gone(const Session& session, const std::string& reason)
   if (session.stage == Session::Stage::welcomed && !result)
     log::info("site \"" + session.site.name + "\" left before it was ready (" + reason + "); its own log says why");
   log::debug("session of site \"" + session.site.name + "\" ended: " + reason);
+  send_base(base_downloads.drop(session.site, clock.now()));
   if (session.stage == Session::Stage::ready) leave(session.site, reason);
 }
 
@@ -71,7 +83,7 @@ void Coordinator::State::on(const net::Received& event) {
   Budget& budget = budget_of(session->site);
   const bool greets = session->stage == Session::Stage::connected;
   const bool allowed = greets ? budget.begin_session(clock.now()) : budget.spend(1, clock.now());
-  if (!allowed) return end_session(*session, kFlood);
+  if (!allowed) return end_session(*session, flood());
   const Result<wire::Message> message = wire::decode(event.message);
   const Status fine = message ? dispatch(*session, message.value()) : Status(message.error());
   if (!fine) end_session(*session, {fl::RefusalKind::protocol, "broke the protocol: " + fine.error().message});
@@ -96,13 +108,7 @@ Status Coordinator::State::dispatch(Session& session, const wire::Message& messa
         using Kind = std::decay_t<decltype(each)>;
         using Stage = Session::Stage;
         if constexpr (requires { on(session, each); }) {
-          const Stage needed = std::is_same_v<Kind, wire::Hello>   ? Stage::connected
-                               : std::is_same_v<Kind, wire::Ready> ? Stage::welcomed
-                               : std::is_same_v<Kind, wire::Ping> || std::is_same_v<Kind, wire::Progress> ||
-                                       std::is_same_v<Kind, wire::Decline>
-                                   ? session.stage
-                                   : Stage::ready;
-          if (session.stage != needed) return unexpected();
+          if (!fits<Kind>(session.stage)) return unexpected();
           return on(session, each);
         } else {
           return unexpected();
@@ -164,6 +170,7 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
                                                            " (aggregation.max_examples)"});
       return Ok{};
     }
+  send_base(base_downloads.drop(session.site, clock.now()));
   session.stage = Session::Stage::ready;
   session.examples = ready.examples;
   declined.erase(session.site);
@@ -175,6 +182,7 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
 Status Coordinator::State::on(Session& session, const wire::Decline& decline) {
   if (session.stage == Session::Stage::connected) return no("Decline was not expected now");
   const Session last = session;
+  send_base(base_downloads.drop(last.site, clock.now()));
   const std::string reason = "declined: " + decline.reason;
   record(last.site, machine.round(), {fl::RefusalKind::declined, reason});
   sessions.disconnect(last.id);
@@ -195,7 +203,7 @@ Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
   if (fetch.offset >= store.payload_bytes())
     return no("Fetch from offset " + std::to_string(fetch.offset) + " of " + std::to_string(store.payload_bytes()));
   if (!budget_of(session.site).spend(Budget::kFetch - 1, clock.now())) {
-    end_session(session, kFlood);
+    end_session(session, flood());
     return Ok{};
   }
   send(downloads.fetch(session.site, store.version_file(fetch.version).payload(), session.work.adapter_digest,
@@ -204,6 +212,7 @@ Status Coordinator::State::on(Session& session, const wire::Fetch& fetch) {
 }
 
 Status Coordinator::State::on(Session& session, const wire::Ack& ack) {
+  if (session.stage == Session::Stage::welcomed) return acknowledge_base(session, ack);
   const Result<std::vector<Outgoing>> out = downloads.ack(session.site, ack, clock.now());
   if (!out) return out.error();
   send(out.value());
@@ -354,7 +363,12 @@ void Coordinator::State::refuse_site(Session& session, const fl::Refusal& refusa
   observer.on(telemetry::SiteLeft{site.name, "refused: " + refusal.reason});
   sessions.send(session, wire::Refused{.reason = refusal.reason, .permanent = true});
   sessions.disconnect(session.id);
+  send_base(base_downloads.drop(site, clock.now()));
   out(site, "refused: " + refusal.reason);
+}
+
+fl::Refusal Coordinator::State::flood() {
+  return {fl::RefusalKind::flood, "flood: it says more than it was asked for"};
 }
 
 fl::Refusal Coordinator::State::unlisted(const SiteId& site) {

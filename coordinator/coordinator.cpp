@@ -58,7 +58,11 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout, *options.disk,
               options.folder),
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
-      round_began(time.now()) {}
+      base_downloads(kBasePlaces, options.stall_timeout),
+      round_began(time.now()) {
+  WEFT_CHECK(options.base_files.empty() || base_digest(options.base_files) == options.base_digest,
+             "the files that are handed out are those of the run's base model");
+}
 
 void Coordinator::State::start() {
   if (!store.ledger().end()) return feed(machine.start(clock.now()));
@@ -79,7 +83,8 @@ std::optional<CoordinatorResult> Coordinator::State::step() {
 }
 
 TimePoint Coordinator::State::wake_at() const {
-  return std::min({machine.wake_at(), uploads.wake_at(), downloads.wake_at(), sessions.ping_due(), told_by});
+  return std::min({machine.wake_at(), uploads.wake_at(), downloads.wake_at(), base_downloads.wake_at(),
+                   sessions.ping_due(), told_by});
 }
 
 void Coordinator::State::tick() {
@@ -88,6 +93,7 @@ void Coordinator::State::tick() {
   if (std::exchange(held_due, false)) take_held();
   send(uploads.tick(now));
   send(downloads.tick(now));
+  send_base(base_downloads.tick(now));
   sessions.ping();
 }
 

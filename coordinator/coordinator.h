@@ -26,6 +26,7 @@
 #include "common/metrics/scheme.h"
 #include "common/net/transport.h"
 #include "common/telemetry/run_observer.h"
+#include "common/tensor/base_files.h"
 #include "common/tensor/state_dict.h"
 
 namespace weft::coordinator {
@@ -45,10 +46,12 @@ struct CoordinatorOptions {
   fl::RoundsConfig rounds;
   fl::AggregationConfig aggregation;
   std::string base_digest;
-  StateDict initial;                            // version 0
-  metrics::Scheme scheme;                       // what scores count, and what decides
-  checkpoint::PeftConfig peft;                  // how adapter/ is written
-  checkpoint::AdapterFacts facts;               // run, labels, max_tokens, base_digest; the rest is filled in
+  BaseList base_files;                // sites without the base model are sent these; none: it is not handed out
+  std::filesystem::path base_folder;  // where they lie, on the same disk
+  StateDict initial;                  // version 0
+  metrics::Scheme scheme;             // what scores count, and what decides
+  checkpoint::PeftConfig peft;        // how adapter/ is written
+  checkpoint::AdapterFacts facts;     // run, labels, max_tokens, base_digest; the rest is filled in
   std::map<std::string, std::string> versions;  // "weft", "libtorch", ...: for summary.json
   std::uint64_t transfer_bytes = kTransferBytes;
   Milliseconds stall_timeout{30'000};    // a transfer that moves nothing for so long gives its place to one that waits

@@ -1,5 +1,6 @@
-// The adapter on its way out: sites that fetch wait for a place, then chunks go as their acknowledgements allow, so
-// that what is queued towards the sites does not grow with their number. Pure, as uploads.h is.
+// The adapter, or a file of the base model, on its way out: sites that fetch wait for a place, then chunks go as their
+// acknowledgements allow, so that what is queued towards the sites does not grow with their number. Pure, as uploads.h
+// is.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -16,6 +17,8 @@ namespace weft::coordinator {
 
 // What can be in flight to one site is the smaller of a window and an adapter; 16 MiB of that, but at least four sites.
 std::size_t download_places(std::uint64_t adapter_bytes);
+
+inline constexpr std::size_t kBasePlaces = 4;  // for files of the base model, beside those for the adapter
 
 class Downloads {
  public:

@@ -63,6 +63,11 @@ struct Coordinator::State {
   Status on(Session& session, const wire::Progress& progress);
   Status on(Session& session, const wire::Offer& offer);
   Status on(Session& session, const wire::Ping& ping);
+  // The base model, to sites that are not ready because they have none (base_model.cpp).
+  Status on(Session& session, const wire::FetchBase& fetch);
+  Status on(Session& session, const wire::FetchFile& fetch);
+  Status acknowledge_base(Session& session, const wire::Ack& ack);
+  void send_base(const std::vector<Outgoing>& messages);
   Budget& budget_of(const SiteId& site);
   void end_session(const Session& session, const fl::Refusal& refusal);
   void consider(Session& session, const wire::Offer& offer);
@@ -77,6 +82,7 @@ struct Coordinator::State {
   void leave(const SiteId& site, const std::string& reason);
   void record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal);
   fl::Refusal put_aside() const;
+  static fl::Refusal flood();
   static fl::Refusal unlisted(const SiteId& site);
   void send(const std::vector<Outgoing>& messages);
 
@@ -89,6 +95,7 @@ struct Coordinator::State {
   Sessions sessions;
   Uploads uploads;
   Downloads downloads;
+  Downloads base_downloads;
   std::vector<SiteId> next_sites;                               // listed from the next round on; empty: as they are
   std::vector<SiteId> cohort;                                   // of the open round
   std::map<SiteId, std::map<std::uint32_t, wire::Offer>> held;  // for the next round, by the rounds they were made for

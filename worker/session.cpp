@@ -105,25 +105,27 @@ void Session::handle(const Garbled& event) {
 
 void Session::handle(const wire::Message& event) {
   if (stage_ == Stage::lost || stage_ == Stage::connecting) return;
-  const bool unexpected = std::visit(
+  if (unexpected(event))
+    return break_off(std::string("the coordinator broke the protocol: ") + wire::name_of(event) +
+                     " was not expected now");
+  std::visit(
       [this](const auto& message) {
-        using Kind = std::decay_t<decltype(message)>;
-        if constexpr (std::is_same_v<Kind, wire::Ping>) {
-          return false;
-        } else if constexpr (requires { receive(message); }) {
-          const bool any_time = std::is_same_v<Kind, wire::Refused> || std::is_same_v<Kind, wire::Finished> ||
-                                (std::is_same_v<Kind, wire::Settled> && stage_ == Stage::welcomed);
-          const Stage needed = std::is_same_v<Kind, wire::Welcome> ? Stage::greeting : Stage::ready;
-          if (!any_time && stage_ != needed) return true;
-          receive(message);
-          return false;
-        } else {
-          return true;
-        }
+        if constexpr (requires { receive(message); }) receive(message);
       },
       event);
-  if (unexpected)
-    break_off(std::string("the coordinator broke the protocol: ") + wire::name_of(event) + " was not expected now");
+}
+
+bool Session::unexpected(const wire::Message& message) const {
+  const auto is = [&]<class... Kinds>(const std::variant<Kinds...>* /*kinds*/) {
+    return (std::holds_alternative<Kinds>(message) || ...);
+  };
+  using AnyTime = std::variant<wire::Ping, wire::Refused, wire::Finished>;
+  using InRun = std::variant<wire::Work, wire::Chunk, wire::Resume, wire::Ack, wire::Settled>;
+  if (is(static_cast<AnyTime*>(nullptr))) return false;
+  if (stage_ == Stage::greeting) return !std::holds_alternative<wire::Welcome>(message);
+  if (stage_ == Stage::ready) return !is(static_cast<InRun*>(nullptr));
+  if (std::holds_alternative<wire::BaseFiles>(message)) return !base_ || !base_->wants_list();
+  return !std::holds_alternative<wire::Settled>(message) && !(base_ && std::holds_alternative<wire::Chunk>(message));
 }
 
 void Session::handle(const Tick& /*event*/) {
@@ -142,6 +144,8 @@ void Session::receive(const wire::Welcome& welcome) {
     begin_run(welcome);
   else if (facts_)
     say_ready();
+  else if (base_)
+    ask_for_base();
 }
 
 void Session::receive(const wire::Refused& refused) {
@@ -163,15 +167,21 @@ void Session::begin_run(const wire::Welcome& welcome) {
   run_ = welcome;
   asker_ = {.coordinator = coordinator_, .run = welcome.run};
   facts_.reset();
+  base_.reset();
   outbox_ = {};
   disputed_.clear();
   work_.reset();
   leave_adapter();
   if (const auto no = options_.policy.refusal(welcome)) return decline(*no);
-  say("run \"" + welcome.run + "\" (" + welcome.run_id + "): loading model and data");
+  if (!options_.fetch_into.empty()) return act(LookForBase{});
+  load();
+}
+
+void Session::load() {
+  say("run \"" + run_->run + "\" (" + run_->run_id + "): loading model and data");
   report("loading", 0, 0, 0);
   const TaskId task = begin({.kind = Task::Kind::load});
-  act(Load{task, welcome.settings});
+  act(Load{task, run_->settings});
 }
 
 void Session::handle(TrainerLoaded event) {

@@ -2,8 +2,8 @@
 // whoever drives it performs the actions in order and reports what came of them (see worker.cpp).
 //
 // A session with the coordinator: Hello, Welcome, Ready, then Work after Work until Finished. The session is lost and
-// made again any number of times; what outlives it: the loaded run, the adapter and the part of one that has arrived,
-// scores, the task that is running, and the updates that wait for their fate.
+// made again any number of times; what outlives it: the loaded run, the part of the base model or of an adapter that
+// has arrived, the adapter, scores, the task that is running, and the updates that wait for their fate.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -22,6 +22,7 @@
 #include "common/wire/messages.h"
 #include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
+#include "worker/base_fetch.h"
 #include "worker/outbox.h"
 #include "worker/policy.h"
 #include "worker/spool.h"
@@ -71,19 +72,45 @@ struct Kept {  // the answer to Keep: it is on disk
 struct ReceiptKept {  // the answer to KeepReceipt: it is on disk
   std::uint32_t round = 0;
 };
-struct DiskFailed {  // ReadSpool, Keep, KeepReceipt or Count
+struct BaseLooked {  // the answer to LookForBase
+  bool there = false;
+};
+struct BaseOpened {
+  TaskId task = 0;
+  std::map<std::string, std::uint64_t> held;  // bytes by file
+  std::string warning;                        // may be empty
+};
+struct BaseChecked {
+  TaskId task = 0;
+  std::vector<std::string> wrong;  // files that are gone; none: the model is in its place
+};
+struct DiskFailed {  // ReadSpool, Keep, KeepReceipt, KeepPiece or Count
   std::string reason;
 };
 struct Tick {};       // the clock reached wake_at()
 struct StopAsked {};  // by the site's administrator
-using SessionEvent = std::variant<net::Up, net::Down, wire::Message, Garbled, TrainerLoaded, Scored, Trained,
-                                  TaskFailed, TaskProgress, SpoolRead, Kept, ReceiptKept, DiskFailed, Tick, StopAsked>;
+using SessionEvent =
+    std::variant<net::Up, net::Down, wire::Message, Garbled, TrainerLoaded, Scored, Trained, TaskFailed, TaskProgress,
+                 SpoolRead, Kept, ReceiptKept, BaseLooked, BaseOpened, BaseChecked, DiskFailed, Tick, StopAsked>;
 
 // Actions.
 struct Connect {};
 struct Disconnect {};
 struct Send {
   wire::Message message;
+};
+struct LookForBase {};  // whether the base model's folder has anything in it
+struct OpenBase {       // what of it has arrived; makes the place for the rest
+  TaskId task = 0;
+  BaseList list;
+};
+struct KeepPiece {  // of the base model, behind what is there of that file
+  std::string name;
+  Bytes bytes;
+};
+struct InstallBase {  // check all that arrived, and put it into its place if it is right
+  TaskId task = 0;
+  BaseList list;
 };
 struct Load {  // a trainer for the run, in place of the one that is there
   TaskId task = 0;
@@ -128,13 +155,14 @@ struct Say {  // to the site's operator
 struct Finish {  // the last action
   WorkerResult result;
 };
-using SessionAction = std::variant<Connect, Disconnect, Send, Load, Score, Train, Cancel, ReadSpool, Keep, KeepReceipt,
-                                   Count, Forget, Say, Finish>;
+using SessionAction = std::variant<Connect, Disconnect, Send, LookForBase, OpenBase, KeepPiece, InstallBase, Load,
+                                   Score, Train, Cancel, ReadSpool, Keep, KeepReceipt, Count, Forget, Say, Finish>;
 
 struct SessionOptions {
   SiteId site;
   std::string weft_version, coordinator;
   Policy policy;
+  std::string fetch_into;  // the base model's folder, for people; empty: the base model is not fetched
 };
 
 class Session {
@@ -147,7 +175,7 @@ class Session {
  private:
   enum class Stage { lost, connecting, greeting, welcomed, ready, finished };
   struct Task {
-    enum class Kind { load, score, train } kind = Kind::load;
+    enum class Kind { open, install, load, score, train } kind = Kind::load;
     TaskId id = 0;
     std::string split;        // of a score
     std::uint32_t round = 0;  // of a training
@@ -165,12 +193,16 @@ class Session {
   void handle(SpoolRead event);
   void handle(Kept event);
   void handle(const ReceiptKept& event);
+  void handle(const BaseLooked& event);
+  void handle(BaseOpened event);
+  void handle(const BaseChecked& event);
   void handle(const DiskFailed& event);
   void handle(const Tick& event);
   void handle(const StopAsked& event);
 
   void receive(const wire::Welcome& welcome);
   void receive(const wire::Refused& refused);
+  void receive(const wire::BaseFiles& files);
   void receive(const wire::Work& work);
   void receive(const wire::Chunk& chunk);
   void receive(const wire::Resume& resume);
@@ -180,7 +212,13 @@ class Session {
   void forget(std::uint32_t round);
   void receive(const wire::Finished& finished);
 
+  bool unexpected(const wire::Message& message) const;
   void begin_run(const wire::Welcome& welcome);
+  void load();
+  // The base model (session_base.cpp).
+  void ask_for_base();
+  void receive_base(const wire::Chunk& chunk);
+  void go_on_with_base();
   void say_ready();
   void leave_adapter();  // Work names another one
   void go_on();          // starts what Work still lacks
@@ -222,6 +260,7 @@ class Session {
   // The run.
   std::optional<wire::Welcome> run_;
   Asker asker_;
+  std::optional<BaseFetch> base_;       // while it is fetched
   std::optional<fl::SiteFacts> facts_;  // once its trainer is loaded
   std::optional<Task> task_;
   TaskId last_task_ = 0;

@@ -113,6 +113,7 @@ bool Session::have_adapter() {
 }
 
 void Session::receive(const wire::Chunk& chunk) {
+  if (stage_ == Stage::welcomed) return receive_base(chunk);
   if (!fetching_ || chunk.digest != receiver_->digest()) return;  // of an adapter that is not wanted any more
   const Result<wire::Ack> ack = receiver_->on(chunk);
   if (!ack) return break_off("fetching the adapter: " + ack.error().message);
@@ -163,16 +164,20 @@ void Session::handle(const DiskFailed& event) { finish(Outcome::failed, event.re
 void Session::handle(const TaskFailed& event) {
   if (!is_current(event.task)) return;
   const Outcome outcome = event.misconfigured ? Outcome::misconfigured : Outcome::failed;
-  if (task_->kind != Task::Kind::load) return finish(outcome, event.reason);
+  const Task::Kind kind = task_->kind;
+  if (kind == Task::Kind::score || kind == Task::Kind::train) return finish(outcome, event.reason);
   // The reason may show a line of the site's data.
-  decline(outcome, event.reason, "it cannot load its model or data; its own log says why");
+  const std::string what = kind == Task::Kind::load ? "load its model or data" : "take the base model";
+  decline(outcome, event.reason, "it cannot " + what + "; its own log says why");
 }
 
 void Session::handle(const TaskProgress& event) {
   if (!is_current(event.task)) return;
   const auto& progress = event.progress;
-  report(task_->kind == Task::Kind::train ? "training" : "evaluating", progress.done, progress.total,
-         progress.tokens_per_second);
+  const char* stage = task_->kind == Task::Kind::train     ? "training"
+                      : task_->kind == Task::Kind::install ? "verifying"
+                                                           : "evaluating";
+  report(stage, progress.done, progress.total, progress.tokens_per_second);
 }
 
 void Session::report(const std::string& stage, std::uint64_t done, std::uint64_t total, double rate) {

@@ -41,6 +41,19 @@ std::optional<SessionEvent> TaskPerformer::perform(const Task& task, const fl::P
   }
 }
 
+SessionEvent TaskPerformer::run(const OpenBase& task, const fl::ProgressFn& /*progress*/,
+                                const std::stop_token& /*stop*/) {
+  BaseOpened opened{.task = task.task};
+  opened.held = base_->open(task.list, opened.warning);
+  return opened;
+}
+
+SessionEvent TaskPerformer::run(const InstallBase& task, const fl::ProgressFn& progress, const std::stop_token& stop) {
+  BaseChecked checked{.task = task.task, .wrong = base_->check(task.list, progress, stop)};
+  if (checked.wrong.empty()) base_->publish();
+  return checked;
+}
+
 SessionEvent TaskPerformer::run(const Load& task, const fl::ProgressFn& /*progress*/, const std::stop_token& /*stop*/) {
   trainer_.reset();  // before the next takes memory
   const YamlView settings = YamlView::parse(task.settings, "settings from the coordinator");

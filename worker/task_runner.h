@@ -1,4 +1,5 @@
-// Who performs the tasks of a session: loads, scores and trains, one task after another, and posts what came of each.
+// Who performs the tasks of a session: takes the base model, loads, scores and trains, one task after another, and
+// posts what came of each.
 #pragma once
 #include <deque>
 #include <functional>
@@ -8,12 +9,13 @@
 #include <stop_token>
 #include <variant>
 
+#include "worker/base_folder.h"
 #include "worker/kept_training.h"
 #include "worker/session.h"
 
 namespace weft::worker {
 
-using Task = std::variant<Load, Score, Train>;
+using Task = std::variant<OpenBase, InstallBase, Load, Score, Train>;
 
 // From whoever performs tasks to the one that talks. Of progress only the latest is kept, so the queue stays short.
 class Mailbox {
@@ -40,19 +42,25 @@ class TaskRunner {
 class TaskPerformer {
  public:
   using MakeTrainer = std::function<std::unique_ptr<fl::LocalTrainer>(const YamlView& settings)>;
-  // `folder`: where trainings that take long are kept.
-  TaskPerformer(MakeTrainer make_trainer, SiteId site, StateFolder folder)
-      : make_trainer_(std::move(make_trainer)), site_(std::move(site)), folder_(std::move(folder)) {}
+  // `folder`: where trainings that take long are kept. `base`: where the base model comes to lie, if it may be fetched.
+  TaskPerformer(MakeTrainer make_trainer, SiteId site, StateFolder folder, std::optional<BaseFolder> base = {})
+      : make_trainer_(std::move(make_trainer)),
+        site_(std::move(site)),
+        folder_(std::move(folder)),
+        base_(std::move(base)) {}
   // What came of it; whatever a trainer throws becomes an event. Nothing when `stop` was asked for.
   std::optional<SessionEvent> perform(const Task& task, const fl::ProgressFn& progress, const std::stop_token& stop);
 
  private:
+  SessionEvent run(const OpenBase& task, const fl::ProgressFn& progress, const std::stop_token& stop);
+  SessionEvent run(const InstallBase& task, const fl::ProgressFn& progress, const std::stop_token& stop);
   SessionEvent run(const Load& task, const fl::ProgressFn& progress, const std::stop_token& stop);
   SessionEvent run(const Score& task, const fl::ProgressFn& progress, const std::stop_token& stop);
   SessionEvent run(const Train& task, const fl::ProgressFn& progress, const std::stop_token& stop);
   const MakeTrainer make_trainer_;
   const SiteId site_;
   const StateFolder folder_;
+  std::optional<BaseFolder> base_;
   std::unique_ptr<fl::LocalTrainer> trainer_;
 };
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/base/log.h"
+#include "worker/base_folder.h"
 #include "worker/receipts.h"
 #include "worker/run_counts.h"
 #include "worker/session.h"
@@ -41,12 +42,15 @@ struct Worker::State {
         session({.site = options.site,
                  .weft_version = options.weft_version,
                  .coordinator = options.coordinator,
-                 .policy = options.policy},
+                 .policy = options.policy,
+                 .fetch_into = options.fetch_into.string()},
                 rng.stream("reconnect", options.site.name)),
         mailbox([this] { transport.wake(); }) {
+    if (!options.fetch_into.empty()) base.emplace(options.fetch_into, options.site, *options.disk);
     if (!make_runner)
       make_runner = [this](Mailbox& box) {
-        return std::make_unique<TrainingThread>(TaskPerformer(options.make_trainer, options.site, state_folder()), box);
+        return std::make_unique<TrainingThread>(TaskPerformer(options.make_trainer, options.site, state_folder(), base),
+                                                box);
       };
   }
 
@@ -56,6 +60,10 @@ struct Worker::State {
   void act(const Connect& /*action*/) { transport.connect(); }
   void act(const Disconnect& /*action*/) { transport.close(); }
   void act(const Send& action) { transport.send(wire::encode(action.message)); }
+  void act(const LookForBase& /*action*/) { feed(BaseLooked{base->there()}); }
+  void act(const OpenBase& action) { runner->start(action); }
+  void act(const KeepPiece& action);
+  void act(const InstallBase& action) { runner->start(action); }
   void act(const Load& action) { runner->start(action); }
   void act(const Score& action) { runner->start(action); }
   void act(const Train& action) { runner->start(action); }
@@ -74,6 +82,7 @@ struct Worker::State {
   const Clock& clock;
   MakeRunner make_runner;
   Spool spool;
+  std::optional<BaseFolder> base;
   Session session;
   Mailbox mailbox;
   std::deque<SessionAction> queue;  // in the order in which they were decided
@@ -128,6 +137,12 @@ void Worker::State::act(const Keep& action) {
   } else {
     feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
   }
+}
+
+void Worker::State::act(const KeepPiece& action) {
+  if (const Status kept = base->append(action.name, action.bytes); !kept)
+    feed(DiskFailed{"the base model cannot be kept: " + kept.error().message +
+                    "; what has arrived stays, and the worker goes on from there when it is started again"});
 }
 
 void Worker::State::act(const KeepReceipt& action) {

@@ -31,6 +31,9 @@ struct WorkerOptions {
   Policy policy;
   std::string coordinator;   // endpoint, for messages to people
   std::string weft_version;  // told to the coordinator
+  // Where the base model lies, if it may come from the coordinator; empty: it may not. Nothing is fetched where that
+  // folder has anything in it.
+  std::filesystem::path fetch_into;
   // What the site's operator is told, on the thread of run(); by default the log.
   std::function<void(bool warning, const std::string& text)> say = say_to_log;
   // Called on the training thread once the policy has accepted the run, with Welcome's settings. May throw ConfigError

@@ -53,6 +53,8 @@ class SystemDisk final : public Disk {
 
   Result<std::unique_ptr<AtomicWriter>> create(const fs::path& path) override { return atomic_file(path); }
 
+  Status append(const fs::path& path, ByteSpan bytes) override { return append_to(path, bytes); }
+
   Status sync(const fs::path& path) override {
     if (!fs::exists(path)) return Ok{};
     return sync_path(path);

@@ -27,6 +27,8 @@ class Disk {
   // As the functions of file.h: after Ok it survives a power cut; after an error the old file stands.
   virtual Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode = 0644) = 0;
   virtual Result<std::unique_ptr<AtomicWriter>> create(const std::filesystem::path& path) = 0;
+  // Behind what a file has, which is made if it is not there. Nothing of it is durable before publish() or sync().
+  virtual Status append(const std::filesystem::path& path, ByteSpan bytes) = 0;
   // Makes durable what is in a file, whoever wrote it: a process that was killed may not have come to that. Ok if none.
   virtual Status sync(const std::filesystem::path& path) = 0;
   virtual void make_folder(const std::filesystem::path& path) = 0;  // and its parents; throws Failure

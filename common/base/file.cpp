@@ -138,6 +138,12 @@ Result<std::unique_ptr<AtomicWriter>> atomic_file(const std::filesystem::path& p
   return std::unique_ptr<AtomicWriter>(std::make_unique<AtomicFile>(path, temporary, std::move(fd)));
 }
 
+Status append_to(const std::filesystem::path& path, ByteSpan bytes) {
+  const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (fd.get() < 0) return system_error("open", path);
+  return write_all(fd.get(), path, bytes);
+}
+
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);

@@ -55,6 +55,9 @@ class ScratchFile : public RandomReader {
 Result<std::unique_ptr<RandomReader>> open_file(const std::filesystem::path& path);
 Result<std::unique_ptr<ScratchFile>> scratch_file(const std::filesystem::path& folder);
 
+// Behind what the file has, which is made if it is not there. Not synced.
+Status append_to(const std::filesystem::path& path, ByteSpan bytes);
+
 // Creates the folder and its parents; throws Failure with the system's reason.
 void make_folder(const std::filesystem::path& path);
 

@@ -7,6 +7,14 @@
 
 namespace weft::chaos {
 
+World::CoordinatorNode::CoordinatorNode(World& whole) : Node(whole, "coordinator") {
+  machine.dead = false;  // somebody has put the base model there
+  disk.make_folder(kModelFolder);
+  for (const auto& [name, bytes] : world.base_)
+    if (const Status put = disk.write_atomic(kModelFolder / name, bytes, 0644); !put) throw Broken{put.error().message};
+  machine.dead = true;
+}
+
 void World::CoordinatorNode::make() {
   observer.world = &world;
   if (!world.promises_.empty()) {
@@ -31,7 +39,9 @@ void World::CoordinatorNode::make() {
   options.sites = world.sites_;
   options.rounds = world.rounds_;
   options.aggregation = world.aggregation_;
-  options.base_digest = kBaseDigest;
+  options.base_digest = base_digest(world.base_list_);
+  options.base_files = world.base_list_;
+  options.base_folder = kModelFolder;
   options.initial = world.initial_;
   options.scheme = metrics::classification_scheme(2);
   options.peft = {.base_model = "base", .adapter = {.target_modules = {.names = {"query"}}, .rank = 2}};
@@ -76,9 +86,7 @@ void World::SiteNode::make() {
   options.weft_version = "sim";
   options.policy.max_trainings = options.policy.max_scorings = 1'000'000;
   options.say = [this](bool /*warning*/, const std::string& text) { world.say(*this, text); };
-  options.make_trainer = [this](const YamlView& /*settings*/) {
-    return std::make_unique<SimTrainer>(site_id, world.examples_.at(site_id), world.manifest_);
-  };
+  if (world.without_base_.contains(site_id)) options.fetch_into = kModelFolder;
   program = std::make_unique<worker::Worker>(
       std::move(options), *transport, clock, world.rng_,
       [this](worker::Mailbox& mailbox) { return std::make_unique<Tasks>(*this, mailbox); });
@@ -99,15 +107,30 @@ void World::SiteNode::drop() {
   transport.reset();
 }
 
+std::optional<worker::BaseFolder> World::SiteNode::base() {
+  if (!world.without_base_.contains(site_id)) return std::nullopt;
+  return worker::BaseFolder(kModelFolder, site_id, disk);
+}
+
+// Nothing but the whole base model may be parsed, whatever happened while it came.
+std::unique_ptr<fl::LocalTrainer> World::SiteNode::make_trainer() {
+  if (world.without_base_.contains(site_id) && !machine.dead) {
+    std::map<std::string, Bytes> found;
+    for (const auto& path : disk.list(kModelFolder)) {
+      const Result<MappedFile> file = disk.read(path);
+      if (file) found[path.filename()] = {file->bytes().begin(), file->bytes().end()};
+    }
+    if (found != world.base_) throw Broken{"site " + name + " would train with what is not the base model"};
+  }
+  return std::make_unique<SimTrainer>(site_id, world.examples_.at(site_id), world.manifest_,
+                                      base_digest(world.base_list_));
+}
+
 World::Tasks::Tasks(SiteNode& node, worker::Mailbox& mailbox)
     : node_(node),
       mailbox_(mailbox),
-      performer_(
-          [&node](const YamlView& /*settings*/) {
-            return std::make_unique<SimTrainer>(node.site_id, node.world.examples_.at(node.site_id),
-                                                node.world.manifest_);
-          },
-          node.site_id, {.path = kStateFolder, .disk = &node.disk, .clock = &node.clock}),
+      performer_([&node](const YamlView& /*settings*/) { return node.make_trainer(); }, node.site_id,
+                 {.path = kStateFolder, .disk = &node.disk, .clock = &node.clock}, node.base()),
       random_(node.world.rng_.stream("tasks", node.name, node.world.outcome_.restarts)) {}
 
 void World::Tasks::start(worker::Task task) {

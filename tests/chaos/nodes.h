@@ -8,7 +8,7 @@
 
 namespace weft::chaos {
 
-inline const std::filesystem::path kRunFolder = "/run", kStateFolder = "/state";
+inline const std::filesystem::path kRunFolder = "/run", kStateFolder = "/state", kModelFolder = "/models/base";
 inline const std::string kRunId(32, 'c');
 
 struct World::Node {
@@ -36,7 +36,7 @@ struct World::Node {
 };
 
 struct World::CoordinatorNode final : Node {
-  explicit CoordinatorNode(World& whole) : Node(whole, "coordinator") {}
+  explicit CoordinatorNode(World& whole);
   void make() override;
   bool step() override;
   bool ready() const override { return transport->ready(); }
@@ -61,6 +61,9 @@ struct World::SiteNode final : Node {
   TimePoint wake_at() const override { return program->wake_at(); }
   void drop() override;
   const SiteId* site() const override { return &site_id; }
+
+  std::unique_ptr<fl::LocalTrainer> make_trainer();  // checks the base model that it would load
+  std::optional<worker::BaseFolder> base();
 
   SiteId site_id;
   std::set<std::pair<std::uint32_t, std::string>> finished;  // trainings on its disk: round and adapter they start from

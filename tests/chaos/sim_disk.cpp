@@ -236,6 +236,11 @@ Status SimDisk::write_atomic(const fs::path& path, ByteSpan content, unsigned /*
   return file.value()->commit();
 }
 
+Status SimDisk::append(const fs::path& path, ByteSpan bytes) {
+  if (!step()) return failed(path.string(), kKilled);
+  return put(*make(path.string()), path.string(), bytes);
+}
+
 Status SimDisk::sync(const fs::path& path) {
   if (!step()) return failed(path.string(), kKilled);
   sync_file(path.string());

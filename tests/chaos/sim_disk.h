@@ -61,6 +61,7 @@ class SimDisk final : public Disk {
   Result<std::unique_ptr<ScratchFile>> scratch(const std::filesystem::path& folder) override;
   Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) override;
   Result<std::unique_ptr<AtomicWriter>> create(const std::filesystem::path& path) override;
+  Status append(const std::filesystem::path& path, ByteSpan bytes) override;
   Status sync(const std::filesystem::path& path) override;
   void make_folder(const std::filesystem::path& path) override;
   Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override;

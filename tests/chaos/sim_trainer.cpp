@@ -13,9 +13,10 @@ StateDict update_of(const SiteId& site, std::uint32_t round, const StateDict& st
   return update;
 }
 
-SimTrainer::SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest)
+SimTrainer::SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest,
+                       std::string base_digest)
     : site_(std::move(site)),
-      facts_{.base_digest = kBaseDigest,
+      facts_{.base_digest = std::move(base_digest),
              .manifest = std::move(manifest),
              .examples = {{"train", examples}, {"validation", 100 + examples}, {"test", 200}}} {}
 

@@ -8,15 +8,13 @@
 
 namespace weft::chaos {
 
-inline constexpr const char* kBaseDigest = "ba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5eba5e";
-
 inline constexpr std::uint32_t kLocalSteps = 5;
 
 StateDict update_of(const SiteId& site, std::uint32_t round, const StateDict& start);
 
 class SimTrainer final : public fl::LocalTrainer {
  public:
-  SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest);
+  SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest, std::string base_digest);
   const fl::SiteFacts& facts() const override { return facts_; }
   fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) override;
   fl::Evaluation evaluate(const StateDict& adapter, const std::string& split, const fl::ProgressFn& progress,

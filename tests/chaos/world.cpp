@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/digest.h"
 #include "common/fl/cohort.h"
 #include "tests/chaos/nodes.h"
 
@@ -20,6 +21,7 @@ World::World(std::uint64_t seed, std::function<void(const std::string&)> say)
       random_(rng_.stream("world")),
       network_(schedule_, rng_.stream("network")) {
   draw_job();
+  draw_base();
   network_.on_server_message = [this](const SiteId& site, ByteSpan message) { note(site, message); };
   nodes_.push_back(std::make_unique<CoordinatorNode>(*this));
   for (const SiteId& site : sites_) nodes_.push_back(std::make_unique<SiteNode>(*this, site));
@@ -61,6 +63,23 @@ void World::draw_job() {
   }
   aggregation_.max_update_norm = 1e4;
   aggregation_.max_examples = 1000;
+}
+
+// A few small files, which some sites have to fetch first; sometimes one of several chunks, or of more than a window.
+void World::draw_base() {
+  RngStream random = rng_.stream("base");
+  const std::uint64_t files = 1 + random.below(4);
+  for (std::uint64_t i = 0; i < files; ++i) {
+    const std::uint64_t luck = random.below(16);
+    Bytes bytes(1 + random.below(luck == 0 ? 5'000'000 : luck < 5 ? 100'000 : 700));
+    for (std::size_t at = 0; at < bytes.size(); at += 1 + random.below(600))
+      bytes[at] = static_cast<std::uint8_t>(1 + random.below(255));
+    const std::string name = "file-" + std::to_string(i) + ".json";
+    base_list_.push_back({.name = name, .digest = sha256_hex(bytes), .bytes = bytes.size()});
+    base_[name] = std::move(bytes);
+  }
+  for (const SiteId& site : sites_)
+    if (random.below(3) == 0) without_base_.insert(site);
 }
 
 World::~World() {

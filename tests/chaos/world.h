@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ class World {
   class Tasks;
 
   void draw_job();
+  void draw_base();
 
   // Life of processes (world.cpp).
   void go_on_until(const std::function<bool()>& done, TimePoint limit);
@@ -76,6 +78,9 @@ class World {
   std::vector<SiteId> sites_;
   std::map<SiteId, std::uint64_t> examples_;
   std::shared_ptr<const Manifest> manifest_;
+  std::map<std::string, Bytes> base_;  // the base model's files
+  BaseList base_list_;
+  std::set<SiteId> without_base_;  // sites that fetch it
   StateDict initial_;
   fl::RoundsConfig rounds_;
   fl::AggregationConfig aggregation_;

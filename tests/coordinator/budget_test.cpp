@@ -51,6 +51,19 @@ TEST(BudgetTest, ASessionBeginsOnlyWhenThereIsEnoughForIt) {
   EXPECT_EQ(said_before_the_end(budget, now), 50);
 }
 
+TEST(BudgetTest, AWholeBaseModelCostsNothingAndItsListGivesOnlyOnce) {
+  Budget budget(1);
+  const TimePoint now{};
+  budget.base_was_listed(10, now);
+  for (int file = 0; file < 4 * 10; ++file) ASSERT_TRUE(budget.spend(Budget::kFetch, now)) << file;
+  for (int ack = 0; ack < 100'000; ++ack) {
+    ASSERT_TRUE(budget.spend(1, now));
+    budget.moved_base_on();
+  }
+  for (int again = 0; again < 100; ++again) budget.base_was_listed(10, now);
+  EXPECT_EQ(said_before_the_end(budget, now), 200);
+}
+
 TEST(BudgetTest, WorkDoesNotPileUp) {
   Budget budget(1);
   const TimePoint now{};

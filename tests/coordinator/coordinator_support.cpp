@@ -303,6 +303,16 @@ SimSite& Job::site(const std::string& name) {
   throw std::logic_error(name);
 }
 
+void Job::hand_out(const std::map<std::string, Bytes>& files) {
+  std::filesystem::create_directories(model());
+  base_files.clear();
+  for (const auto& [name, bytes] : files) {
+    EXPECT_TRUE(write_atomic(model() / name, bytes));
+    base_files.push_back({.name = name, .digest = sha256_hex(bytes), .bytes = bytes.size()});
+  }
+  for (const auto& site : sites) site->base_digest = base_digest(base_files);
+}
+
 CoordinatorOptions Job::options(bool resume) const {
   CoordinatorOptions options;
   options.folder = folder.path() / "run";
@@ -314,7 +324,9 @@ CoordinatorOptions Job::options(bool resume) const {
   options.sites = listed;
   options.rounds = rounds;
   options.aggregation = aggregation;
-  options.base_digest = kBaseDigest;
+  options.base_digest = base_files.empty() ? kBaseDigest : base_digest(base_files);
+  options.base_files = base_files;
+  options.base_folder = model();
   options.initial = initial;
   options.scheme = metrics::classification_scheme(2);
   options.peft = {.base_model = "base",

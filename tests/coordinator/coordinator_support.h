@@ -156,6 +156,8 @@ class Recorder final : public telemetry::RunObserver {
 // A run of four sites.
 struct Job {
   explicit Job(std::uint64_t order = 1, std::int64_t inputs = 5);
+  void hand_out(const std::map<std::string, Bytes>& files);  // as the base model, from folder/model
+  std::filesystem::path model() const { return folder.path() / "model"; }
   CoordinatorOptions options(bool resume = false) const;
   CoordinatorResult run(bool resume = false, std::stop_token stop = {});
   // Runs, and goes on after every crash. Returns how many there were.
@@ -164,6 +166,7 @@ struct Job {
 
   TempFolder folder;
   ManualClock clock;
+  BaseList base_files;
   StateDict initial;
   fl::RoundsConfig rounds;
   fl::AggregationConfig aggregation;

@@ -23,6 +23,7 @@ class SmallDisk final : public Disk {
   Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) override {
     return real_.write_atomic(path, content, mode);
   }
+  Status append(const std::filesystem::path& path, ByteSpan bytes) override { return real_.append(path, bytes); }
   Status sync(const std::filesystem::path& path) override { return real_.sync(path); }
   void make_folder(const std::filesystem::path& path) override { real_.make_folder(path); }
   Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override {

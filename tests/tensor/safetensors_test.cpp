@@ -149,16 +149,6 @@ TEST(SafetensorsTest, ShardsHoldWhatTheIndexLists) {
   EXPECT_TRUE(says(error_with_index(R"("a": "../one.safetensors")"), "not a plain file name"));
 }
 
-TEST(SafetensorsTest, TheDigestIsOfAllShards) {
-  error_with_index(R"("a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors")");
-  const std::filesystem::path folder = scratch() / "sharded";
-  const std::string before = Safetensors::open(folder).value().digest();
-  const std::vector<float> values{1, 3};
-  write("sharded/two.safetensors",
-        to_safetensors({{"c", {DType::f32, {2}, bytes_of(std::span<const float>(values))}}}, {}));
-  EXPECT_NE(Safetensors::open(folder).value().digest(), before);
-}
-
 TEST(SafetensorsTest, NamesTheRemedyForAFolderWithoutWeights) {
   const auto missing = Safetensors::open(scratch());
   ASSERT_FALSE(missing);

@@ -58,7 +58,7 @@ TEST(MessagesTest, NamesFollowTheVariant) {
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].index(), i);
   EXPECT_STREQ(name_of(all.front()), "Hello");
   EXPECT_STREQ(name_of(Offer{}), "Offer");
-  EXPECT_STREQ(name_of(all.back()), "Decline");
+  EXPECT_STREQ(name_of(all.back()), "FetchFile");
 }
 
 // Equal bytes of a message decoded and encoded again, and equal fields by what is compared in the next test.
@@ -106,6 +106,22 @@ TEST(MessagesTest, EveryFieldArrives) {
   EXPECT_EQ(settled.record, std::string(64, 'a'));
   EXPECT_EQ(settled.signature, std::string(128, 'e'));
   EXPECT_FALSE(back(static_cast<Refused*>(nullptr)).permanent);
+  EXPECT_EQ(
+      back(static_cast<BaseFiles*>(nullptr)).files,
+      (BaseList{{"config.json", std::string(64, 'a'), 612}, {"model.safetensors", std::string(64, 'b'), 90868376}}));
+  EXPECT_EQ(back(static_cast<FetchFile*>(nullptr)).offset, 4194304U);
+}
+
+TEST(MessagesTest, TheLongestListOfFilesFits) {
+  BaseFiles most;
+  for (std::size_t i = 0; i < kMaxBaseFiles; ++i) {
+    std::string name = std::to_string(10'000 + i);
+    name.resize(kMaxBaseNameBytes, 'n');
+    most.files.push_back({.name = name, .digest = std::string(64, 'f'), .bytes = kMaxBaseFileBytes});
+  }
+  EXPECT_EQ(std::get<BaseFiles>(decode(encode(most)).value()).files, most.files);
+  most.files.push_back({.name = "one_more", .digest = std::string(64, 'f'), .bytes = 1});
+  EXPECT_THROW(encode(most), std::logic_error);
 }
 
 TEST(MessagesTest, TheLargestChunkFits) {
@@ -270,6 +286,30 @@ TEST(MessagesAttackTest, OnlyACommittedUpdateHasARecord) {
   EXPECT_THROW(settled("committed", std::string(64, 'A'), ""), std::logic_error);
   EXPECT_THROW(settled("committed", digest, std::string(258, 'a')), std::logic_error);
   EXPECT_THROW(settled("committed", digest, "abc"), std::logic_error);
+}
+
+// What stands in the list names files in a site's folder.
+TEST(MessagesAttackTest, AListOfFilesNamesPlainFilesInOrder) {
+  const std::string digest(64, 'a');
+  const auto listed = [](const std::string& listing) {
+    Raw raw = Raw::message("BaseFiles", 1).text("files").byte(0xda).big(listing.size(), 2);
+    raw.bytes.insert(raw.bytes.end(), listing.begin(), listing.end());
+    return fault_of(raw);
+  };
+  EXPECT_EQ(listed(digest + " 12 config.json\n" + digest + " 1 model.safetensors\n"), "(decoded as BaseFiles)");
+  for (const char* name :
+       {"../etc", "/etc/passwd", ".", "..", ".hidden", "a/b", "a\\b", "", "-rf", "a b", "caf\xc3\xa9"})
+    EXPECT_THAT(listed(digest + " 12 " + name + "\n"), HasSubstr("has a name that is not")) << name;
+  EXPECT_THAT(listed(digest + " 1 " + std::string(kMaxBaseNameBytes + 1, 'a') + "\n"), HasSubstr("has a name"));
+  EXPECT_THAT(listed(digest + " 1 b\n" + digest + " 1 a\n"), HasSubstr("file a is not behind b"));
+  EXPECT_THAT(listed(digest + " 1 a\n" + digest + " 1 a\n"), HasSubstr("file a is not behind a"));
+  EXPECT_THAT(listed(digest + " 0 a\n"), HasSubstr("0 bytes, expected 1 to 2^40"));
+  EXPECT_THAT(listed(digest + " 1099511627777 a\n"), HasSubstr("expected 1 to 2^40"));
+  for (const std::string& line : {digest + " 01 a\n", digest + " +1 a\n", digest + " 99999999999999999999 a\n",
+                                  digest + " 1 a", digest + " 1\n", digest + "\n", std::string("\n")})
+    EXPECT_THAT(listed(line), HasSubstr("is not \"DIGEST BYTES NAME\"")) << line;
+  EXPECT_THAT(listed(std::string(64, 'A') + " 1 a\n"), HasSubstr("digest is not 64"));
+  EXPECT_THAT(listed(""), HasSubstr("0 files"));
 }
 
 TEST(MessagesAttackTest, TablesAndListsAreSmallWithoutRepeats) {

@@ -52,6 +52,16 @@ class Source {
     for (auto& one : made) one = word();
     return made;
   }
+  BaseList files() {
+    std::map<std::string, BaseFile> made;
+    for (std::uint64_t left = 1 + below(40); left > 0; --left) {
+      const std::string name = word() + (flag() ? ".A-" : "");
+      made[name] = {.name = name, .digest = hex(64), .bytes = 1 + (u64() >> 24U)};
+    }
+    BaseList list;
+    for (auto& [name, file] : made) list.push_back(std::move(file));
+    return list;
+  }
 
  private:
   std::string pick(std::string_view letters, std::size_t count) {
@@ -92,6 +102,10 @@ std::vector<Message> examples() {
       Finished{.version = 6, .reason = "all rounds are done"},
       Ping{},
       Decline{.reason = "train.local_steps: 500, this site allows 200 (policy.max_local_steps)"},
+      FetchBase{},
+      BaseFiles{.files = {{.name = "config.json", .digest = kA, .bytes = 612},
+                          {.name = "model.safetensors", .digest = kB, .bytes = 90868376}}},
+      FetchFile{.digest = kB, .offset = 4194304},
   };
 }
 
@@ -129,8 +143,14 @@ Message random_message(std::size_t type, std::mt19937_64& random) {
       return Finished{s.u32(), s.text(4096, true)};
     case 14:
       return Ping{};
-    default:
+    case 15:
       return Decline{s.text(4096, true)};
+    case 16:
+      return FetchBase{};
+    case 17:
+      return BaseFiles{s.files()};
+    default:
+      return FetchFile{s.hex(64), s.u64()};
   }
 }
 
