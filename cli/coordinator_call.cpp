@@ -33,6 +33,11 @@ Result<Answered> call_coordinator(const SiteFile& site) {
       return Error{"the coordinator refuses this site: " + refused->reason};
     if (const auto* welcome = std::get_if<wire::Welcome>(&message.value())) {
       answered.welcome = *welcome;
+      if (!site.fetch_model || !site.model_is_missing()) return answered;
+      client.send(wire::encode(wire::FetchBase{}));
+    }
+    if (const auto* base = std::get_if<wire::BaseFiles>(&message.value())) {
+      answered.base = base->files;
       return answered;
     }
   }

@@ -3,6 +3,7 @@
 #include "cli/doctor_checks.h"
 #include "cli/local_job.h"
 #include "common/models/checkpoint.h"
+#include "common/tensor/base_files.h"
 #include "worker/worker.h"
 
 namespace weft::cli {
@@ -48,8 +49,24 @@ Verdict clock(SiteVisit& visit) {
 Verdict versions(SiteVisit&) { return look_at_versions(); }
 Verdict device(SiteVisit& visit) { return look_at_device(visit.site.device); }
 
+// Where there is no base model yet, and the worker would take it from the coordinator.
+Verdict base_to_fetch(const SiteVisit& visit) {
+  const std::string folder = visit.site.model.string();
+  if (!visit.answered)
+    return {Health::ok, "none in " + folder +
+                            "; the worker fetches it (fetch_model), and how large it is the "
+                            "coordinator says"};
+  const BaseList& files = visit.answered->base;
+  if (base_digest(files) != visit.answered->welcome.base_digest)
+    return {Health::problem, "none in " + folder + ", and the coordinator's list of its files is of another model"};
+  const Verdict room = look_at_disk({visit.site.model, total_bytes(files), "the base model"});
+  return {room.health, "none in " + folder + "; the worker fetches " + std::to_string(files.size()) + " files, " +
+                           human_bytes(total_bytes(files)) + " (fetch_model). " + room.text};
+}
+
 Verdict base_model(SiteVisit& visit) {
   const std::string folder = visit.site.model.string();
+  if (visit.site.fetch_model && visit.site.model_is_missing()) return base_to_fetch(visit);
   if (!visit.settings) {
     visit.facts.base_digest = models::Checkpoint(visit.site.model).digest();
     return {Health::ok, folder + ": digest " + visit.facts.base_digest +
@@ -61,7 +78,8 @@ Verdict base_model(SiteVisit& visit) {
   const std::string& expected = visit.answered->welcome.base_digest;
   if (visit.facts.base_digest != expected)
     return {Health::problem, folder + ": digest " + visit.facts.base_digest + ", the run's is " + expected +
-                                 "; get the run's base model from the coordinator's administrator"};
+                                 "; get the run's base model from the coordinator's administrator, or name a folder "
+                                 "that is not there yet and set fetch_model: true"};
   return {Health::ok, folder + ": complete, digest " + expected + ", that of the run"};
 }
 
@@ -93,7 +111,7 @@ Verdict policy(SiteVisit& visit) {
 
 Verdict disk(SiteVisit& visit) {
   if (!visit.facts.manifest)
-    return {Health::warning, "not checked: what the run needs is not known without the coordinator"};
+    return {Health::warning, "not checked: what the run needs is not known without the coordinator and the base model"};
   return look_at_disk(worker::disk_need(visit.site.folder, visit.facts.manifest->total() * sizeof(float)));
 }
 

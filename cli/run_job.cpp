@@ -43,6 +43,8 @@ coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Ba
           .rounds = run.settings.rounds,
           .aggregation = run.aggregation,
           .base_digest = base.model().base_digest(),
+          .base_files = base.model().base_files(),
+          .base_folder = run.model,
           .initial = initial_adapter(run, base),
           .scheme = train::scheme_of(run.settings.task),
           .peft = peft_config(run, base.model()),

@@ -60,6 +60,7 @@ int work(const std::string& file, const std::vector<std::string>& overrides) {
        .policy = site.policy,
        .coordinator = site.coordinator,
        .weft_version = WEFT_VERSION,
+       .fetch_into = site.fetch_model ? site.model : std::filesystem::path(),
        .make_trainer = [&](const YamlView& settings) { return load_trainer(site, device, settings); }},
       client, clock, Rng(random_seed()));
   const worker::WorkerResult result = worker.run(signals.token());

@@ -2,7 +2,7 @@
 //
 //   policy:
 //     runs: ["sentiment*"]       # names of runs, * and ? match anything; default: any
-//     base_digests: [..]         # base models by digest; default: any that this site holds
+//     base_digests: [..]         # base models by digest; default: any that this site holds or fetches
 //     tasks: [sequence_classification]   # default: any
 //     adapter_methods: [lora]            # default: any
 //     max_rounds: 1000

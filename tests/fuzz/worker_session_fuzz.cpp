@@ -11,7 +11,9 @@ namespace {
 using namespace weft;
 using namespace weft::worker;
 
-const std::string kBase(64, 'b');
+const Bytes kFile(16), kOther(5, 1);
+const BaseList kFiles{{"a.json", sha256_hex(kFile), 16}, {"b.json", sha256_hex(kOther), 5}};
+const std::string kBase = base_digest(kFiles);
 constexpr const char* kSettings =
     "task: {kind: sequence_classification}\nadapter: {method: lora}\nrounds: {count: 9}\ntrain: {local_steps: 1}\n";
 
@@ -26,7 +28,7 @@ std::string digest(std::uint8_t choice) { return (choice & 1U) != 0 ? kAdapterDi
 
 wire::Message message_of(FuzzBytes& input) {
   const std::uint8_t choice = input.byte(), more = input.byte();
-  switch (choice % 10) {
+  switch (choice % 11) {
     case 0:
       return wire::Welcome{.run = "r",
                            .run_id = std::string(32, more % 2 == 0 ? 'a' : 'c'),
@@ -47,8 +49,8 @@ wire::Message message_of(FuzzBytes& input) {
     }
     case 3: {
       wire::Chunk chunk{.digest = digest(choice), .offset = more % 20U, .data = Bytes(1U + more / 20U)};
-      if ((choice & 64U) != 0) chunk = {.digest = kAdapterDigest, .data = kAdapter};
-      chunk.crc32 = 0xecbb4b55;  // of sixteen zeros
+      if ((choice & 64U) != 0) chunk = {.digest = kAdapterDigest, .data = kAdapter};  // a.json too
+      chunk.crc32 = 0xecbb4b55;                                                       // of sixteen zeros
       return chunk;
     }
     case 4:
@@ -61,6 +63,8 @@ wire::Message message_of(FuzzBytes& input) {
       return wire::Finished{.version = 1, .reason = "done"};
     case 8:
       return wire::Ping{};
+    case 9:
+      return wire::BaseFiles{more % 8 == 7 ? BaseList{kFiles.front()} : kFiles};
     default:
       return wire::Hello{};
   }
@@ -68,7 +72,10 @@ wire::Message message_of(FuzzBytes& input) {
 
 class Site {
  public:
-  Site() : session_({.site = {"a"}, .policy = {.max_rounds = 9}}, Rng(1).stream("jitter")) {
+  // `fetches`: it has no base model.
+  explicit Site(bool fetches)
+      : session_({.site = {"a"}, .policy = {.max_rounds = 9}, .fetch_into = fetches ? "m" : ""},
+                 Rng(1).stream("jitter")) {
     perform(session_.start(now_));
   }
 
@@ -106,6 +113,20 @@ class Site {
   template <class Other>
   void act(const Other& /*action*/) {}
   void act(const Send& send) { require(static_cast<bool>(wire::decode(wire::encode(send.message)))); }
+  void act(const LookForBase& /*look*/) { due_.emplace_back(BaseLooked{}); }
+  void act(const OpenBase& open) {
+    require(open.list == kFiles);
+    task_ = open.task, kind_ = 3, held_.clear();
+  }
+  void act(const KeepPiece& piece) {
+    std::uint64_t& held = held_[piece.name];
+    held += piece.bytes.size();
+    require(!piece.bytes.empty() && held <= (piece.name == "a.json" ? 16 : 5));
+  }
+  void act(const InstallBase& install) {
+    require(held_["a.json"] == 16 && held_["b.json"] == 5);
+    task_ = install.task, kind_ = 4;
+  }
   void act(const Load& load) { task_ = load.task, kind_ = 0; }
   void act(const Score& score) {
     require(std::exchange(counted_, false) && score.adapter != nullptr && score.split != "train");
@@ -125,6 +146,14 @@ class Site {
     const TaskId task = *std::exchange(task_, std::nullopt);
     if ((choice & 128U) != 0) return feed(TaskFailed{task, (choice & 64U) != 0, "it failed"});
     if (kind_ == 0) return feed(TrainerLoaded{task, {kBase, manifest(), {{"train", 30}, {"validation", 30}}}});
+    if (kind_ == 3) {
+      held_ = {{"b.json", choice % 6U}};
+      return feed(BaseOpened{task, held_, ""});
+    }
+    if (kind_ == 4) {
+      if (choice % 2 != 0) held_["b.json"] = 0;
+      return feed(BaseChecked{task, choice % 2 != 0 ? std::vector<std::string>{"b.json"} : std::vector<std::string>{}});
+    }
     if (kind_ == 1) return feed(Scored{task, {.examples = 30, .tally = {{{"loss", {1, 30}}}}}});
     feed(Trained{task,
                  {.run_id = training_.run_id,
@@ -141,6 +170,7 @@ class Site {
   TimePoint now_{};
   std::optional<TaskId> task_;
   int kind_ = 0;
+  std::map<std::string, std::uint64_t> held_;  // of the base model
   Train training_;
   bool counted_ = false, finished_ = false;
   std::vector<SessionEvent> due_;
@@ -149,7 +179,7 @@ class Site {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Site site;
+  Site site(size % 2 == 1);
   for (FuzzBytes input(data, std::min<std::size_t>(size, 2000)); !input.empty();) site.step(input);
   return 0;
 }
