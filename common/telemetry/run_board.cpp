@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "common/base/bytes.h"
 #include "common/metrics/registry.h"
 #include "common/telemetry/printable.h"
 #include "common/telemetry/table.h"
@@ -104,7 +105,9 @@ std::string RunBoard::site_line(const std::string& name, const Site& site, std::
   const std::string start = "  " + padded(name, name_width) + "  ";
   if (!site.busy) return start + site.state;
   const SiteProgress& p = site.progress;
-  const std::string count = p.total == 0 ? "" : "  " + std::to_string(p.done) + "/" + std::to_string(p.total);
+  const bool bytes = p.stage == "fetching" || p.stage == "verifying" || p.stage == "uploading";
+  const auto number = [&](std::uint64_t value) { return bytes ? human_bytes(value) : std::to_string(value); };
+  const std::string count = p.total == 0 ? "" : "  " + number(p.done) + "/" + number(p.total);
   return start + padded(p.stage, 10) + "  " + (p.total == 0 ? "" : "[" + bar(p.done, p.total) + "]") + count +
          rate(p.tokens_per_second);
 }

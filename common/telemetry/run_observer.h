@@ -24,7 +24,7 @@ struct RoundStarted {
   std::vector<std::string> cohort;
 };
 struct SiteProgress {
-  std::string site, stage;  // "loading", "evaluating", "training", "uploading"
+  std::string site, stage;  // "fetching", "loading", "training", ...: as wire::Progress says
   std::uint64_t done = 0, total = 0;
   double tokens_per_second = 0;
 };

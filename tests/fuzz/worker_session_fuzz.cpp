@@ -28,7 +28,7 @@ std::string digest(std::uint8_t choice) { return (choice & 1U) != 0 ? kAdapterDi
 
 wire::Message message_of(FuzzBytes& input) {
   const std::uint8_t choice = input.byte(), more = input.byte();
-  switch (choice % 11) {
+  switch (choice % 10) {
     case 0:
       return wire::Welcome{.run = "r",
                            .run_id = std::string(32, more % 2 == 0 ? 'a' : 'c'),
@@ -63,9 +63,8 @@ wire::Message message_of(FuzzBytes& input) {
       return wire::Finished{.version = 1, .reason = "done"};
     case 8:
       return wire::Ping{};
-    case 9:
-      return wire::BaseFiles{more % 8 == 7 ? BaseList{kFiles.front()} : kFiles};
     default:
+      if (more >= 128) return wire::BaseFiles{more % 8 == 7 ? BaseList{kFiles.front()} : kFiles};
       return wire::Hello{};
   }
 }
@@ -147,12 +146,13 @@ class Site {
     if ((choice & 128U) != 0) return feed(TaskFailed{task, (choice & 64U) != 0, "it failed"});
     if (kind_ == 0) return feed(TrainerLoaded{task, {kBase, manifest(), {{"train", 30}, {"validation", 30}}}});
     if (kind_ == 3) {
-      held_ = {{"b.json", choice % 6U}};
+      held_ = {{"b.json", choice / 8 % 6U}};
       return feed(BaseOpened{task, held_, ""});
     }
     if (kind_ == 4) {
-      if (choice % 2 != 0) held_["b.json"] = 0;
-      return feed(BaseChecked{task, choice % 2 != 0 ? std::vector<std::string>{"b.json"} : std::vector<std::string>{}});
+      const bool wrong = choice / 8 % 2 != 0;
+      if (wrong) held_["b.json"] = 0;
+      return feed(BaseChecked{task, wrong ? std::vector<std::string>{"b.json"} : std::vector<std::string>{}});
     }
     if (kind_ == 1) return feed(Scored{task, {.examples = 30, .tally = {{{"loss", {1, 30}}}}}});
     feed(Trained{task,
@@ -179,7 +179,7 @@ class Site {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Site site(size % 2 == 1);
+  Site site(size > 0 && data[size - 1] == 0xba);
   for (FuzzBytes input(data, std::min<std::size_t>(size, 2000)); !input.empty();) site.step(input);
   return 0;
 }

@@ -20,8 +20,9 @@ wire::Welcome welcome_message() {
           .base_digest = kBaseDigest};
 }
 
-StubTrainer::StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_ptr<Hooks> hooks)
-    : facts_{.base_digest = kBaseDigest,
+StubTrainer::StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_ptr<Hooks> hooks,
+                         std::string base_digest)
+    : facts_{.base_digest = std::move(base_digest),
              .manifest = std::move(manifest),
              .examples = {{"train", 100}, {"validation", 20}}},
       hooks_(std::move(hooks)) {}

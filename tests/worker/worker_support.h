@@ -30,7 +30,8 @@ class StubTrainer final : public fl::LocalTrainer {
     std::function<void(const fl::ProgressFn&, std::stop_token)> training;  // called at the start of each
     std::atomic<std::uint32_t> trained{0}, scored{0};
   };
-  StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_ptr<Hooks> hooks);
+  StubTrainer(std::shared_ptr<const Manifest> manifest, std::shared_ptr<Hooks> hooks,
+              std::string base_digest = kBaseDigest);
   ~StubTrainer() override { check_thread(); }
   const fl::SiteFacts& facts() const override { return facts_; }
   fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) override;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "common/base/digest.h"
 #include "common/net/in_process.h"
+#include "tests/worker/base_support.h"
 #include "tests/worker/worker_support.h"
 #include "worker/spool.h"
 
@@ -136,6 +138,73 @@ TEST_F(WorkerTest, TakesNoPartWhenItsDiskHasNoRoomForWhatItWouldFinish) {
   EXPECT_THAT(result.reason, HasSubstr("two finished updates of 2.0 TiB"));
   EXPECT_THAT(result.reason, HasSubstr("make room"));
   EXPECT_EQ(hooks_->trained, 0U);
+}
+
+// The link breaks in the middle of a file, the worker is stopped in the middle of another and started again, and a byte
+// of what it has rots: in the end the folder is the base model, and only then was a trainer made.
+TEST_F(WorkerTest, FetchesTheBaseModelThroughBreaksAndVerifiesIt) {
+  const BaseContents contents = small_base();
+  const BaseList list = list_of(contents);
+  const std::filesystem::path model = folder_ / "model";
+  std::stop_source stop;
+  std::optional<wire::ChunkSender> sender;
+  std::set<std::string> faults;
+  std::uint64_t sent = 0;
+  const auto pump = [&](const auto& reply, const auto& disconnect) {
+    while (auto chunk = sender->next()) {
+      sent += chunk->data.size();
+      if (chunk->digest == list[1].digest && chunk->offset == 2 * wire::kChunkBytes && faults.insert("lost").second)
+        return disconnect();
+      if (chunk->digest == list[2].digest && faults.insert("stopped").second) stop.request_stop();
+      reply(wire::encode(*chunk));
+    }
+  };
+  const CoordinatorThread coordinator(hub_, script_,
+                                      [&](const auto& message, const auto& reply, const auto& disconnect) {
+                                        if (std::holds_alternative<wire::Hello>(message)) {
+                                          wire::Welcome welcome = welcome_message();
+                                          welcome.base_digest = base_digest(list);
+                                          reply(wire::encode(welcome));
+                                        } else if (std::holds_alternative<wire::FetchBase>(message)) {
+                                          reply(wire::encode(wire::BaseFiles{list}));
+                                        } else if (const auto* asked = std::get_if<wire::FetchFile>(&message)) {
+                                          sender.emplace(sender_of(contents, *asked));
+                                          pump(reply, disconnect);
+                                        } else if (const auto* ack = std::get_if<wire::Ack>(&message);
+                                                   ack != nullptr && !std::filesystem::exists(model)) {
+                                          (void)static_cast<bool>(sender->on(*ack));
+                                          pump(reply, disconnect);
+                                        } else {
+                                          return false;
+                                        }
+                                        return true;
+                                      });
+  const auto fetch = [&](const std::stop_token& token) {
+    const auto client = hub_.client({"alpha"});
+    WorkerOptions given = options();
+    given.fetch_into = model;
+    given.make_trainer = [&](const YamlView& settings) {
+      for (const auto& [name, bytes] : contents) {
+        const auto file = MappedFile::open(model / name);
+        EXPECT_TRUE(file && std::equal(bytes.begin(), bytes.end(), file->bytes().begin(), file->bytes().end())) << name;
+      }
+      steps_ = settings.child("train").integer("local_steps");
+      return std::make_unique<StubTrainer>(manifest_, hooks_, base_digest(list));
+    };
+    Worker worker(std::move(given), *client, clock_, Rng(1));
+    return worker.run(token);
+  };
+  EXPECT_EQ(fetch(stop.get_token()).outcome, Outcome::stopped);
+  EXPECT_FALSE(std::filesystem::exists(model));
+  {
+    std::fstream rotten(folder_ / "model.part-alpha/config.json", std::ios::in | std::ios::out | std::ios::binary);
+    rotten.put('#');
+  }
+  const WorkerResult result = fetch({});
+  EXPECT_EQ(result.outcome, Outcome::finished) << result.reason;
+  EXPECT_EQ(faults.size(), 2U);
+  EXPECT_EQ(script_.committed().size(), kRounds);
+  EXPECT_LT(sent, total_bytes(list) + 3 * wire::kWindowBytes) << "it began anew";
 }
 
 // The worker ends between the spool write and the commit; the next one brings the update home without training.
