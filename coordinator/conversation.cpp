@@ -106,7 +106,6 @@ Status Coordinator::State::dispatch(Session& session, const wire::Message& messa
   return std::visit(
       [&](const auto& each) -> Status {
         using Kind = std::decay_t<decltype(each)>;
-        using Stage = Session::Stage;
         if constexpr (requires { on(session, each); }) {
           if (!fits<Kind>(session.stage)) return unexpected();
           return on(session, each);
