@@ -117,7 +117,7 @@ std::unique_ptr<fl::LocalTrainer> World::SiteNode::make_trainer() {
   if (world.without_base_.contains(site_id) && !machine.dead) {
     std::map<std::string, Bytes> found;
     for (const auto& path : disk.list(kModelFolder)) {
-      const Result<MappedFile> file = disk.read(path);
+      Result<MappedFile> file = disk.read(path);
       if (file) found[path.filename()] = {file->bytes().begin(), file->bytes().end()};
     }
     if (found != world.base_) throw Broken{"site " + name + " would train with what is not the base model"};

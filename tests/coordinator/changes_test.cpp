@@ -6,7 +6,7 @@
 #include "coordinator/run_store.h"
 #include "coordinator/uploads.h"
 #include "tests/coordinator/coordinator_support.h"
-#include "tests/coordinator/small_disk.h"
+#include "tests/base/small_disk.h"
 
 namespace weft::coordinator {
 namespace {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/base/small_disk.h"
 #include "tests/worker/base_support.h"
 
 namespace weft::worker {
@@ -109,6 +110,25 @@ TEST_F(BaseFolderTest, WhatIsThereIsLeftAlone) {
   ASSERT_TRUE(write_atomic(model / "config.json", Bytes{'{', '}'}));
   EXPECT_TRUE(folder().there());
   EXPECT_THAT(read(model), ElementsAre(std::pair("config.json", Bytes{'{', '}'})));
+}
+
+TEST_F(BaseFolderTest, RoomIsNeededForWhatIsNotHereYet) {
+  const std::uint64_t total = total_bytes(list);
+  SmallDisk none(total - 1'001), tight(total - 1'000), enough(2 * total);
+  BaseFolder folder = this->folder();
+  folder.open(list, room);
+  ASSERT_TRUE(folder.append("model.safetensors", ByteSpan(contents.at("model.safetensors")).first(1'000)));
+  room.clear();
+  try {
+    BaseFolder(model, {"alpha"}, none).open(list, room);
+    ADD_FAILURE() << "it takes what it has no room for";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), testing::HasSubstr("make room"));
+  }
+  BaseFolder(model, {"alpha"}, enough).open(list, room);
+  EXPECT_EQ(room, "");
+  EXPECT_THAT(BaseFolder(model, {"alpha"}, tight).open(list, room), testing::SizeIs(1));
+  EXPECT_THAT(room, testing::HasSubstr("tight"));
 }
 
 TEST_F(BaseFolderTest, ACheckCanBeStopped) {

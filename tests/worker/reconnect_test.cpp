@@ -91,6 +91,10 @@ class World {
   }
   void act(const Disconnect& /*action*/) { FAIL() << "the session was broken off"; }
   void act(const Send& action) { wire_.push_back({true, wire::encode(action.message)}); }
+  template <class Other>
+  void act(const Other& /*action*/) {
+    FAIL() << "nobody lacks a base model here";
+  }
   void act(const Load& action) {
     trainer_.emplace(manifest_of(kValues), hooks_);
     work_.emplace_back(TrainerLoaded{action.task, trainer_->facts()});

@@ -185,7 +185,7 @@ TEST_F(WorkerTest, FetchesTheBaseModelThroughBreaksAndVerifiesIt) {
     given.fetch_into = model;
     given.make_trainer = [&](const YamlView& settings) {
       for (const auto& [name, bytes] : contents) {
-        const auto file = MappedFile::open(model / name);
+        auto file = MappedFile::open(model / name);
         EXPECT_TRUE(file && std::equal(bytes.begin(), bytes.end(), file->bytes().begin(), file->bytes().end())) << name;
       }
       steps_ = settings.child("train").integer("local_steps");
