@@ -10,8 +10,8 @@ namespace weft::chaos {
 World::CoordinatorNode::CoordinatorNode(World& whole) : Node(whole, "coordinator") {
   machine.dead = false;  // somebody has put the base model there
   disk.make_folder(kModelFolder);
-  for (const auto& [name, bytes] : world.base_)
-    if (const Status put = disk.write_atomic(kModelFolder / name, bytes, 0644); !put) throw Broken{put.error().message};
+  for (const auto& [file, bytes] : world.base_)
+    if (const Status put = disk.write_atomic(kModelFolder / file, bytes, 0644); !put) throw Broken{put.error().message};
   machine.dead = true;
 }
 

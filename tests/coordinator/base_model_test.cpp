@@ -103,8 +103,8 @@ TEST(BaseModelTest, AskingAThousandTimesIsAFlood) {
     std::uint64_t sent = 0;
     job.transport.before_event = [&] { sent = job.transport.traffic().sent; };
     EXPECT_EQ(job.run().adapter_digest, expected) << wire::name_of(message);
-    ASSERT_THAT(refusals_of(job), SizeIs(1)) << wire::name_of(message);
-    EXPECT_THAT(refusals_of(job)[0].reason, HasSubstr("flood"));
+    EXPECT_THAT(refusals_of(job), testing::SizeIs(testing::Ge(1))) << wire::name_of(message);
+    for (const RefusalRow& refusal : refusals_of(job)) EXPECT_THAT(refusal.reason, HasSubstr("flood"));
     EXPECT_LT(sent, 200U << 20) << "ten times what the budget holds, and a window each";
   }
 }
