@@ -66,7 +66,7 @@ double clipping(const Choice& choice, const std::vector<SiteId>& tried) {
 }
 
 // Those whose utility comes near that of the last one that would be among the best `count`, in proportion to it.
-std::vector<SiteId> exploit(Choice& choice, std::vector<SiteId> tried, std::size_t count) {
+std::vector<SiteId> exploit(Choice& choice, const std::vector<SiteId>& tried, std::size_t count) {
   if (count == 0) return {};
   constexpr double kNear = 0.95;
   const double deadline = std::chrono::duration<double>(choice.config.deadline).count();

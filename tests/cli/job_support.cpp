@@ -176,7 +176,7 @@ void Deployment::write_site_file(const std::string& site, const std::string& coo
   spit(site_file(site), "site: " + site + "\ncoordinator: " + coordinator +
                             "\nidentity: {ca: pki/ca.crt, certificate: pki/" + site + ".crt, key: pki/" + site +
                             ".key}\nmodel: {path: model}\nstate: state/" + site +
-                            "\ndevice: cpu\npolicy: {min_scored: 1}\n"
+                            "\ndevice: cpu\npolicy: {min_scored: 1, max_local_steps: 10000000}\n"
                             "data:\n"
                             "  format: tsv\n"
                             "  text: text\n"
