@@ -95,7 +95,7 @@ std::vector<SiteId> oort(Choice& choice) {
   const std::size_t least = choice.count - std::min(choice.count, tried.size());
   const std::size_t explored = std::min(std::max(wished, least), untried.size());
   std::vector<SiteId> chosen = draw_evenly(std::move(untried), explored, choice.stream);
-  const std::vector<SiteId> best = exploit(choice, std::move(tried), choice.count - explored);
+  const std::vector<SiteId> best = exploit(choice, tried, choice.count - explored);
   chosen.insert(chosen.end(), best.begin(), best.end());
   return chosen;
 }
