@@ -95,11 +95,11 @@ struct Metrics {
   std::uint64_t examples = 0;
   metrics::Tally tally;
 };
-// W: for the live view. Reveals speed.
+// W: for the live view. Reveals speed, and how much of the base model a site that fetches it has.
 struct Progress {
   std::uint32_t round = 0;
-  std::string
-      stage;  // "fetching", "verifying" (bytes of the base model), "loading", "evaluating", "training", "uploading"
+  // "fetching", "verifying" (bytes of the base model), "loading", "evaluating", "training", "uploading" (bytes).
+  std::string stage;
   std::uint64_t done = 0;
   std::uint64_t total = 0;
   double tokens_per_second = 0;

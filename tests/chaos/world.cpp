@@ -71,7 +71,7 @@ void World::draw_base() {
   const std::uint64_t files = 1 + random.below(4);
   for (std::uint64_t i = 0; i < files; ++i) {
     const std::uint64_t luck = random.below(16);
-    Bytes bytes(1 + random.below(luck == 0 ? 5'000'000 : luck < 5 ? 100'000 : 700));
+    Bytes bytes(1 + random.below(luck < 3 ? 5'000'000 : luck < 7 ? 100'000 : 700));
     for (std::size_t at = 0; at < bytes.size(); at += 1 + random.below(600))
       bytes[at] = static_cast<std::uint8_t>(1 + random.below(255));
     const std::string name = "file-" + std::to_string(i) + ".json";
