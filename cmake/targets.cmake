@@ -7,10 +7,12 @@ target_compile_options(weft_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -W
                        $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
                        $<$<BOOL:${WEFT_WERROR}>:-Werror>)
 target_link_libraries(weft_flags INTERFACE Threads::Threads)
+set(weft_test_optimisation -O1)  # what tests test is optimised; they themselves compile sooner
 if(WEFT_SANITIZE)
   target_compile_options(weft_flags INTERFACE -fsanitize=${WEFT_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
   target_link_options(weft_flags INTERFACE -fsanitize=${WEFT_SANITIZE})
+  set(weft_test_optimisation -O0)
 endif()
 configure_file(${CMAKE_SOURCE_DIR}/cmake/version.h.in ${CMAKE_BINARY_DIR}/generated/weft_version.h)
 
@@ -89,9 +91,8 @@ function(weft_tests)
         target_link_libraries(${target} PRIVATE weft_${library} ${test_deps} GTest::gtest GTest::gmock GTest::gtest_main
                               nlohmann_json::nlohmann_json OpenSSL::SSL SQLite::SQLite3 cppzmq yaml-cpp)
         target_include_directories(${target} PRIVATE ${CMAKE_BINARY_DIR}/generated)
-        # What they test is optimised; they themselves compile sooner.
-        target_compile_options(${target} PRIVATE $<IF:$<BOOL:${WEFT_SANITIZE}>,-O0,-O1> -fpch-preprocess
-                               -Wno-array-bounds)  # GCC 12 is wrong about std::string where headers are precompiled
+        # GCC 12 is wrong about std::string where headers are precompiled.
+        target_compile_options(${target} PRIVATE ${weft_test_optimisation} -fpch-preprocess -Wno-array-bounds)
         target_precompile_headers(${target} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
         target_compile_definitions(${target} PRIVATE
           WEFT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEFT_BINARY_DIR="${CMAKE_BINARY_DIR}")
