@@ -7,6 +7,8 @@ namespace weft::cli {
 namespace {
 
 constexpr Milliseconds kPatience{15'000};  // longer than a handshake may take, which ends with a reason of its own
+constexpr const char* kQuestions =
+    "; is it running, is its address right (coordinator:), and is the way there open to outgoing TCP?";
 
 }  // namespace
 
@@ -18,7 +20,8 @@ Result<Answered> call_coordinator(const SiteFile& site) {
   Answered answered;
   client.connect();
   while (const auto event = client.receive(began + kPatience)) {
-    if (const auto* down = std::get_if<net::Down>(&*event)) return Error{down->reason};
+    if (const auto* down = std::get_if<net::Down>(&*event))
+      return Error{down->reason + (down->permanent ? "" : kQuestions)};
     if (const auto* up = std::get_if<net::Up>(&*event)) {
       Result<crypto::CertificateFacts> facts = crypto::facts_of_pem(up->certificate);
       if (!facts) return facts.error();
@@ -41,7 +44,8 @@ Result<Answered> call_coordinator(const SiteFile& site) {
       return answered;
     }
   }
-  return Error{"no answer from " + site.coordinator + " within " + std::to_string(kPatience.count() / 1000) + " s"};
+  return Error{"no answer from " + site.coordinator + " within " + std::to_string(kPatience.count() / 1000) + " s" +
+               kQuestions};
 }
 
 }  // namespace weft::cli

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/ones.h>
 #include <sys/timex.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -89,6 +90,14 @@ Verdict look_at_device(const std::string& name) {
 }
 
 Verdict look_at_disk(const DiskNeed& need) {
+  std::filesystem::path there = std::filesystem::absolute(need.folder);
+  while (!std::filesystem::exists(there)) there = there.parent_path();
+  if (!std::filesystem::is_directory(there))
+    return {Health::problem,
+            need.folder.string() + " cannot be made: " + there.string() + " is not a folder; choose another place"};
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    return {Health::problem, need.folder.string() + " cannot be written: " + there.string() +
+                                 " is not this user's to write; choose another place, or change its owner"};
   const RoomFound found = room_for(need, system_disk());
   return {found.room == Room::none     ? Health::problem
           : found.room == Room::enough ? Health::ok

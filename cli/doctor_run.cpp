@@ -81,6 +81,11 @@ Verdict data(RunVisit& visit) {
 Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
+  try {
+    if (chosen) coordinator::check_run_folder(folder, false);
+  } catch (const ConfigError& error) {
+    return {Health::warning, error.what()};
+  }
   if (visit.adapter_bytes == 0) return {Health::warning, "not checked: what the run needs follows from the base model"};
   Verdict found = look_at_disk(
       coordinator::disk_need(folder, visit.adapter_bytes, visit.run.sites.size(), visit.run.aggregation, false));

@@ -27,10 +27,7 @@ Verdict coordinator(SiteVisit& visit) {
     return {Health::ok, "not called: a worker is running on " + visit.site.folder.string() +
                             ", whose session this would replace; its log says how it stands"};
   Result<Answered> answered = call_coordinator(visit.site);
-  if (!answered)
-    return {Health::problem, answered.error().message +
-                                 "; is it running, is its address right (coordinator:), and is "
-                                 "the way there open to outgoing TCP?"};
+  if (!answered) return {Health::problem, answered.error().message};
   visit.answered = std::move(answered).value();
   const wire::Welcome& welcome = visit.answered->welcome;
   visit.settings = Settings::parse(YamlView::parse(welcome.settings, "settings from the coordinator"));

@@ -23,7 +23,7 @@ namespace weft::cli {
 namespace {
 
 struct Flags {
-  std::string adapter, data, model, config, split = "all", device = "auto";
+  std::string adapter, data, model, config, site, split = "all", device = "auto";
   std::vector<std::string> set;
   std::string zero_shot;  // column with the classes; empty: no zero-shot
   std::vector<std::string> labels, templates{"a photo of a {}"};
@@ -57,11 +57,17 @@ RunFile load_run_file(const Flags& flags, const std::optional<FoundAdapter>& ada
     throw ConfigError(file.string() +
                       " is a site's file; the task and the format of the data are in the run file: --config RUN.yaml");
   RunFile run = RunFile::load(file, flags.set);
-  if (!run.simulation)
+  if (!run.simulation && flags.site.empty())
     throw ConfigError(file.string() +
-                      ": has no data block, so the format of the data file is not known; name a run file that has one "
-                      "with --config RUN.yaml");
+                      ": has no data block, so the format of the data file is not known; name a site's file, whose "
+                      "data block has it, with --site SITE.yaml, or a run file that has one with --config RUN.yaml");
   return run;
+}
+
+// The format of the data file.
+data::DataConfig format_of(const Flags& flags, const RunFile& run) {
+  if (flags.site.empty()) return run.simulation->data;
+  return data::parse_data_config(YamlView::load(flags.site, {}).child("data"), run.settings.task);
 }
 
 // The adapter's own shape and facts win over the run file's.
@@ -91,7 +97,7 @@ Evaluation resolve(const Flags& flags) {
   Evaluation job{.name = "initial adapter of run " + run.settings.run,
                  .model = flags.model.empty() ? run.model : std::filesystem::path(flags.model),
                  .settings = run.settings,
-                 .format = run.simulation->data,
+                 .format = format_of(flags, run),
                  .adapter = std::move(adapter)};
   job.format.files = {flags.data};
   const data::TaskConfig& task = job.settings.task;
@@ -245,6 +251,8 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   command->add_flag("--base", flags->base, "Score the run's initial adapter instead: the base model, untrained");
   command->add_option("--data", flags->data, "Data file, in the format of the run file's data block")->required();
   command->add_option("--config", flags->config, "Run file (default: config.yaml of the adapter's run folder)");
+  command->add_option("--site", flags->site,
+                      "Site file whose data block has the format of --data, in place of the run file's");
   command->add_option("--set", flags->set, "Override a key of the run file, as in --set data.format=jsonl");
   command->add_option("--model", flags->model, "Folder of the base model (default: the one that the adapter names)");
   command->add_flag("--force", flags->force, "Do not check that the base model is the one that was trained on");
@@ -267,6 +275,7 @@ void add_evaluate(CLI::App& app, Chosen& chosen) {
   command->add_flag("--json", flags->json, "One line of JSON instead of text");
   command->footer(
       "Examples:\n  weft evaluate runs/sentiment --data films.tsv --split test\n"
+      "  weft evaluate runs/first --site site.yaml --data comments.csv --split test\n"
       "  weft evaluate --base --config configs/sentiment.yaml --data films.tsv\n"
       "  weft evaluate runs/emoji --data kinds-google.jsonl --zero-shot kind --template \"{}\"\n"
       "  weft evaluate runs/dialogue --data talks.jsonl --generate 100");

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/local_job.h"
 #include "common/base/json_depth.h"
+#include "common/models/checkpoint.h"
 #include "common/models/generation.h"
 #include "common/text/chat_template.h"
 #include "common/text/special_tokens.h"
@@ -127,8 +128,8 @@ Loaded load(const Flags& flags) {
   }
   const FoundAdapter adapter = find_adapter(flags.adapter);
   request.adapter = adapter.peft.config.adapter;
+  if (!flags.force) check_base_digest(adapter, flags.model, models::Checkpoint(flags.model).digest());
   Loaded loaded{.model = models::load_model(request), .adapter = adapter.peft.state};
-  if (!flags.force) check_base_digest(adapter, flags.model, loaded.model->base_digest());
   if (*loaded.model->manifest() != *adapter.peft.state.manifest)
     throw ConfigError("the adapter at " + adapter.folder.string() + " does not fit the model at " + flags.model +
                       ": their tensors differ; name the model that it was trained on");

@@ -39,7 +39,7 @@ void Reload::change_sites(coordinator::Coordinator& coordinator) {
   try {
     RunFile fresh = RunFile::load(source_.file, source_.overrides);
     for (const std::string& change : differences(run_.text, fresh.text))
-      if (!change.starts_with("sites.")) log::warn(source_.file + ": not changed while the run goes on: " + change);
+      if (!change.starts_with("sites")) log::warn(source_.file + ": not changed while the run goes on: " + change);
     if (fresh.sites == run_.sites) return;
     if (fresh.simulation)
       return log::warn(source_.file +

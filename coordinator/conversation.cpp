@@ -299,7 +299,9 @@ Status Coordinator::State::on(Session& session, const wire::Chunk& chunk) {
   Uploads::Outcome outcome = uploads.chunk(session.site, chunk, clock.now());
   send(outcome.out);
   if (outcome.done) admit(session.site, *outcome.done);
-  if (outcome.wrong)
+  if (outcome.wrong && !machine.wants_update(session.site, outcome.wrong->round))
+    settle_late(session.site, *outcome.wrong);
+  else if (outcome.wrong)
     refuse_update(session.site, *outcome.wrong, {fl::RefusalKind::digest, outcome.problem});
   else if (!outcome.problem.empty())
     return no(outcome.problem);
@@ -323,7 +325,10 @@ void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
                       .norm = done.values.norm(),
                       .staleness = machine.round() - offer.round};
   store.add(row, *done.payload);
-  observer.on(telemetry::UpdateAccepted{offer.round, site.name, offer.examples, offer.values});
+  telemetry::UpdateAccepted accepted{offer.round, site.name, offer.examples, offer.values};
+  accepted.values.erase(telemetry::kStaleness);  // a site cannot say that
+  if (row.staleness > 0) accepted.values[telemetry::kStaleness] = row.staleness;
+  observer.on(accepted);
   feed(machine.on(fl::UpdateAdmitted{site, offer.round, counted_of(row)}, clock.now()));
 }
 

@@ -102,6 +102,7 @@ bool Coordinator::State::over() const {
 }
 
 void Coordinator::State::show_waiting() {
+  if (!std::exchange(machine_moved, false)) return;
   std::optional<fl::WaitingFor> next = machine.waiting();
   if (same(next, waiting)) return;
   waiting = std::move(next);
@@ -113,6 +114,7 @@ void Coordinator::State::show_waiting() {
 }
 
 void Coordinator::State::feed(std::vector<fl::RoundAction> actions) {
+  machine_moved = true;
   std::deque<fl::RoundAction> pending(actions.begin(), actions.end());
   while (!pending.empty()) {
     const fl::RoundAction action = std::move(pending.front());
@@ -256,7 +258,10 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FailRun& fail
   for (const SiteId& site : failed.refused)
     text += "; the update of site \"" + site.name + "\" was refused: " + refused[site];
   for (const SiteId& site : failed.declined) text += "; site \"" + site.name + "\" takes no part: " + declined[site];
-  throw Failure(text + "; mend these sites and go on with --resume, or begin a run with a lower rounds.quorum");
+  throw Failure(
+      text +
+      "; mend these sites, or take them off sites: in the run file, and go on with --resume; or begin a run with a "
+      "lower rounds.quorum");
 }
 
 // What all sites together say of each version and split among these.

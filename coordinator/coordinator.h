@@ -54,7 +54,7 @@ struct CoordinatorOptions {
   checkpoint::AdapterFacts facts;     // run, labels, max_tokens, base_digest; the rest is filled in
   std::map<std::string, std::string> versions;  // "weft", "libtorch", ...: for summary.json
   std::uint64_t transfer_bytes = kTransferBytes;
-  Milliseconds stall_timeout{30'000};    // a transfer that moves nothing for so long gives its place to one that waits
+  Milliseconds stall_timeout{30'000};    // a transfer that moves no chunk for so long gives its place to one that waits
   std::optional<crypto::Signer> signer;  // of the ledger's records and the sites' receipts; none within one process
   // For fault tests: called at "adapter_written", "ledger_committed", "settled", "result_written". May throw.
   std::function<void(std::string_view)> at_step;

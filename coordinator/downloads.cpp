@@ -6,7 +6,7 @@
 namespace weft::coordinator {
 
 std::size_t download_places(std::uint64_t adapter_bytes) {
-  constexpr std::uint64_t kInFlight = 16 << 20, kLeast = 4;
+  constexpr std::uint64_t kInFlight = 64 << 20, kLeast = 4;
   const std::uint64_t each = std::clamp<std::uint64_t>(adapter_bytes, 1, wire::kWindowBytes);
   return static_cast<std::size_t>(std::max(kLeast, kInFlight / each));
 }
@@ -15,7 +15,8 @@ std::vector<Outgoing> Downloads::fetch(const SiteId& site, wire::Payload payload
                                        std::uint64_t offset, TimePoint now) {
   const auto there = downloads_.find(site);
   const bool restarted = there != downloads_.end() && there->second.digest == digest;
-  downloads_.insert_or_assign(site, Download{wire::ChunkSender(std::move(payload), digest, offset), digest, restarted});
+  downloads_.insert_or_assign(
+      site, Download{wire::ChunkSender(std::move(payload), digest, offset), digest, restarted, offset});
   return pump(turns_.request(site, now));
 }
 
@@ -28,10 +29,7 @@ Result<std::vector<Outgoing>> Downloads::ack(const SiteId& site, const wire::Ack
     if (found->second.restarted) return out;
     return fine.error();
   }
-  if (ack.offset > found->second.acknowledged) {
-    found->second.acknowledged = ack.offset;
-    turns_.moved(site, now);
-  }
+  if (counts_as_moved(ack.offset, found->second.counted)) turns_.moved(site, now);
   if (sender.done()) return drop(site, now);
   pump(site, out);
   return out;

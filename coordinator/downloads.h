@@ -15,7 +15,7 @@
 
 namespace weft::coordinator {
 
-// What can be in flight to one site is the smaller of a window and an adapter; 16 MiB of that, but at least four sites.
+// What can be in flight to one site is the smaller of a window and an adapter; 64 MiB of that, but at least four sites.
 std::size_t download_places(std::uint64_t adapter_bytes);
 
 inline constexpr std::size_t kBasePlaces = 4;  // for files of the base model, beside those for the adapter
@@ -39,8 +39,8 @@ class Downloads {
   struct Download {
     wire::ChunkSender sender;
     std::string digest;
-    bool restarted = false;          // acknowledgements of its first attempt may still come
-    std::uint64_t acknowledged = 0;  // the furthest
+    bool restarted = false;     // acknowledgements of its first attempt may still come
+    std::uint64_t counted = 0;  // the offset up to which it has moved
   };
   std::map<SiteId, Download> downloads_;
   Turns turns_;

@@ -14,7 +14,7 @@ using nlohmann::json;
 
 constexpr const char* kOther = "another coordinator; wait for it to end, or choose another folder";
 constexpr std::int64_t kApplication = 0x57454654;  // "WEFT"
-constexpr std::int64_t kSchema = 4;
+constexpr std::int64_t kSchema = 5;
 constexpr const char* kTables = R"(
   CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, record INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE rounds (round INTEGER PRIMARY KEY, cohort TEXT NOT NULL, loss REAL, seconds REAL NOT NULL,
@@ -29,6 +29,9 @@ constexpr const char* kTables = R"(
   CREATE TABLE records (number INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, signer TEXT NOT NULL,
                         signature TEXT NOT NULL);
   CREATE TABLE certificates (fingerprint TEXT PRIMARY KEY, pem TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX scores_of_record ON scores (record);
+  CREATE INDEX refusals_of_record ON refusals (record);
+  CREATE INDEX updates_of_site ON updates (site, round);
 )";
 
 std::string names_json(const std::vector<SiteId>& sites) {

@@ -19,7 +19,8 @@ std::string counted_text(const RoundRow& row) {
   if (row.updates.size() > kNamedSites) return std::to_string(row.updates.size()) + " sites";
   std::string text;
   for (const UpdateRow& update : row.updates)
-    text += (text.empty() ? "" : ", ") + update.site.name + " " + std::to_string(update.examples);
+    text += (text.empty() ? "" : ", ") + update.site.name + " " + std::to_string(update.examples) +
+            (update.staleness > 0 ? " (for round " + std::to_string(row.round - update.staleness) + ")" : "");
   return text.empty() ? "nobody" : text;
 }
 
@@ -61,7 +62,10 @@ Json round_json(const RoundRow& row, const RecordRow& record) {
   Json cohort = Json::array(), updates = Json::array();
   for (const SiteId& site : row.cohort) cohort.push_back(site.name);
   for (const UpdateRow& update : row.updates)
-    updates.push_back({{"site", update.site.name}, {"examples", update.examples}, {"digest", update.digest}});
+    updates.push_back({{"site", update.site.name},
+                       {"examples", update.examples},
+                       {"digest", update.digest},
+                       {"staleness", update.staleness}});
   return {{"round", row.round},
           {"time", row.time},
           {"cohort", cohort},
@@ -124,7 +128,7 @@ std::string check_text(const CheckResult& result) {
           std::to_string(result.versions) + " adapter files, " + std::to_string(result.receipts) +
           " receipts: " + (result.faults.empty() ? "all holds" : std::to_string(result.faults.size()) + " faults") +
           "\n";
-  if (result.signatures == 0)
+  if (result.signatures == 0 && result.faults.empty())
     text +=
         "The records are chained but NOT SIGNED, as in a run within one process: whoever can write the file can make "
         "it anew.\n";

@@ -102,6 +102,7 @@ struct Coordinator::State {
   bool held_due = false;                                        // a round has begun since
   TimePoint round_began;
   net::Traffic counted;                   // traffic of the rounds before
+  bool machine_moved = true;              // since that was shown
   std::optional<fl::WaitingFor> waiting;  // as shown last
   std::optional<CoordinatorResult> result;
   TimePoint told_by = TimePoint::max();    // when to stop waiting for sites to hear the end

@@ -3,7 +3,15 @@
 
 #include <algorithm>
 
+#include "common/wire/messages.h"
+
 namespace weft::coordinator {
+
+bool counts_as_moved(std::uint64_t offset, std::uint64_t& counted) {
+  if (offset < counted + wire::kChunkBytes) return false;
+  counted = offset;
+  return true;
+}
 
 Turns::Changes Turns::request(const SiteId& site, TimePoint now) {
   Changes changes;

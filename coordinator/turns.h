@@ -1,10 +1,12 @@
 // Who may transfer now: a bounded number of places, first come first served, so that what is in flight does not grow
 // with the number of sites. Pure: the caller passes the time.
 //
-// A holder that moved nothing for the stall time while others wait loses its place and goes to the end of the queue. A
-// holder that went away keeps its place, so that it can go on where it was, only until somebody else wants it.
+// A holder that did not move for the stall time while others wait loses its place and goes to the end of the queue; to
+// move is to transfer a whole chunk, so that nobody keeps a place by a trickle. One that went away keeps its place only
+// until somebody else wants it. Whoever loses a place loses nothing that was transferred.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <vector>
@@ -13,6 +15,9 @@
 #include "common/base/ids.h"
 
 namespace weft::coordinator {
+
+// Whether a transfer that stands at `offset` has moved since `counted`, which is then set to it.
+bool counts_as_moved(std::uint64_t offset, std::uint64_t& counted);
 
 class Turns {
  public:

@@ -23,20 +23,17 @@ std::vector<Outgoing> Uploads::offer(const SiteId& site, const wire::Offer& offe
   return out;
 }
 
-// A place given: the site may send. A place taken: what it sent is dropped.
+// A place given: the site may send on. A place taken: it is acknowledged nothing more, so it stops at its window's end.
 std::vector<Outgoing> Uploads::apply(const Turns::Changes& changes) {
   std::vector<Outgoing> out;
   for (const Turns::Change& change : changes) {
+    if (!change.granted) continue;
     Upload& upload = uploads_[change.site];
-    if (!change.granted) {
-      upload.rewound = upload.receiver.has_value();
-      upload.receiver.reset();
-      continue;
-    }
     if (!upload.receiver)
       upload.receiver = Receiver{
           .check = {upload.offer.digest, upload.offer.bytes}, .file = disk_.scratch(folder_).value(), .values = {}};
-    out.push_back({change.site, wire::Resume{upload.offer.digest, upload.receiver->check.offset()}});
+    upload.counted = upload.receiver->check.offset();
+    out.push_back({change.site, wire::Resume{upload.offer.digest, upload.counted}});
   }
   return out;
 }
@@ -46,8 +43,6 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
   const auto found = uploads_.find(site);
   if (found == uploads_.end() || found->second.offer.digest != chunk.digest || !found->second.receiver) return outcome;
   Upload& upload = found->second;
-  if (upload.rewound && chunk.offset != upload.receiver->check.offset()) return outcome;
-  upload.rewound = false;
   Receiver& receiver = *upload.receiver;
   Result<wire::ChunkCheck::Accepted> accepted = receiver.check.on(chunk);
   if (!accepted) {
@@ -57,9 +52,9 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
     if (const ByteSpan fresh = accepted->fresh; !fresh.empty()) {
       receiver.file->append(fresh).value();
       receiver.values.add(fresh);
-      turns_.moved(site, now);
+      if (counts_as_moved(receiver.check.offset(), upload.counted)) turns_.moved(site, now);
     }
-    outcome.out.push_back({site, accepted->ack});
+    if (turns_.holds(site)) outcome.out.push_back({site, accepted->ack});
     if (!receiver.check.complete()) return outcome;
     outcome.done = Done{upload.offer, std::move(receiver.file), receiver.values};
   }
@@ -70,12 +65,9 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
 }
 
 std::vector<Outgoing> Uploads::away(const SiteId& site, TimePoint now) {
-  std::vector<Outgoing> out = apply(turns_.away(site, now));
-  if (!turns_.holds(site))
-    uploads_.erase(site);
-  else
-    uploads_[site].rewound = false;  // a new session carries nothing old
-  return out;
+  const auto found = uploads_.find(site);
+  if (found != uploads_.end() && !found->second.receiver) uploads_.erase(found);  // it has sent nothing yet
+  return apply(turns_.away(site, now));
 }
 
 std::vector<Outgoing> Uploads::tick(TimePoint now) { return apply(turns_.tick(now)); }

@@ -1,6 +1,7 @@
 // Updates on their way in: offers wait for a place, then their chunks are collected in a scratch file; none of it stays
-// in memory, and what admission asks of the values is known when the last chunk is in. But for these files it is pure:
-// messages to send are returned, and the caller passes the time.
+// in memory, and what admission asks of the values is known when the last chunk is in. What has come stays until the
+// update is settled, also when the site loses its place or goes away: it goes on from there. But for these files it is
+// pure: messages to send are returned, and the caller passes the time.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -44,7 +45,7 @@ class Uploads {
     std::optional<wire::Offer> wrong;  // all came, but it is not what was offered
   };
 
-  // Scratch files are made in `folder`, one for each place at most.
+  // Scratch files are made in `folder`, one for each site that has had a place.
   Uploads(std::size_t places, Milliseconds stall_timeout, Disk& disk, std::filesystem::path folder)
       : disk_(disk), folder_(std::move(folder)), turns_(places, stall_timeout) {}
   // The caller has accepted the offer. It replaces another one of the site; the same one goes on where it was.
@@ -67,8 +68,8 @@ class Uploads {
   };
   struct Upload {
     wire::Offer offer;
-    std::optional<Receiver> receiver;  // while it has a place
-    bool rewound = false;              // it was told to go back: what was on its way comes first and is of no use
+    std::optional<Receiver> receiver;  // once it has had a place
+    std::uint64_t counted = 0;         // the offset up to which it has moved
   };
   std::vector<Outgoing> apply(const Turns::Changes& changes);
   Disk& disk_;

@@ -159,6 +159,7 @@ void Session::receive(const wire::Refused& refused) {
 void Session::receive(const wire::Finished& finished) {
   for (const std::uint32_t round : outbox_.rounds())
     if (!disputed_.contains(round)) act(Forget{run_->run_id, round});
+  if (run_) act(EndRun{run_->run_id});
   finish(Outcome::finished, finished.reason, finished.version);
 }
 

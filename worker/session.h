@@ -148,6 +148,9 @@ struct Forget {
   std::string run_id;
   std::uint32_t round = 0;
 };
+struct EndRun {  // it has ended: nothing of it is needed any more but its receipts
+  std::string run_id;
+};
 struct Say {  // to the site's operator
   bool warning = false;
   std::string text;
@@ -155,8 +158,9 @@ struct Say {  // to the site's operator
 struct Finish {  // the last action
   WorkerResult result;
 };
-using SessionAction = std::variant<Connect, Disconnect, Send, LookForBase, OpenBase, KeepPiece, InstallBase, Load,
-                                   Score, Train, Cancel, ReadSpool, Keep, KeepReceipt, Count, Forget, Say, Finish>;
+using SessionAction =
+    std::variant<Connect, Disconnect, Send, LookForBase, OpenBase, KeepPiece, InstallBase, Load, Score, Train, Cancel,
+                 ReadSpool, Keep, KeepReceipt, Count, Forget, EndRun, Say, Finish>;
 
 struct SessionOptions {
   SiteId site;

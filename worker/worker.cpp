@@ -74,6 +74,7 @@ struct Worker::State {
   void act(const Count& action);
   StateFolder state_folder() const { return {.path = options.folder, .disk = options.disk, .clock = &clock}; }
   void act(const Forget& action) { spool.forget(action.run_id, action.round); }
+  void act(const EndRun& action) { drop_kept_training(state_folder(), action.run_id); }
   void act(const Say& action) { options.say(action.warning, action.text); }
   void act(const Finish& action) { result = action.result; }
 

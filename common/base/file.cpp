@@ -30,7 +30,7 @@ class Descriptor {
 Error system_error(const char* doing, const std::filesystem::path& path) {
   const int code = errno;
   std::string text = std::string("cannot ") + doing + " " + path.string() + ": " + std::strerror(code);
-  if (code == ENOSPC) text += "; free some space and run the same command again: nothing committed was lost";
+  if (code == ENOSPC) text += "; free some space and go on (a coordinator with --resume): nothing committed was lost";
   return {text};
 }
 
@@ -144,10 +144,16 @@ Status append_to(const std::filesystem::path& path, ByteSpan bytes) {
   return write_all(fd.get(), path, bytes);
 }
 
+// What is written into a folder is durable only if the folder is, which its parent's sync makes it.
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;
+  std::vector<std::filesystem::path> parents;
+  for (auto folder = std::filesystem::absolute(path).lexically_normal(); !std::filesystem::exists(folder, error);
+       folder = folder.parent_path())
+    parents.push_back(folder.parent_path());
   std::filesystem::create_directories(path, error);
   if (error) throw Failure("cannot create folder " + path.string() + ": " + error.message());
+  for (const std::filesystem::path& parent : parents) sync_folder(parent).value();
 }
 
 Result<std::unique_ptr<RandomReader>> open_file(const std::filesystem::path& path) {

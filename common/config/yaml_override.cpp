@@ -64,13 +64,14 @@ void apply_override(Node& root, const std::string& assignment) {
   Node* map = &root;
   for (std::size_t i = 0; i + 1 < parts.size(); ++i) map = &descend(*map, parts[i], source);
   value->rename(map->full_key(parts.back()));
-  for (auto& [key, node] : map->map) {
-    if (key == parts.back()) {
-      node = value;
-      return;
-    }
-  }
-  map->map.emplace_back(parts.back(), value);
+  const auto there = std::find_if(map->map.begin(), map->map.end(),
+                                  [&](const Node::Entry& entry) { return entry.first == parts.back(); });
+  if (there == map->map.end())
+    map->map.emplace_back(parts.back(), value);
+  else if (value->kind == Node::Kind::null)
+    map->map.erase(there);
+  else
+    there->second = value;
 }
 
 }  // namespace weft::config

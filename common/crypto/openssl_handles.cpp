@@ -26,7 +26,9 @@ BioHandle bio_of(const std::string& pem) {
 BioHandle read_file(const std::filesystem::path& file, const std::string& what) {
   Result<std::string> text = read_text(file);
   if (!text)
-    throw ConfigError(what + ": " + text.error().message + "; make it with `weft pki issue`, or correct the path");
+    throw ConfigError(what + ": " + text.error().message +
+                      "; correct the path, or make it: ca.crt and ca.key with `weft pki init`, those of a name with "
+                      "`weft pki issue`");
   return bio_of(text.value());
 }
 

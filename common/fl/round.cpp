@@ -303,6 +303,9 @@ std::optional<WaitingFor> RoundMachine::waiting() const {
     std::erase_if(waiting.sites, [&](const SiteId& site) { return ready_.contains(site); });
   } else if (std::any_of(waiting.sites.begin(), waiting.sites.end(), trains)) {
     waiting.what = "an update";
+    if (waiting.until == TimePoint::max())
+      waiting.what += " (the deadline has passed with " + std::to_string(stage_->with(Stage::Update::admitted).size()) +
+                      " of the " + std::to_string(stage_->task().quorum) + " that are the quorum)";
     const auto idle = [this](const SiteId& site) { return !at_work_.contains(site); };  // without a place
     if (config_.buffered() && !std::all_of(waiting.sites.begin(), waiting.sites.end(), idle))
       std::erase_if(waiting.sites, idle);

@@ -13,7 +13,9 @@ class Bert final : public EncoderNetwork {
                        builder.dropout("classifier_dropout", builder.dropout("hidden_dropout_prob", 0.1))) {
     const std::int64_t width = builder.config().positive("hidden_size");
     if (builder.request().task == TaskKind::sequence_classification)
-      pooler_ = builder.linear("bert.pooler.dense", width, width);
+      // A BERT that was trained as a language model alone has none.
+      pooler_ = builder.has("bert.pooler.dense.weight") ? builder.linear("bert.pooler.dense", width, width)
+                                                        : builder.head("bert.pooler.dense", width, width);
     else
       builder.ignore("bert.pooler.");
     classifier_ = builder.head("classifier", width, builder.classes());

@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "common/adapter/module_rules.h"
 #include "common/base/result.h"
@@ -111,6 +112,7 @@ Linear ModelBuilder::stacked(const std::vector<std::string>& names, std::int64_t
 
 Linear ModelBuilder::head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options) {
   if (has(name + ".weight")) {
+    if (out == classes()) check_order_of_labels();
     Taken taken = take(name, in, out, options, Role::head);
     return {taken.weight_OI, taken.bias_O, {taken.module}};
   }
@@ -121,6 +123,25 @@ Linear ModelBuilder::head(const std::string& name, std::int64_t in, std::int64_t
   if (options.bias) module.bias = train(name + ".bias", {out}, start_with(0));
   const auto zeros = [&](std::vector<std::int64_t> shape) { return at::zeros(shape, at::kFloat).to(request_.device); };
   return {zeros({out, in}), options.bias ? zeros({out}) : at::Tensor(), {module}};
+}
+
+// A head that was trained to tell the same classes in another order would be wrong without a word. Other names are
+// those of a head to go on from.
+void ModelBuilder::check_order_of_labels() const {
+  if (!config().has("id2label")) return;
+  const auto lower = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+  };
+  std::vector<std::string> theirs, ours;
+  const ModelConfig stored = config().section("id2label");
+  for (std::size_t i = 0; i < request_.labels.size(); ++i) {
+    theirs.push_back(lower(stored.text(std::to_string(i), "")));
+    ours.push_back(lower(request_.labels[i]));
+  }
+  if (theirs == ours || !std::is_permutation(theirs.begin(), theirs.end(), ours.begin(), ours.end())) return;
+  config().fail("id2label: the head in this checkpoint tells [" + joined(theirs, 20) + "], task.labels has [" +
+                joined(ours, 20) + "]; list task.labels in the checkpoint's order");
 }
 
 ModelBuilder::Taken ModelBuilder::take(const std::string& name, std::int64_t in, std::int64_t out,

@@ -69,6 +69,7 @@ class ModelBuilder {
   bool trains_all_biases() const;
   std::string train(const std::string& name, std::vector<std::int64_t> shape, Start start);
   void check_names() const;
+  void check_order_of_labels() const;
 
   const Checkpoint& checkpoint_;
   const ModelRequest& request_;

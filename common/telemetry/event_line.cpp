@@ -48,7 +48,9 @@ struct Line {
            " examples: " + scores(e.tally, e.primary, Extent::whole);
   }
   std::string operator()(const UpdateAccepted& e) const {
-    return of(e.round, 0) + ": update of " + e.site + " is in (" + std::to_string(e.examples) + " examples)";
+    const auto stale = e.values.find(kStaleness);
+    return of(e.round, 0) + ": update of " + e.site + " is in (" + std::to_string(e.examples) + " examples" +
+           (stale == e.values.end() ? "" : "; stale, of " + fixed(stale->second, 0) + " versions ago") + ")";
   }
   std::string operator()(const UpdateRefused& e) const {
     return of(e.round, 0) + ": update of " + e.site + " refused: " + e.reason;

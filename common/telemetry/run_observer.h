@@ -42,6 +42,8 @@ struct VersionScored {  // the same of all sites together, once it is final
   metrics::Tally tally;
   std::string primary;
 };
+inline constexpr const char* kStaleness = "staleness";  // of an update that missed its round, in versions; among values
+
 struct UpdateAccepted {
   std::uint32_t round = 0;
   std::string site;

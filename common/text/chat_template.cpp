@@ -22,6 +22,31 @@ Result<std::string> jinja_in(const nlohmann::json& value, const std::string& whe
   return Error{where + ": no chat_template; name one in the configuration"};
 }
 
+// Whether a Jinja with the marks of chatml writes something else than chatml with this default system prompt: many
+// checkpoints come with a chatml of their own. A line break in its strings is one, or is spelt \n.
+bool departs_from_chatml(std::string_view jinja, const chat::Style& style) {
+  const auto other_text_after = [&](std::string_view head, std::string_view allowed) {
+    for (std::size_t at = jinja.find(head); at != std::string_view::npos; at = jinja.find(head, at + 1)) {
+      const std::string_view rest = jinja.substr(at + head.size());
+      const bool string_ends = rest.starts_with('\'') || rest.starts_with('"');
+      if (!string_ends && (allowed.empty() || !rest.starts_with(allowed))) return true;
+    }
+    return false;
+  };
+  for (const char* line_break : {"\n", "\\n"}) {
+    if (other_text_after(std::string("<|im_start|>system") + line_break, style.system)) return true;
+    if (other_text_after(std::string("<|im_start|>assistant") + line_break, "")) return true;
+  }
+  constexpr std::string_view kPrompt = "You are ";
+  for (std::size_t at = jinja.find(kPrompt); at != std::string_view::npos; at = jinja.find(kPrompt, at)) {
+    if (style.system.empty() || !jinja.substr(at).starts_with(style.system)) return true;
+    at += style.system.size();
+  }
+  constexpr std::array kOther = {"bos_token", "| trim", "|trim", ".strip(", "<think>"};
+  return std::any_of(kOther.begin(), kOther.end(),
+                     [&](const char* sign) { return jinja.find(sign) != std::string_view::npos; });
+}
+
 }  // namespace
 
 struct ChatTemplate::Kind {
@@ -97,7 +122,7 @@ Result<ChatTemplate> ChatTemplate::recognise(std::string_view jinja) {
   for (const Kind& kind : kinds()) {
     const bool is_it = std::all_of(kind.marks.begin(), kind.marks.end(),
                                    [&](std::string_view mark) { return jinja.find(mark) != std::string_view::npos; });
-    if (is_it) return ChatTemplate(kind);
+    if (is_it && (kind.render != chat::chatml || !departs_from_chatml(jinja, kind.style))) return ChatTemplate(kind);
   }
   return Error{"the checkpoint's chat template is none of those that are known; name one in the configuration"};
 }

@@ -25,16 +25,17 @@ void World::note(const SiteId& site, ByteSpan message) {
   const Result<wire::Message> said = wire::decode(message);
   must(static_cast<bool>(said), "the coordinator says what is no message");
   const auto* settled = std::get_if<wire::Settled>(&said.value());
-  if (settled != nullptr && settled->verdict == "committed")
-    promises_.push_back({site, settled->round, settled->digest});
+  if (settled != nullptr) promises_.push_back({site, settled->round, settled->digest, settled->verdict == "committed"});
 }
 
-// A site that was told "committed" has forgotten its update: no crash may take the commit back.
+// A site that was told a verdict has forgotten its update: no crash may take a commit back, and what was late or
+// refused may not count after all.
 void World::check_promises(const coordinator::Ledger& ledger) const {
   for (const Promise& promise : promises_)
-    must(ledger.committed(promise.site, promise.round, promise.digest).has_value(),
-         "round " + std::to_string(promise.round) + " of " + promise.site.name +
-             " is not in the ledger, though the site was told that it is");
+    must(ledger.committed(promise.site, promise.round, promise.digest).has_value() == promise.committed,
+         "round " + std::to_string(promise.round) + " of " + promise.site.name + " is " +
+             (promise.committed ? "not in the ledger, though the site was told that it is"
+                                : "in the ledger, though the site was told that it is not"));
 }
 
 // Who was asked follows from the history, and enough of them counted.
@@ -62,7 +63,8 @@ void World::check_end() {
   const auto mean = fl::make_aggregator(aggregation_, {.sites = sites_.size(),
                                                        .parameters = manifest_->total(),
                                                        .local_steps = rounds_.local_steps,
-                                                       .min_steps = fl::least_steps(rounds_)});
+                                                       .min_steps = fl::least_steps(rounds_),
+                                                       .scratch = [&] { return node.disk.scratch("/").value(); }});
   std::vector<StateDict> versions{initial_};
   std::set<std::pair<SiteId, std::uint32_t>> counted;  // each update once
   fl::Past past;

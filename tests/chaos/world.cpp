@@ -60,6 +60,8 @@ void World::draw_job() {
   if (random_.below(4) == 0) {
     rounds_.min_steps = 2;
     aggregation_.method = "fednova";
+  } else if (random_.below(4) == 0) {
+    aggregation_.method = "median";  // whose updates wait on the disk
   }
   aggregation_.max_update_norm = 1e4;
   aggregation_.max_examples = 1000;

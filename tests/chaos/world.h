@@ -85,10 +85,11 @@ class World {
   fl::RoundsConfig rounds_;
   fl::AggregationConfig aggregation_;
   std::vector<std::unique_ptr<Node>> nodes_;  // the coordinator first
-  struct Promise {                            // "committed", as a site was told
+  struct Promise {                            // what became of an update, as its site was told
     SiteId site;
     std::uint32_t round = 0;
     std::string digest;
+    bool committed = false;
   };
   std::vector<Promise> promises_;
   Outcome outcome_;

@@ -202,6 +202,12 @@ TEST(YamlOverrideTest, ReplacesAddsAndCreatesMaps) {
               HasSubstr("--set \"m={p: {q: 2}}\": m.p.q: got \"2\""));
 }
 
+TEST(YamlOverrideTest, NothingTakesAKeyAway) {
+  const TemporaryFile file("train: {lr: 1, steps: 5}\n");
+  for (const char* nothing : {"train.lr=", "train.lr=null", "train.lr=~"})
+    EXPECT_THAT(YamlView::load(file.path(), {nothing}).child("train").keys(), ElementsAre("steps")) << nothing;
+}
+
 TEST(YamlOverrideTest, RefusesMalformedPaths) {
   const TemporaryFile file("train: {lr: 1}\nlist: [1]\n");
   const auto error = [&](const std::string& set) { return error_of([&] { YamlView::load(file.path(), {set}); }); };

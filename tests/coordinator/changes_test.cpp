@@ -5,8 +5,8 @@
 #include "coordinator/ledger.h"
 #include "coordinator/run_store.h"
 #include "coordinator/uploads.h"
-#include "tests/coordinator/coordinator_support.h"
 #include "tests/base/small_disk.h"
+#include "tests/coordinator/coordinator_support.h"
 
 namespace weft::coordinator {
 namespace {

@@ -197,7 +197,7 @@ TEST(LedgerTest, NamesAnotherSchema) {
   const auto file = folder.path() / "ledger.sqlite";
   { const Ledger ledger(file); }
   Database(file).execute("PRAGMA user_version = 7");
-  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 4"));
+  EXPECT_THAT(message_of([&] { Ledger{file}; }), HasSubstr("schema 7, this weft reads schema 5"));
   EXPECT_THROW(Ledger{file}, ConfigError);
 }
 

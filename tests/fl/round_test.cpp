@@ -149,7 +149,7 @@ TEST(RoundMachineTest, WithoutAQuorumAtTheDeadlineTheRoundWaitsForIt) {
   run.through("a", 1);
   EXPECT_THAT(run.tick(kDeadline), IsEmpty());
   EXPECT_EQ(run.machine.wake_at(), TimePoint::max()) << "else whoever drives it would spin";
-  EXPECT_EQ(run.waiting(), "an update from b c d");
+  EXPECT_EQ(run.waiting(), "an update (the deadline has passed with 1 of the 2 that are the quorum) from b c d");
   run.tick(kDeadline);
   EXPECT_THAT(run.score("d", 0), IsEmpty());
   EXPECT_THAT(run.admit("d", 1), ElementsAre("commit 1: a d; scores a d"));

@@ -96,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         now += Milliseconds(input.byte());
         downloads.tick(now);
     }
-    require(uploads.bytes_on_disk() <= kPlaces * kBytes);
+    require(uploads.bytes_on_disk() <= kSites * kBytes);
     require(uploads.open().size() <= kSites);
     if (uploads.wake_at() != TimePoint::max()) require(uploads.wake_at() <= now + kStall);
   }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "common/base/file.h"
@@ -77,6 +78,53 @@ TEST(BuilderTest, ListsEveryTensorThatIsMissingExtraOrOfAnotherShape) {
   EXPECT_THAT(error_of(asked), AllOf(HasSubstr("missing:\n    bert.encoder.layer.1.output.dense.bias [16]"),
                                      HasSubstr("pooler.dense.weight: got [2, 3] of F32, expected [16, 16]"),
                                      HasSubstr("odd.weight [2, 3]")));
+}
+
+// A copy of the tiny BERT whose tensors `change` has changed.
+void rewrite(const OwnFolder& place, const std::function<void(std::vector<NamedTensor>&)>& change) {
+  copy_in_fp32(fixtures() / "families/bert/base", place / "base");
+  const Safetensors whole = Safetensors::open(place / "base").value();
+  std::vector<NamedTensor> tensors;
+  for (const auto& [name, view] : whole.tensors()) tensors.push_back({name, view});
+  change(tensors);
+  const Bytes file = to_safetensors(tensors, {});
+  ASSERT_TRUE(write_atomic(place / "base/model.safetensors", file));
+}
+
+TEST(BuilderTest, APoolerThatTheCheckpointLacksIsTrainedWithTheHead) {
+  const OwnFolder place;
+  rewrite(place, [](std::vector<NamedTensor>& tensors) {
+    std::erase_if(tensors, [](const NamedTensor& tensor) { return tensor.name.starts_with("pooler."); });
+  });
+  ModelRequest asked = request(targets({"query"}));
+  asked.folder = place / "base";
+  EXPECT_THAT(error_of(asked), AllOf(HasSubstr("does not name bert.pooler.dense"), HasSubstr("Add it to the list")));
+  asked.adapter.modules_to_save = {{"classifier", "pooler.dense"}};
+  const auto model = load_model(asked);
+  EXPECT_NE(model->manifest()->find("base_model.model.bert.pooler.dense.weight"), nullptr);
+}
+
+TEST(BuilderTest, AHeadInTheCheckpointTellsItsClassesInItsOwnOrder) {
+  const OwnFolder place;
+  const std::vector<float> zeros(48);
+  rewrite(place, [&](std::vector<NamedTensor>& tensors) {
+    const std::span<const float> all(zeros);
+    tensors.push_back({"classifier.weight", {DType::f32, {3, 16}, bytes_of(all)}});
+    tensors.push_back({"classifier.bias", {DType::f32, {3}, bytes_of(all.first(3))}});
+  });
+  const std::string config = read_text(place / "base/config.json").value();
+  const std::string named =
+      config.substr(0, config.rfind('}')) + R"(, "id2label": {"0": "Neg", "1": "Neu", "2": "Pos"}})";
+  ASSERT_TRUE(write_atomic(place / "base/config.json", as_bytes(named)));
+  ModelRequest asked = request(targets({"query"}));
+  asked.folder = place / "base";
+  for (const std::vector<std::string>& fine :
+       {std::vector<std::string>{"neg", "neu", "pos"}, {"ham", "spam", "other"}}) {
+    asked.labels = fine;
+    EXPECT_EQ(error_of(asked), "");
+  }
+  asked.labels = {"pos", "neu", "neg"};
+  EXPECT_THAT(error_of(asked), AllOf(HasSubstr("[neg, neu, pos]"), HasSubstr("[pos, neu, neg]"), HasSubstr("order")));
 }
 
 // Other tokens or other pixels are other inputs, so sites must not differ in them unnoticed.

@@ -75,6 +75,24 @@ TEST(ChatTemplateTest, RecognisesACheckpointsTemplateByItsMarks) {
   EXPECT_THAT(ChatTemplate::recognise("{{ messages }}").error().message, testing::HasSubstr("name one"));
 }
 
+// They have chatml's marks and write something else; taken for chatml they would be wrong without a word.
+TEST(ChatTemplateTest, DoesNotTakeAChatmlOfAnotherKindForOneItKnows) {
+  const std::string turns =
+      "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "
+      "'\\n' }}{% endfor %}";
+  const std::string asks = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
+  EXPECT_EQ(ChatTemplate::recognise(turns + asks).value().name(), "chatml");
+  for (const std::string& jinja :
+       {"{{ bos_token }}" + turns + asks,
+        "{{ '<|im_start|>system\\nPlease reason step by step.<|im_end|>\\n' }}" + turns + asks,
+        "{{ '<|im_start|>system\nPlease reason step by step.<|im_end|>\n' }}" + turns + asks,
+        "{% set system = 'You are a pirate.' %}" + turns + asks,
+        "{% set system = 'You are a helpful assistant. You are a pirate.' %}" + turns + asks,
+        turns + "{{ '<|im_start|>assistant\\n<think>\\n' }}", turns + "{{ '<|im_start|>assistant\\nSure: ' }}",
+        turns + "{{ message['content'] | trim }}"})
+    EXPECT_FALSE(ChatTemplate::recognise(jinja)) << jinja;
+}
+
 TEST(ChatTemplateTest, ReadsTheTemplateOfACheckpoint) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "chat_checkpoint";
   std::filesystem::create_directories(folder);

@@ -131,6 +131,7 @@ class World {
   }
   void act(const Count& action) { counts_ = action.counts; }
   void act(const Forget& action) { spool_.erase(action.round); }
+  void act(const EndRun& /*action*/) {}
   void act(const Say& /*action*/) {}
   void act(const Finish& action) { result_ = action.result; }
 
