@@ -81,12 +81,12 @@ Verdict data(RunVisit& visit) {
 Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
-  try {
-    if (chosen) coordinator::check_run_folder(folder, false);
-  } catch (const ConfigError& error) {
-    return {Health::warning, error.what()};
-  }
   if (visit.adapter_bytes == 0) return {Health::warning, "not checked: what the run needs follows from the base model"};
+  const std::filesystem::path ledger = coordinator::RunFolder(folder).ledger();
+  if (chosen && !serves(visit) && std::filesystem::exists(ledger))
+    if (const auto there = coordinator::Ledger::open_to_read(ledger).run())
+      return {Health::warning, folder.string() + " already holds run \"" + there->run + "\" (" + there->run_id +
+                                   "); go on with it by --resume, or choose another folder"};
   Verdict found = look_at_disk(
       coordinator::disk_need(folder, visit.adapter_bytes, visit.run.sites.size(), visit.run.aggregation, false));
   if (!chosen) found.text += "; say --out for the folder of the run";

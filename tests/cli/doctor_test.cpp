@@ -68,6 +68,7 @@ TEST_F(DoctorTest, WhatStandsInTheWayOfACoordinator) {
   expect(line(of_run(1, {}, "other"), "address"), "problem", {"in use", "another port"});
   running->signal(SIGTERM);
   running->wait();
+  expect(line(of_run(0), "disk"), "warning", {"already holds run \"tiny\"", "--resume"});
   crypto::revoke(deployment_.pki(), "birch");
   const nlohmann::json revoked = of_run(0);
   expect(line(revoked, "revocations"), "ok", {"1 revoked"});
@@ -98,6 +99,7 @@ TEST_F(DoctorTest, ASiteBeforeAndWhileTheCoordinatorRuns) {
   EXPECT_NE(line(told, "clock").find("\"coordinator\""), std::string::npos);
 
   expect(line(of_site(1, {"--set", "policy.max_local_steps=5"}), "policy"), "problem", {"max_local_steps"});
+  expect(line(of_site(1, {"--set", "state=/etc/passwd/state"}), "disk"), "problem", {"/etc/passwd is not a folder"});
   expect(line(of_site(1, {"--set", "data.text=comment"}), "data"), "problem", {"alder.tsv", "comment"});
   expect(line(of_site(1, {"--set", "device=cuda:77"}), "device"), "problem", {"cuda:77"});
   std::filesystem::copy(job_.model(), job_.place / "model2");

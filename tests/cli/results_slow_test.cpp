@@ -86,6 +86,13 @@ TEST_F(ResultsTest, EvaluateGivesTheTestAccuracyOfTheSummary) {
       for (const json& count : row) counted += count.get<std::uint64_t>();
     EXPECT_EQ(counted, score.at("examples"));
   }
+  // A site's file has the format of its data, too.
+  spit(job_->place / "format.yaml",
+       "data:\n  format: tsv\n  text: text\n  label: {column: label, map: {good: positive, bad: negative}}\n"
+       "  split: {validation: 0.15, test: 0.2}\n");
+  const Arguments by_site{adapter(), "--site", job_->place / "format.yaml", "--data", job_->data_of("alder"),
+                          "--split", "test"};
+  EXPECT_EQ(evaluate(by_site).at("accuracy"), summary.at("final").at("sites").at("alder").at("accuracy"));
   // The initial adapter is what the comparison calls base; the run folder stands for its adapter.
   const json base =
       evaluate({"--base", "--config", job_->run_file(), "--data", job_->data_of("alder"), "--split", "test"});
