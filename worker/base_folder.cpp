@@ -16,7 +16,7 @@ std::filesystem::path plain(const std::filesystem::path& folder) {
 
 }  // namespace
 
-BaseFolder::BaseFolder(std::filesystem::path model, const SiteId& site, Disk& disk)
+BaseFolder::BaseFolder(const std::filesystem::path& model, const SiteId& site, Disk& disk)
     : model_(plain(model)), part_(model_.string() + ".part-" + site.name), disk_(&disk) {}
 
 bool BaseFolder::model_is_there() const {

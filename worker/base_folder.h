@@ -20,7 +20,7 @@ namespace weft::worker {
 // whoever is done first has its model used by both. One thread at a time.
 class BaseFolder {
  public:
-  BaseFolder(std::filesystem::path model, const SiteId& site, Disk& disk = system_disk());
+  BaseFolder(const std::filesystem::path& model, const SiteId& site, Disk& disk = system_disk());
   const std::filesystem::path& model() const { return model_; }
   // Whether the model's folder has anything in it. Then there is no part any more.
   bool there();

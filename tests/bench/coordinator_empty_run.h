@@ -66,7 +66,9 @@ class EmptyRun {
     options.folder = folder_ / "run";
     options.run = "empty";
     options.config_digest = "bench";
-    options.settings = "task: {kind: sequence_classification}\nadapter: {method: lora}\n";
+    options.settings =
+        "task: {kind: sequence_classification}\nadapter: {method: lora}\nrounds: {count: " + std::to_string(rounds) +
+        "}\ntrain: {local_steps: 1}\n";
     options.sites = sites_;
     options.rounds.count = rounds;
     options.base_digest = std::string(64, 'b');

@@ -2,6 +2,7 @@
 // next round that is durable. Four workers over TLS that train nothing. A worker that lost its link comes back after
 // 0.375 to 0.5 s, which is most of it. Prints one JSON line per figure.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -32,7 +33,7 @@ pid_t start_coordinator(const bench::EmptyRun& run, const std::string& endpoint,
   if (child != 0) return child;
   net::TlsServer server = run.server(endpoint);
   if (!resume && ::write(out, server.endpoint().data(), server.endpoint().size()) < 0) ::_exit(1);
-  coordinator::CoordinatorOptions options = run.options(1'000'000);
+  coordinator::CoordinatorOptions options = run.options(1'000);
   options.resume = resume;
   const SystemClock clock;
   Teller teller(out);
@@ -40,10 +41,12 @@ pid_t start_coordinator(const bench::EmptyRun& run, const std::string& endpoint,
   ::_exit(0);
 }
 
+// False: none came for a minute.
 bool wait_for_commits(int pipe, int count) {
+  pollfd waits{.fd = pipe, .events = POLLIN, .revents = 0};
   char byte = 0;
   for (int i = 0; i < count; ++i)
-    if (::read(pipe, &byte, 1) != 1) return false;
+    if (::poll(&waits, 1, 60'000) != 1 || ::read(pipe, &byte, 1) != 1) return false;
   return true;
 }
 

@@ -3,6 +3,7 @@
 // a round has three at the coordinator (version file, its folder, the ledger) and, before those, two at each worker
 // (the spooled update and its folder). Prints one JSON line per figure.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -94,14 +95,19 @@ bool measure(const Case& which) {
   const double cpu_before = cpu_milliseconds(RUSAGE_CHILDREN);
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return false;
-  if (::fork() == 0) ::_exit(run_coordinator(run, which, name, ends[1]));
+  const pid_t coordinator = ::fork();
+  if (coordinator == 0) ::_exit(run_coordinator(run, which, name, ends[1]));
   ::close(ends[1]);
   char endpoint[128] = {};
   if (::read(ends[0], endpoint, sizeof endpoint - 1) <= 0) return false;
   ::close(ends[0]);
   run.start_sites(endpoint);
   int status = 0, failed = 0;
-  while (::wait(&status) > 0) failed += status != 0 ? 1 : 0;
+  while (::wait(&status) > 0) {
+    if (status == 0) continue;
+    ++failed;
+    ::kill(coordinator, SIGKILL);  // it would wait for its sites for ever
+  }
   print(name + ".cpu_of_all", (cpu_milliseconds(RUSAGE_CHILDREN) - cpu_before) / which.rounds, "CPU ms");
   if (which.sites == 4) print("atomic_write_100_kb", median_atomic_write(run.folder()), "ms");
   return failed == 0;

@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::filesystem::path file = coordinator::RunFolder(folder()).ledger();
   {
     std::FILE* const out = std::fopen(file.c_str(), "wb");
-    if (out == nullptr || std::fwrite(data, 1, size, out) != size || std::fclose(out) != 0) std::abort();
+    if (out == nullptr || (size > 0 && std::fwrite(data, 1, size, out) != size) || std::fclose(out) != 0) std::abort();
   }
   try {
     const coordinator::Ledger ledger = coordinator::Ledger::open_to_read(file);
