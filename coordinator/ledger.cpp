@@ -255,6 +255,7 @@ void Ledger::told_sites() {
 }
 
 void Ledger::refuse(const RefusalRow& refusal) {
+  if (sites_told()) return;
   database_.prepare("INSERT OR IGNORE INTO refusals VALUES (NULL, ?, ?, ?, ?, ?, ?)")
       .with(refusal.time, refusal.round, refusal.site.name, refusal.kind, refusal.reason, next_record())
       .run();

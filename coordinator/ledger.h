@@ -101,7 +101,7 @@ class Ledger {
   void commit(const RoundRow& row, const std::vector<fl::SiteScore>& scores);
   void finish(const EndRow& end, const std::vector<fl::SiteScore>& scores);
   void told_sites();  // all sites that were there know that the run has ended
-  // The same refusal is kept once.
+  // The same refusal is kept once; none after the run's last record.
   void refuse(const RefusalRow& refusal);
 
   fl::History history() const;

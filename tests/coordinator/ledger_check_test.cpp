@@ -156,9 +156,19 @@ TEST_F(LedgerCheckTest, ARowThatIsMissingOrAddedIsFoundByRound) {
   }
 }
 
-TEST_F(LedgerCheckTest, ARefusalSinceTheLastRecordIsNoFault) {
+TEST_F(LedgerCheckTest, ARefusalSinceTheLastRecordIsNoFaultWhileTheRunGoesOn) {
   job_.run();
-  Ledger(file()).refuse({"2025-01-31T12:00:01Z", 0, {"late"}, "unlisted", "not listed"});
+  const RefusalRow refusal{"2025-01-31T12:00:01Z", 0, {"late"}, "unlisted", "not listed"};
+  Ledger(file()).refuse(refusal);
+  EXPECT_THAT(check(request()).notes, IsEmpty()) << "nothing is added after the last record";
+  keep_original();
+  alter("INSERT INTO refusals SELECT NULL, 't', 0, 'late', 'norm', 'forged', max(number) + 1 FROM records");
+  EXPECT_THAT(faults(), Contains(HasSubstr("added later")));
+  restore();
+  alter(
+      "DELETE FROM meta WHERE key = 'sites_told'; DELETE FROM records WHERE number = (SELECT max(number) FROM "
+      "records)");
+  Ledger(file()).refuse(refusal);
   const CheckResult result = check(request());
   EXPECT_THAT(result.faults, IsEmpty());
   EXPECT_THAT(result.notes, SizeIs(1));
