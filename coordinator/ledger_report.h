@@ -13,8 +13,8 @@ std::string ledger_text(const Ledger& ledger);
 // One JSON object:
 //   run, run_id, config_digest, seed, base_digest, manifest_digest, initial_digest, best_version, reason (null until
 //   the end)
-//   rounds[]    {round, time, cohort, updates[] {site, examples, digest}, loss, seconds, bytes_up, bytes_down,
-//                adapter_digest, record, signer}
+//   rounds[]    {round, time, cohort, updates[] {site, examples, digest, staleness}, loss, seconds,
+//                bytes_up, bytes_down, adapter_digest, record, signer}
 //   refusals[]  {time, round, site, reason}
 std::string ledger_json(const Ledger& ledger);
 

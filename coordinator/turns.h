@@ -35,10 +35,6 @@ class Turns {
   Changes release(const SiteId& site, TimePoint now);
   Changes tick(TimePoint now);  // at wake_at()
   TimePoint wake_at() const;    // TimePoint::max(): never
-  void clear() {
-    holders_.clear();
-    queue_.clear();
-  }
   bool holds(const SiteId& site) const { return holders_.contains(site); }
   std::size_t waiting() const { return queue_.size(); }
 

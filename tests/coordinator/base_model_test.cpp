@@ -32,10 +32,6 @@ Contents base() {
           {"tokenizer.json", some_bytes(1 << 20, 3)}};
 }
 
-std::vector<RefusalRow> refusals_of(const Job& job) {
-  return Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
-}
-
 // What film says in place of its first Ready or Hello.
 template <class Kind>
 void say_once(Job& job, const std::vector<wire::Message>& messages) {

@@ -354,6 +354,10 @@ int Job::run_through_crashes(CoordinatorResult& result) {
   }
 }
 
+std::vector<RefusalRow> refusals_of(const Job& job) {
+  return Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
+}
+
 std::vector<RoundRow> rounds_of(const Job& job) { return Ledger(job.folder.path() / "run" / "ledger.sqlite").rounds(); }
 
 void expect_the_ledger_makes_the_adapters(const Job& job) {

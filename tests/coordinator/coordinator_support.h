@@ -179,6 +179,7 @@ struct Job {
 };
 
 std::vector<RoundRow> rounds_of(const Job& job);  // as its ledger has them
+std::vector<RefusalRow> refusals_of(const Job& job);
 // Every version is made again, to the bit, from the one before and the updates that the ledger says were counted.
 void expect_the_ledger_makes_the_adapters(const Job& job);
 

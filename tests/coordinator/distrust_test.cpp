@@ -19,10 +19,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-std::vector<RefusalRow> refusals_of(const Job& job) {
-  return Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
-}
-
 std::string digest_without(const std::string& site) {
   Job job;
   job.rounds.quorum = 0.5;

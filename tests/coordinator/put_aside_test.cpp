@@ -16,10 +16,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-std::vector<RefusalRow> refusals_of(const Job& job) {
-  return Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
-}
-
 // Every update of film is what the others make, times `factor`, from round `from` on.
 void exaggerate(Job& job, float factor, std::uint32_t from) {
   SimSite& film = job.site("film");
