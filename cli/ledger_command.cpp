@@ -23,7 +23,8 @@ coordinator::Ledger open(const Flags& flags) {
 
 int show(const Flags& flags) {
   const coordinator::Ledger ledger = open(flags);
-  std::fputs((flags.json ? coordinator::ledger_json(ledger) : coordinator::ledger_text(ledger)).c_str(), stdout);
+  const auto print = [](const std::string& text) { std::fputs(text.c_str(), stdout); };
+  flags.json ? coordinator::write_ledger_json(ledger, print) : print(coordinator::ledger_text(ledger));
   return 0;
 }
 

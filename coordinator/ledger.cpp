@@ -261,22 +261,20 @@ void Ledger::refuse(const RefusalRow& refusal) {
       .run();
 }
 
-fl::History Ledger::history() const {
+std::uint32_t Ledger::committed() const {
+  return static_cast<std::uint32_t>(database_.integer("SELECT count(*) FROM rounds"));
+}
+
+fl::History Ledger::history(const std::string& metric) const {
   fl::History history;
-  history.committed = static_cast<std::uint32_t>(database_.integer("SELECT count(*) FROM rounds"));
-  Statement statement = database_.prepare("SELECT version, site, split, examples, tally FROM scores");
-  while (statement.step())
-    history.scores.push_back(
-        {{statement.text(1)},
-         static_cast<std::uint32_t>(statement.integer(0)),
-         statement.text(2),
-         static_cast<std::uint64_t>(statement.integer(3)),
-         {read_cell<std::map<std::string, metrics::Counts>>(database_, "tally", statement.text(4))}});
-  for (const RoundRow& row : rounds()) {
+  history.validation = fl::validation_values(scores(0), metric);
+  each_round([&](const RoundRow& row) {
+    ++history.committed;
+    history.validation.merge(fl::validation_values(scores(row.round), metric));
     fl::PastRound past{.round = row.round, .cohort = row.cohort};
     for (const UpdateRow& update : row.updates) past.updates.push_back(counted_of(update));
-    history.rounds.push_back(std::move(past));
-  }
+    history.past.note(past);
+  });
   Statement refused = database_.prepare("SELECT site, round, kind FROM refusals WHERE round > 0");
   while (refused.step())
     if (fl::is_of_update(refused.text(2)))
@@ -324,8 +322,7 @@ std::string Ledger::adapter_digest(std::uint32_t version) const {
   return statement.text(0);
 }
 
-std::vector<RoundRow> Ledger::rounds() const {
-  std::vector<RoundRow> rounds;
+void Ledger::each_round(const std::function<void(const RoundRow&)>& use) const {
   Statement round = database_.prepare(
       "SELECT round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time FROM rounds ORDER BY round");
   while (round.step()) {
@@ -347,14 +344,28 @@ std::vector<RoundRow> Ledger::rounds() const {
       row.updates.back().norm = update.real(4);
       read_metrics(database_, update.text(3), row.updates.back());
     }
-    rounds.push_back(std::move(row));
+    use(row);
   }
-  return rounds;
 }
 
-std::vector<RefusalRow> Ledger::refusals() const {
+std::vector<fl::SiteScore> Ledger::scores(std::uint32_t version) const {
+  std::vector<fl::SiteScore> scores;
+  Statement statement = database_.prepare("SELECT site, split, examples, tally FROM scores WHERE version = ?");
+  statement.with(version);
+  while (statement.step())
+    scores.push_back({{statement.text(0)},
+                      version,
+                      statement.text(1),
+                      static_cast<std::uint64_t>(statement.integer(2)),
+                      {read_cell<std::map<std::string, metrics::Counts>>(database_, "tally", statement.text(3))}});
+  return scores;
+}
+
+std::vector<RefusalRow> Ledger::refusals(std::optional<std::uint32_t> round) const {
   std::vector<RefusalRow> refusals;
-  Statement statement = database_.prepare("SELECT time, round, site, kind, reason FROM refusals ORDER BY number");
+  Statement statement = database_.prepare(std::string("SELECT time, round, site, kind, reason FROM refusals ") +
+                                          (round ? "WHERE round = ? " : "") + "ORDER BY number");
+  if (round) statement.with(*round);
   while (statement.step())
     refusals.push_back({statement.text(0),
                         static_cast<std::uint32_t>(statement.integer(1)),

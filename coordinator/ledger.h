@@ -11,6 +11,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -104,15 +105,18 @@ class Ledger {
   // The same refusal is kept once; none after the run's last record.
   void refuse(const RefusalRow& refusal);
 
-  fl::History history() const;
+  std::uint32_t committed() const;                       // rounds
+  fl::History history(const std::string& metric) const;  // validation values are those of this metric
   // Norms of the updates that counted last, newest first, at most `limit`.
   std::vector<double> norms(std::size_t limit) const;
   // `round`: the one that the update was asked for; a stale one was counted later.
   std::optional<CommittedUpdate> committed(const SiteId& site, std::uint32_t round, const std::string& digest) const;
   std::optional<std::pair<std::uint32_t, std::string>> last_update(const SiteId& site) const;  // that round, digest
   std::string adapter_digest(std::uint32_t version) const;  // WEFT_CHECKs that it was committed
-  std::vector<RoundRow> rounds() const;
-  std::vector<RefusalRow> refusals() const;
+  // In their order, one in memory at a time.
+  void each_round(const std::function<void(const RoundRow&)>& use) const;
+  std::vector<fl::SiteScore> scores(std::uint32_t version) const;
+  std::vector<RefusalRow> refusals(std::optional<std::uint32_t> round = {}) const;  // of all rounds without one
   std::map<std::string, std::uint64_t> refusals_by_kind() const;
   std::optional<EndRow> end() const;
   bool sites_told() const;

@@ -22,7 +22,7 @@ class Check {
         certificates_(ledger.certificates()) {
     if (records_.empty() && run_id_.empty())
       throw ConfigError(request.folder.string() + ": no run was begun in this ledger");
-    result_.rounds = static_cast<std::size_t>(ledger.database().integer("SELECT count(*) FROM rounds"));
+    result_.rounds = ledger.committed();
   }
 
   CheckResult run() {

@@ -5,6 +5,7 @@
 
 #include "common/telemetry/printable.h"
 #include "common/telemetry/table.h"
+#include "coordinator/json_stream.h"
 #include "coordinator/record.h"
 
 namespace weft::coordinator {
@@ -12,6 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using telemetry::printable;
+
+std::string text_of(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace); }
 
 constexpr std::size_t kNamedSites = 6;  // more are counted instead
 
@@ -35,10 +38,11 @@ std::string rounds_text(const Ledger& ledger) {
       {"round", "time", "asked", "counted, with examples", "examples", "refused", "loss", "adapter"});
   std::map<std::uint32_t, std::size_t> refused;
   for (const RefusalRow& refusal : ledger.refusals()) ++refused[refusal.round];
-  for (const RoundRow& row : ledger.rounds())
+  ledger.each_round([&](const RoundRow& row) {
     table.add_row({std::to_string(row.round), row.time, std::to_string(row.cohort.size()), counted_text(row),
                    std::to_string(examples_of(row)), std::to_string(refused[row.round]), telemetry::fixed(row.loss, 4),
                    row.adapter_digest.substr(0, 12)});
+  });
   return table.text();
 }
 
@@ -90,31 +94,35 @@ std::string ledger_text(const Ledger& ledger) {
          "\n\n" + rounds_text(ledger) + "\n" + refusals_text(ledger);
 }
 
-std::string ledger_json(const Ledger& ledger) {
+void write_ledger_json(const Ledger& ledger, const std::function<void(const std::string&)>& write) {
   const RunFacts facts = facts_of(ledger);
   const std::optional<EndRow> end = ledger.end();
   const std::vector<RecordRow> records = ledger.records();
-  Json rounds = Json::array(), refusals = Json::array();
-  for (const RoundRow& row : ledger.rounds())
-    rounds.push_back(round_json(row, row.round < records.size() ? records[row.round] : RecordRow{}));
-  for (const RefusalRow& refusal : ledger.refusals())
-    refusals.push_back({{"time", refusal.time},
-                        {"round", refusal.round},
-                        {"site", refusal.site.name},
-                        {"kind", refusal.kind},
-                        {"reason", refusal.reason}});
-  const Json json{{"run", facts.run},
-                  {"run_id", facts.run_id},
-                  {"config_digest", facts.config_digest},
-                  {"seed", facts.seed},
-                  {"base_digest", facts.base_digest},
-                  {"manifest_digest", facts.manifest_digest},
-                  {"initial_digest", facts.initial_digest},
-                  {"best_version", end ? Json(end->best_version) : Json(nullptr)},
-                  {"reason", end ? Json(end->reason) : Json(nullptr)},
-                  {"rounds", rounds},
-                  {"refusals", refusals}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  JsonStream json(write);
+  const auto member = [&](const char* name, const Json& value) { json.member(name, text_of(value)); };
+  member("run", facts.run);
+  member("run_id", facts.run_id);
+  member("config_digest", facts.config_digest);
+  member("seed", facts.seed);
+  member("base_digest", facts.base_digest);
+  member("manifest_digest", facts.manifest_digest);
+  member("initial_digest", facts.initial_digest);
+  member("best_version", end ? Json(end->best_version) : Json(nullptr));
+  member("reason", end ? Json(end->reason) : Json(nullptr));
+  json.list("rounds", [&](const JsonStream::Add& add) {
+    ledger.each_round([&](const RoundRow& row) {
+      add(text_of(round_json(row, row.round < records.size() ? records[row.round] : RecordRow{})));
+    });
+  });
+  json.list("refusals", [&](const JsonStream::Add& add) {
+    for (const RefusalRow& refusal : ledger.refusals())
+      add(text_of({{"time", refusal.time},
+                   {"round", refusal.round},
+                   {"site", refusal.site.name},
+                   {"kind", refusal.kind},
+                   {"reason", refusal.reason}}));
+  });
+  json.end();
 }
 
 std::string check_text(const CheckResult& result) {

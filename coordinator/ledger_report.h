@@ -1,5 +1,6 @@
 // A ledger and what came of checking it, for people and programs.
 #pragma once
+#include <functional>
 #include <string>
 
 #include "coordinator/ledger.h"
@@ -16,7 +17,8 @@ std::string ledger_text(const Ledger& ledger);
 //   rounds[]    {round, time, cohort, updates[] {site, examples, digest, staleness}, loss, seconds,
 //                bytes_up, bytes_down, adapter_digest, record, signer}
 //   refusals[]  {time, round, site, reason}
-std::string ledger_json(const Ledger& ledger);
+// Written piece by piece, a round at most.
+void write_ledger_json(const Ledger& ledger, const std::function<void(const std::string&)>& write);
 
 // Each fault on a line, then one line with what was checked and by whom it is signed.
 std::string check_text(const CheckResult& result);

@@ -144,9 +144,8 @@ void RunStore::begin(const StateDict& initial) {
 void RunStore::resume() {
   ledger_.check_same_run(facts_);
   facts_ = ledger_.run().value();
-  const fl::History history = ledger_.history();
-  version_ = history.committed;
-  compete(history.scores);
+  version_ = ledger_.committed();
+  for (std::uint32_t version = 0; version <= version_; ++version) compete(ledger_.scores(version));
   median_norm_ = fl::median_norm(ledger_.norms(fl::kMostNorms));
   version_file(version_);
   for (std::uint32_t version = 0; version <= version_; ++version) stored_.insert(version);  // as far as they are there
@@ -284,17 +283,14 @@ std::string RunStore::write_result() {
       checkpoint::without_changed_base(
           {.config = options_.peft, .state = load(end.best_version), .facts = std::move(facts)}, pissa_start()),
       folder_.disk());
-  const std::string summary = summary_json({.run = facts_,
-                                            .versions = options_.versions,
-                                            .rounds = ledger_.rounds(),
-                                            .scores = ledger_.history().scores,
-                                            .refusals = ledger_.refusals(),
-                                            .end = end,
-                                            .metric = options_.scheme.primary,
-                                            .adapter_sha256 = digest,
-                                            .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()});
-  if (const Status written = folder_.disk().write_atomic(folder_.summary(), as_bytes(summary)); !written)
-    throw Failure(written.error().message);
+  std::unique_ptr<AtomicWriter> summary = folder_.disk().create(folder_.summary()).value();
+  write_summary(ledger_,
+                {.versions = options_.versions,
+                 .metric = options_.scheme.primary,
+                 .adapter_sha256 = digest,
+                 .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()},
+                [&](const std::string& text) { summary->append(as_bytes(text)).value(); });
+  summary->commit().value();
   remove_old_versions();
   step("result_written");
   return digest;

@@ -13,26 +13,24 @@
 // of all sites' examples together. A round's validation is that of the version it made.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "coordinator/ledger.h"
 
 namespace weft::coordinator {
 
+// What the ledger does not say.
 struct SummaryFacts {
-  RunFacts run;
   std::map<std::string, std::string> versions;
-  std::vector<RoundRow> rounds;
-  std::vector<fl::SiteScore> scores;
-  std::vector<RefusalRow> refusals;
-  EndRow end;
   std::string metric;          // what decided
   std::string adapter_sha256;  // StateDict::digest() of the best version
   std::uint64_t coordinator_peak_rss_bytes = 0;
 };
 
-std::string summary_json(const SummaryFacts& facts);
+// Of a run that has ended; `write` gets it piece by piece, a round at most.
+void write_summary(const Ledger& ledger, const SummaryFacts& facts,
+                   const std::function<void(const std::string&)>& write);
 
 }  // namespace weft::coordinator

@@ -20,25 +20,20 @@ std::vector<SiteId> in_order(std::vector<SiteId> sites) {
   return sites;
 }
 
-// A version's scores beyond this come after its last round and are asked for again.
-VersionValues of_rounds(const History& history, const std::string& metric) {
-  VersionValues values = validation_values(history.scores, metric);
-  values.erase(values.lower_bound(history.committed), values.end());
-  return values;
-}
-
 }  // namespace
 
 RoundMachine::RoundMachine(const RoundsConfig& config, std::string metric, std::vector<SiteId> sites, const Rng& rng,
-                           const History& history)
+                           History history)
     : config_(config),
       metric_(std::move(metric)),
       sites_(in_order(std::move(sites))),
       rng_(rng),
       committed_(history.committed),
-      validation_(of_rounds(history, metric_)) {
+      validation_(std::move(history.validation)),
+      past_(std::move(history.past)) {
+  // A version's scores beyond this come after its last round and are asked for again.
+  validation_.erase(validation_.lower_bound(committed_), validation_.end());
   for (const UpdateRefused& refused : history.refused) refused_[refused.site].insert(refused.round);
-  for (const PastRound& round : history.rounds) past_.note(round);
   WEFT_CHECK(!sites_.empty(), "a run of no sites");
   WEFT_CHECK(metrics::find_metric(metric_) != nullptr, "no such metric: \"" + metric_ + "\"");
 }

@@ -78,11 +78,11 @@ struct Tick {};  // the clock reached wake_at()
 using RoundEvent = std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable,
                                 SitesChanged, Tick>;
 
-// What is durable when a machine is made.
+// What is durable when a machine is made: what its decisions need of that, which does not grow with the rounds' sites.
 struct History {
   std::uint32_t committed = 0;         // rounds
-  std::vector<SiteScore> scores;       // of all versions, as they were committed
-  std::vector<PastRound> rounds;       // ascending
+  VersionValues validation;            // of all versions
+  Past past;                           // of all rounds
   std::vector<UpdateRefused> refused;  // also of a round that is still open; the same one may come twice
 };
 
@@ -132,7 +132,7 @@ class RoundMachine {
  public:
   // `metric`: what decides (a name in the tables of metrics). `sites`: all that may join; not empty.
   RoundMachine(const RoundsConfig& config, std::string metric, std::vector<SiteId> sites, const Rng& rng,
-               const History& history = {});
+               History history = {});
   std::vector<RoundAction> start(TimePoint now);  // once
   // An event about an unknown site, another round or a version not asked for changes nothing.
   std::vector<RoundAction> on(const RoundEvent& event, TimePoint now);

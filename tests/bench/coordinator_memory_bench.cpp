@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -85,7 +86,12 @@ class StubSite {
     while (!finished_) {
       const std::optional<net::ClientEvent> event = client_.receive(TimePoint::max());
       if (!event) continue;
-      if (std::holds_alternative<net::Down>(*event)) return false;
+      if (const auto* down = std::get_if<net::Down>(&*event)) {
+        if (down->permanent) return false;
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(200));  // the coordinator may be writing its first version
+        client_.connect();
+      }
       if (std::holds_alternative<net::Up>(*event)) say(wire::Hello{.weft_version = "bench"});
       if (const auto* message = std::get_if<net::Message>(&*event))
         std::visit([this](const auto& each) { on(each); }, wire::decode(message->bytes).value());
@@ -228,17 +234,27 @@ std::optional<Figures> measure(const Case& which, double megabytes) {
   }
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
-  if (::fork() == 0) {
+  const pid_t coordinator = ::fork();
+  if (coordinator == 0) {
     run_coordinator(place, ends[1]);
     ::_exit(0);
   }
   ::close(ends[1]);
   const std::string endpoint = read_some(ends[0]);
-  if (::fork() == 0) ::_exit(run_sites(place, endpoint));
+  const pid_t sites = ::fork();
+  if (sites == 0) {
+    ::setpgid(0, 0);
+    ::_exit(run_sites(place, endpoint));
+  }
+  int status = 0, failed = 0;
+  while (::wait(&status) > 0) {
+    if (status == 0) continue;
+    ++failed;  // what is left waits for what is gone
+    ::kill(coordinator, SIGKILL);
+    ::kill(-sites, SIGKILL);
+  }
   std::istringstream told(read_some(ends[0]));
   ::close(ends[0]);
-  int status = 0, failed = 0;
-  while (::wait(&status) > 0) failed += status != 0 ? 1 : 0;
   std::filesystem::remove_all(place.folder);
   Figures figures;
   if (!(told >> figures.peak_mib >> figures.seconds) || failed != 0) return std::nullopt;

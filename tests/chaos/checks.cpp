@@ -68,7 +68,7 @@ void World::check_end() {
   std::vector<StateDict> versions{initial_};
   std::set<std::pair<SiteId, std::uint32_t>> counted;  // each update once
   fl::Past past;
-  for (const coordinator::RoundRow& row : ledger.rounds()) {
+  ledger.each_round([&](const coordinator::RoundRow& row) {
     const std::string where = "round " + std::to_string(row.round);
     check_round(row, past);
     fl::PastRound done{.round = row.round, .cohort = row.cohort, .updates = {}};
@@ -90,7 +90,7 @@ void World::check_end() {
     must(row.adapter_digest == versions.back().digest(), where + " made another adapter than an undisturbed run");
     past.note(done);
     ++outcome_.rounds;
-  }
+  });
   must(outcome_.rounds == rounds_.count || rounds_.patience > 0, "rounds are missing");
   const StateDict& best = versions.at(result.best_version);
   must(result.adapter_digest == best.digest(), "the result is not the adapter of its round");

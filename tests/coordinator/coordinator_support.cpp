@@ -358,7 +358,15 @@ std::vector<RefusalRow> refusals_of(const Job& job) {
   return Ledger(job.folder.path() / "run" / "ledger.sqlite").refusals();
 }
 
-std::vector<RoundRow> rounds_of(const Job& job) { return Ledger(job.folder.path() / "run" / "ledger.sqlite").rounds(); }
+std::vector<RoundRow> rounds_of(const Ledger& ledger) {
+  std::vector<RoundRow> rounds;
+  ledger.each_round([&](const RoundRow& row) { rounds.push_back(row); });
+  return rounds;
+}
+
+std::vector<RoundRow> rounds_of(const Job& job) {
+  return rounds_of(Ledger(job.folder.path() / "run" / "ledger.sqlite"));
+}
 
 void expect_the_ledger_makes_the_adapters(const Job& job) {
   std::vector<StateDict> versions{job.initial};

@@ -178,6 +178,7 @@ struct Job {
   Recorder seen;
 };
 
+std::vector<RoundRow> rounds_of(const Ledger& ledger);
 std::vector<RoundRow> rounds_of(const Job& job);  // as its ledger has them
 std::vector<RefusalRow> refusals_of(const Job& job);
 // Every version is made again, to the bit, from the one before and the updates that the ledger says were counted.

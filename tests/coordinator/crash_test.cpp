@@ -21,7 +21,7 @@ const std::string& reference_digest() {
 void expect_whole(Job& job, const CoordinatorResult& result, const std::string& when) {
   EXPECT_TRUE(result.finished) << when;
   EXPECT_EQ(result.adapter_digest, reference_digest()) << when;
-  const std::vector<RoundRow> rounds = Ledger(job.folder.path() / "run" / "ledger.sqlite").rounds();
+  const std::vector<RoundRow> rounds = rounds_of(job);
   ASSERT_EQ(rounds.size(), 3U) << when;
   for (const RoundRow& round : rounds) EXPECT_EQ(round.updates.size(), 4U) << when;
   for (const auto& site : job.sites) {

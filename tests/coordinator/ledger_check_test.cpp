@@ -319,7 +319,8 @@ TEST_F(LedgerCheckTest, ShowNamesWhoCountedAndWhatWasRefused) {
   EXPECT_THAT(text, HasSubstr("stranger"));
   EXPECT_THAT(text, HasSubstr("is not listed in the run file"));
   EXPECT_THAT(text, HasSubstr(ledger.adapter_digest(3).substr(0, 12)));
-  const std::string json = ledger_json(ledger);
+  std::string json;
+  write_ledger_json(ledger, [&](const std::string& part) { json += part; });
   EXPECT_THAT(json, HasSubstr(ledger.records()[2].hash));
   EXPECT_THAT(json, HasSubstr("\"examples\": 54"));
 }

@@ -63,24 +63,25 @@ TEST(LedgerTest, KnowsWhatWasCountedLate) {
   row.updates[0].staleness = 2;
   row.updates[0].values["staleness"] = 9;  // as a site may say
   ledger.commit(row, {});
-  const UpdateRow film = ledger.rounds().at(4).updates.at(0);
+  const UpdateRow film = rounds_of(ledger).at(4).updates.at(0);
   EXPECT_EQ(film.staleness, 2U);
   EXPECT_EQ(film.values, round_row(5).updates[0].values);
   EXPECT_TRUE(ledger.committed({"film"}, 3, "update-f")) << "the update that round 3 asked for";
   EXPECT_FALSE(ledger.committed({"film"}, 5, "update-f")) << "not that of round 5, though it be the same";
   EXPECT_TRUE(ledger.committed({"tweets"}, 5, "update-t"));
   EXPECT_EQ(ledger.last_update({"film"}), std::pair(3U, std::string("update-f")));
-  const fl::History history = ledger.history();
-  ASSERT_EQ(history.rounds.size(), 5U);
-  EXPECT_EQ(history.rounds[4].round, 5U);
-  EXPECT_EQ(history.rounds[4].cohort, row.cohort);
-  const fl::CountedUpdate& counted = history.rounds[4].updates.at(0);
-  EXPECT_EQ(counted.site, SiteId{"film"});
-  EXPECT_EQ(counted.staleness, 2U);
-  EXPECT_EQ(counted.examples, 30U);
-  EXPECT_EQ(counted.loss, 0.5);
-  EXPECT_EQ(counted.steps, 7);
-  EXPECT_EQ(counted.seconds, 0) << "it did not say";
+  const fl::History history = ledger.history("loss");
+  EXPECT_EQ(history.committed, 5U);
+  const fl::SitePast& past = history.past.of({"film"});
+  EXPECT_EQ(past.last_round, 5U);
+  EXPECT_EQ(past.misses, 0U) << "rounds 1 to 4 asked it in vain, then it was counted";
+  EXPECT_EQ(past.versions, std::set{2U}) << "version 4, of two versions before";
+  EXPECT_EQ(past.last.site, SiteId{"film"});
+  EXPECT_EQ(past.last.staleness, 2U);
+  EXPECT_EQ(past.last.examples, 30U);
+  EXPECT_EQ(past.last.loss, 0.5);
+  EXPECT_EQ(past.last.steps, 7);
+  EXPECT_EQ(past.last.seconds, 0) << "it did not say";
 }
 
 TEST(LedgerTest, ReadsBackWhatWasCommitted) {
@@ -100,7 +101,7 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
   EXPECT_EQ(ledger.run()->run, "sentiment");
   EXPECT_EQ(ledger.run()->seed, kFacts.seed);
   EXPECT_EQ(ledger.run()->run_id, kFacts.run_id);
-  const std::vector<RoundRow> rounds = ledger.rounds();
+  const std::vector<RoundRow> rounds = rounds_of(ledger);
   ASSERT_EQ(rounds.size(), 1U);
   EXPECT_EQ(rounds[0].cohort, round_row(1).cohort);
   EXPECT_EQ(rounds[0].seconds, 1.25);
@@ -114,17 +115,22 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
   EXPECT_FALSE(ledger.committed({"film"}, 2, "update-f"));
   EXPECT_EQ(ledger.adapter_digest(0), "initial-1");
   EXPECT_EQ(ledger.adapter_digest(1), "adapter-1");
-  EXPECT_EQ(ledger.history().committed, 1U);
-  ASSERT_EQ(ledger.history().scores.size(), 2U);
-  EXPECT_EQ(ledger.history().scores[0].tally, scores_of(0)[0].tally) << "to the last bit";
-  EXPECT_EQ(ledger.history().scores[1].split, "test");
+  EXPECT_EQ(ledger.committed(), 1U);
+  ASSERT_EQ(ledger.scores(0).size(), 1U);
+  EXPECT_EQ(ledger.scores(0)[0].tally, scores_of(0)[0].tally) << "to the last bit";
+  ASSERT_EQ(ledger.scores(1).size(), 1U);
+  EXPECT_EQ(ledger.scores(1)[0].split, "test");
   EXPECT_EQ(ledger.norms(9), (std::vector<double>{2.5, 0.1})) << "to the last bit";
   EXPECT_EQ(ledger.norms(1), std::vector<double>{2.5});
   EXPECT_EQ(ledger.refusals().size(), 2U) << "the same refusal is kept once";
   EXPECT_EQ(ledger.refusals_by_kind(), (std::map<std::string, std::uint64_t>{{"norm", 1}, {"examples", 1}}));
-  ASSERT_EQ(ledger.history().refused.size(), 1U) << "a site that claims too many is of no round";
-  EXPECT_EQ(ledger.history().refused[0].site.name, "film");
-  EXPECT_EQ(ledger.history().refused[0].round, 1U);
+  EXPECT_EQ(ledger.refusals(1).size(), 1U);
+  const fl::History history = ledger.history("loss");
+  ASSERT_EQ(history.refused.size(), 1U) << "a site that claims too many is of no round";
+  EXPECT_EQ(history.refused[0].site.name, "film");
+  EXPECT_EQ(history.refused[0].round, 1U);
+  ASSERT_EQ(history.validation.size(), 1U);
+  EXPECT_EQ(history.validation.at(0).value, fl::validation_values(scores_of(0), "loss").at(0).value);
   EXPECT_EQ(ledger.end()->best_version, 1U);
   EXPECT_FALSE(ledger.sites_told());
 }
@@ -143,7 +149,7 @@ TEST(LedgerTest, ACommitIsDurableWhenTheProcessIsKilled) {
   ::waitpid(child, &status, 0);
   ASSERT_TRUE(WIFSIGNALED(status));
   const Ledger ledger(file);
-  EXPECT_EQ(ledger.history().committed, 1U);
+  EXPECT_EQ(ledger.committed(), 1U);
   EXPECT_TRUE(ledger.committed({"tweets"}, 1, "update-t"));
 }
 
@@ -154,7 +160,7 @@ TEST(LedgerTest, ARoundIsCommittedWholeOrNotAtAll) {
   RoundRow row = round_row(1);
   row.updates.push_back(row.updates[0]);  // violates the key, after the round and two updates are written
   EXPECT_THROW(ledger.commit(row, {}), Failure);
-  EXPECT_EQ(ledger.history().committed, 0U);
+  EXPECT_EQ(ledger.committed(), 0U);
   EXPECT_FALSE(ledger.committed({"film"}, 1, "update-f"));
   ledger.commit(round_row(1), {});
   EXPECT_THROW(ledger.commit(round_row(1), {}), Failure) << "a round is committed once";
@@ -174,13 +180,13 @@ TEST(LedgerTest, AFullDiskLosesNothing) {
     RoundRow large = round_row(2);
     large.updates[0].digest = std::string(1 << 20, 'x');
     const std::string message = message_of([&] { ledger.commit(large, {}); });
-    ::_exit(message.find("ledger.sqlite") != std::string::npos && ledger.history().committed == 1 ? 0 : 1);
+    ::_exit(message.find("ledger.sqlite") != std::string::npos && ledger.committed() == 1 ? 0 : 1);
   }
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   const Ledger ledger(file);
-  EXPECT_EQ(ledger.history().committed, 1U);
+  EXPECT_EQ(ledger.committed(), 1U);
 }
 
 TEST(LedgerTest, NamesAFileThatIsNoLedger) {
@@ -228,7 +234,7 @@ TEST(LedgerTest, NamesACellThatIsNotAsItWasWritten) {
       ledger.commit(round_row(1), scores_of(0));
       ledger.database().execute(change);
     }
-    const std::string message = message_of([&] { Ledger::open_to_read(file).history(); });
+    const std::string message = message_of([&] { Ledger::open_to_read(file).history("loss"); });
     EXPECT_THAT(message, HasSubstr(file.string())) << change;
     EXPECT_THAT(message, HasSubstr("damaged")) << change;
   }

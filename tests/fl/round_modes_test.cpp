@@ -148,9 +148,9 @@ TEST(BufferedTest, SoManySitesAreAtWorkAtOnce) {
 }
 
 TEST(BufferedTest, ThePlacesGoToThoseWhoWereNotCountedForLongest) {
-  History history{.committed = 2,
-                  .rounds = {{.round = 1, .cohort = sites_named("abc"), .updates = {{.site = {"a"}}}},
-                             {.round = 2, .cohort = sites_named("abc"), .updates = {{.site = {"b"}}}}}};
+  const History history = history_of(2, {},
+                                     {{.round = 1, .cohort = sites_named("abc"), .updates = {{.site = {"a"}}}},
+                                      {.round = 2, .cohort = sites_named("abc"), .updates = {{.site = {"b"}}}}});
   Script run(buffered(1, 2), "abc", history);
   for (const char* site : {"a", "b", "c"}) run.ready(site);
   EXPECT_THAT(run.start(), ElementsAre("begin 3: a b c", "ask c: train 3 from 2, score validation",
@@ -168,10 +168,9 @@ TEST(BufferedTest, AtTheDeadlineAQuorumOfTheBufferIsEnough) {
 
 // After a crash nobody knows who was at work; what they finished meanwhile is taken all the same.
 TEST(BufferedTest, AMachineMadeFromTheLedgerTakesWhatWasMadeBefore) {
-  const History history{
-      .committed = 3,
-      .rounds = {
-          {.round = 3, .cohort = sites_named("abc"), .updates = {{.site = {"a"}, .staleness = 1}, {.site = {"b"}}}}}};
+  const History history = history_of(
+      3, {},
+      {{.round = 3, .cohort = sites_named("abc"), .updates = {{.site = {"a"}, .staleness = 1}, {.site = {"b"}}}}});
   Script run = begun(buffered(2, 0, 2), "abc", history);
   EXPECT_EQ(run.fate("a", 2), "late") << "counted in round 3";
   EXPECT_EQ(run.fate("a", 3), "taken");
@@ -195,11 +194,11 @@ TEST(StepsTest, ASlowSiteIsGivenFewerAndKeepsThemThroughARestart) {
   const auto asks = run.durable(1);
   EXPECT_THAT(asks, ElementsAre("begin 2: a b", "ask a: train 2 from 1, score validation, 40 steps",
                                 "ask b: train 2 from 1, score validation, 8 steps"));
-  const History history{.committed = 1,
-                        .rounds = {{.round = 1,
-                                    .cohort = sites_named("ab"),
-                                    .updates = {{.site = {"a"}, .steps = 40, .seconds = 0.5},
-                                                {.site = {"b"}, .steps = 40, .seconds = 4}}}}};
+  const History history = history_of(
+      1, {},
+      {{.round = 1,
+        .cohort = sites_named("ab"),
+        .updates = {{.site = {"a"}, .steps = 40, .seconds = 0.5}, {.site = {"b"}, .steps = 40, .seconds = 4}}}});
   Script resumed(config, "ab", history);
   for (const char* site : {"a", "b"}) resumed.ready(site);
   EXPECT_EQ(resumed.start(), asks);

@@ -198,7 +198,7 @@ class Fleet {
   void make_durable() {
     decisions_.push_back(text(*commit_));
     ledger_.committed = commit_->round;
-    ledger_.scores.insert(ledger_.scores.end(), commit_->scores.begin(), commit_->scores.end());
+    ledger_.validation.merge(validation_values(commit_->scores, "accuracy"));
     PastRound past{.round = commit_->round, .cohort = cohort_};
     for (const auto& [site, round] : admitted_) {
       EXPECT_TRUE(counted_.emplace(site, round).second) << site.name << "'s update of " << round << " counts twice";
@@ -207,8 +207,7 @@ class Fleet {
       stale_ += round < commit_->round ? 1 : 0;
       spool_[site].erase(round);
     }
-    past_.note(past);
-    ledger_.rounds.push_back(std::move(past));
+    ledger_.past.note(past);
     commit_.reset();
   }
 
@@ -228,7 +227,7 @@ class Fleet {
     EXPECT_EQ(begin.round, ledger_.committed + 1);
     std::vector<SiteId> standing = sites_;
     std::erase_if(standing, [&](const SiteId& site) { return machine_->put_aside(site); });
-    const Cohort chosen = choose_cohort(config_, standing, past_, Rng(1), begin.round);
+    const Cohort chosen = choose_cohort(config_, standing, ledger_.past, Rng(1), begin.round);
     EXPECT_EQ(begin.cohort, chosen.sites) << "it follows from what is durable";
     wanted_ = config_.buffered() ? std::min<std::size_t>(config_.buffer, standing.size()) : chosen.wanted;
     cohort_ = begin.cohort;
@@ -249,7 +248,7 @@ class Fleet {
       } else {
         EXPECT_THAT(cohort_, testing::Contains(ask.site));
         EXPECT_EQ(ask.round, ledger_.committed + 1);
-        EXPECT_EQ(ask.local_steps, steps_for(past_.of(ask.site), config_));
+        EXPECT_EQ(ask.local_steps, steps_for(ledger_.past.of(ask.site), config_));
         EXPECT_FALSE(counted_.contains({ask.site, ask.round})) << "it trained from that version";
         if (working == working_.end()) expect_place();
       }
@@ -305,7 +304,6 @@ class Fleet {
   TimePoint now_{};
   std::optional<RoundMachine> machine_;
   History ledger_;
-  Past past_;  // of it
   std::set<std::pair<SiteId, std::uint32_t>> counted_;
   std::optional<CommitRound> commit_;
   std::vector<SiteId> cohort_;
@@ -412,11 +410,11 @@ TEST_P(EachMode, KeepsItsPromisesInAnyWeather) {
 
 // The history after round t, as an unbroken run made it.
 History after(std::uint32_t round, const std::vector<SiteId>& sites, double fraction) {
-  History history{.committed = round};
+  std::vector<SiteScore> scores;
   for (std::uint32_t version = 0; version < round; ++version)
     for (const SiteId& site : draw_cohort(sites, fraction, Rng(1), version + 1))
-      history.scores.push_back(score_of(site.name, version, accuracy_of(version)));
-  return history;
+      scores.push_back(score_of(site.name, version, accuracy_of(version)));
+  return history_of(round, scores);
 }
 
 TEST(RoundResumeTest, FromEveryRoundTheRestIsTheSame) {

@@ -84,6 +84,13 @@ SiteScore score_of(const std::string& site, std::uint32_t version, double accura
   return score;
 }
 
+History history_of(std::uint32_t committed, const std::vector<SiteScore>& scores,
+                   const std::vector<PastRound>& rounds) {
+  History history{.committed = committed, .validation = validation_values(scores, "accuracy")};
+  for (const PastRound& round : rounds) history.past.note(round);
+  return history;
+}
+
 Script::Script(const RoundsConfig& config, const std::string& letters, History history, std::uint64_t seed)
     : machine(config, "accuracy", sites_named(letters), Rng(seed), std::move(history)) {}
 

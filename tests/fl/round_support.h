@@ -21,6 +21,10 @@ metrics::Tally binary_tally(double examples, double right, double mean_loss);
 SiteScore score_of(const std::string& site, std::uint32_t version, double accuracy = 0.5,
                    const std::string& split = "validation", std::uint64_t examples = 10);
 
+// What the ledger would say of these, on accuracy.
+History history_of(std::uint32_t committed, const std::vector<SiteScore>& scores,
+                   const std::vector<PastRound>& rounds = {});
+
 class Script {
  public:
   using Lines = std::vector<std::string>;

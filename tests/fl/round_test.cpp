@@ -252,7 +252,7 @@ TEST(RoundMachineTest, AnUpdateCountsThoughItsSiteDeclinedLater) {
 }
 
 TEST(RoundMachineTest, TheLastStagesAskAllSitesAndGoOnAtTheDeadline) {
-  Script run(config(1, 1, 0.34), "abc", {.committed = 1, .scores = {score_of("a", 0, 0.5)}});
+  Script run(config(1, 1, 0.34), "abc", history_of(1, {score_of("a", 0, 0.5)}));
   EXPECT_THAT(run.start(), IsEmpty());
   EXPECT_EQ(run.machine.round(), 0U);
   EXPECT_EQ(run.waiting(), "sites to join from a b c");
@@ -269,7 +269,7 @@ TEST(RoundMachineTest, TheLastStagesAskAllSitesAndGoOnAtTheDeadline) {
 }
 
 TEST(RoundMachineTest, EmptySplitsCountAsAnswers) {
-  Script run(config(1), "ab", {.committed = 1, .scores = {score_of("a", 0, 0.5, "validation", 0)}});
+  Script run(config(1), "ab", history_of(1, {score_of("a", 0, 0.5, "validation", 0)}));
   run.start();
   run.ready("a");
   run.ready("b");
@@ -280,9 +280,7 @@ TEST(RoundMachineTest, EmptySplitsCountAsAnswers) {
 }
 
 TEST(RoundMachineTest, TheBestVersionIsTheEarliestOfEquals) {
-  const History history{.committed = 3,
-                        .scores = {score_of("a", 0, 0.1), score_of("a", 1, 0.7), score_of("a", 2, 0.7)}};
-  Script run(config(3), "a", history);
+  Script run(config(3), "a", history_of(3, {score_of("a", 0, 0.1), score_of("a", 1, 0.7), score_of("a", 2, 0.7)}));
   run.start();
   run.ready("a");
   EXPECT_THAT(run.score("a", 3, 0.7), ElementsAre("ask a: with 1, score test"));
@@ -305,9 +303,8 @@ TEST(RoundMachineTest, EarlyStoppingCountsRoundsThatMadeNothingBetter) {
 }
 
 TEST(RoundMachineTest, ScoresAfterTheRoundsDoNotDisturbAResumedRun) {
-  const History history{.committed = 1,
-                        .scores = {score_of("a", 0, 0.5), score_of("a", 1, 0.4), score_of("a", 0, 1, "test")}};
-  Script run(config(5, 1, 1, 1), "a", history);
+  Script run(config(5, 1, 1, 1), "a",
+             history_of(1, {score_of("a", 0, 0.5), score_of("a", 1, 0.4), score_of("a", 0, 1, "test")}));
   EXPECT_THAT(run.start(), ElementsAre("begin 2: a")) << "version 1 is judged in round 2, not before";
 }
 

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (result.signatures > result.records) std::abort();
     coordinator::check_text(result);
     coordinator::ledger_text(ledger);
-    coordinator::ledger_json(ledger);
+    coordinator::write_ledger_json(ledger, [](const std::string&) {});
   } catch (const ConfigError&) {
   } catch (const Failure&) {
   }
