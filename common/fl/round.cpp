@@ -33,7 +33,7 @@ RoundMachine::RoundMachine(const RoundsConfig& config, std::string metric, std::
       past_(std::move(history.past)) {
   // A version's scores beyond this come after its last round and are asked for again.
   validation_.erase(validation_.lower_bound(committed_), validation_.end());
-  for (const UpdateRefused& refused : history.refused) refused_[refused.site].insert(refused.round);
+  for (const auto& [update, seen_in] : history.refused) refused_[update.site].emplace(update.round, seen_in);
   WEFT_CHECK(!sites_.empty(), "a run of no sites");
   WEFT_CHECK(metrics::find_metric(metric_) != nullptr, "no such metric: \"" + metric_ + "\"");
 }
@@ -88,7 +88,7 @@ void RoundMachine::handle(const UpdateAdmitted& event, Actions&) {
 
 void RoundMachine::handle(const UpdateRefused& event, Actions&) {
   if (!wants_update(event.site, event.round)) return;
-  refused_[event.site].insert(event.round);
+  refused_[event.site].emplace(event.round, round());
   judged(event.site, event.round, Stage::Update::refused);
 }
 
@@ -124,12 +124,13 @@ void RoundMachine::settle(TimePoint now, Actions& actions) {
   }
 }
 
-// Refusals of a round that is not committed do not count yet: it may be done again with that site mended. At least the
+// Refusals in a round that is not committed do not count yet: it may be done again with that site mended. At least the
 // sites whose updates the last round counted are left.
 void RoundMachine::put_aside(Actions& actions) {
   if (config_.max_refusals == 0) return;
   for (const auto& [site, rounds] : refused_) {
-    const auto committed = std::distance(rounds.begin(), rounds.upper_bound(committed_));
+    const auto committed =
+        std::count_if(rounds.begin(), rounds.end(), [this](const auto& each) { return each.second <= committed_; });
     if (committed >= static_cast<std::ptrdiff_t>(config_.max_refusals) && aside_.insert(site).second)
       actions.emplace_back(PutAside{site});
   }

@@ -78,12 +78,17 @@ struct Tick {};  // the clock reached wake_at()
 using RoundEvent = std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable,
                                 SitesChanged, Tick>;
 
+struct PastRefusal {
+  UpdateRefused update;
+  std::uint32_t seen_in = 0;  // the round that was open
+};
+
 // What is durable when a machine is made: what its decisions need of that, which does not grow with the rounds' sites.
 struct History {
   std::uint32_t committed = 0;         // rounds
   VersionValues validation;            // of all versions
   Past past;                           // of all rounds
-  std::vector<UpdateRefused> refused;  // also of a round that is still open; the same one may come twice
+  std::vector<PastRefusal> refused;    // also in a round that is still open; the same one may come twice
 };
 
 // Actions.
@@ -188,7 +193,7 @@ class RoundMachine {
   std::uint32_t committed_ = 0;
   VersionValues validation_;  // of the versions before that
   Past past_;                 // of the rounds; with validation_ all that the decisions need of the history
-  std::map<SiteId, std::set<std::uint32_t>> refused_;  // rounds in which its update was refused
+  std::map<SiteId, std::map<std::uint32_t, std::uint32_t>> refused_;  // its updates' rounds, and those open then
   std::set<SiteId> aside_;
   Phase phase_ = Phase::idle;
   std::optional<Stage> stage_;  // in the phases round, last and best

@@ -1,8 +1,9 @@
 // Is the coordinator's memory flat in the number of sites and in what they send? Its own peak RSS, in a process of its
 // own, and the time of a round, over TLS. The sites speak the protocol and compute nothing; all of them fetch and
 // upload as fast as they can.
-//   coordinator_memory_bench [CASE...]     4_sites 100_sites 1000_sites large_tenth large; by itself all but 1000_sites
-//                                          and large, which take minutes and many GB of disk
+//   coordinator_memory_bench [CASE...]     4_sites 100_sites 1000_sites large_tenth large ledger; by itself all but
+//                                          1000_sites and large, which take minutes and many GB of disk
+// ledger: to resume a run of many rounds and write its summary takes no more memory than one of few.
 // large is the case of which NVIDIA FLARE publishes 154 s a round and 81.75 GiB: an update of 3.35 GB from 6 sites. It
 // is scaled down where memory or disk here forbid it. All files are below the folder for temporary ones ($TMPDIR) and
 // are removed. Prints one JSON line per figure.
@@ -30,6 +31,7 @@
 #include "common/wire/messages.h"
 #include "common/wire/transfer.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/summary.h"
 
 namespace {
 
@@ -271,6 +273,59 @@ double possible(const Case& which) {
   return std::min({which.megabytes, 0.8 * memory / 2.2 / 1e6, 0.8 * disk / places / 1e6});
 }
 
+constexpr std::uint32_t kLedgerSites = 1000, kLedgerRounds[] = {6, 60};
+
+// A run of so many rounds, as its ledger has it.
+void write_ledger(const std::filesystem::path& file, std::uint32_t rounds) {
+  coordinator::Ledger ledger(file);
+  ledger.begin({.run = "memory", .run_id = std::string(32, 'a')});
+  for (std::uint32_t round = 1; round <= rounds; ++round) {
+    coordinator::RoundRow row{.round = round, .adapter_digest = std::string(64, 'd')};
+    std::vector<fl::SiteScore> scores;
+    for (std::uint32_t i = 0; i < kLedgerSites; ++i) {
+      const SiteId site{"site" + std::to_string(i)};
+      row.cohort.push_back(site);
+      row.updates.push_back({.site = site,
+                             .digest = std::string(64, 'e'),
+                             .examples = 100,
+                             .values = {{"loss", 0.5}, {"steps", 10}, {"seconds", 2.5}}});
+      scores.push_back({site, round - 1, "validation", 100, {{{"confusion", {40, 10, 10, 40}}, {"loss", {50, 100}}}}});
+    }
+    ledger.commit(row, scores);
+  }
+  ledger.finish({.best_version = rounds, .reason = "all rounds are done"}, {});
+}
+
+// What it takes to go on with such a run, and to write what came of it, in a process of its own. MiB; 0: it failed.
+double ledger_peak_mib(std::uint32_t rounds) {
+  const auto file = std::filesystem::temp_directory_path() / ("weft_ledger_bench_" + std::to_string(::getpid()));
+  const auto in_child = [](const auto& work) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      work();
+      ::_exit(0);
+    }
+    int status = 0;
+    return ::waitpid(child, &status, 0) == child && status == 0;
+  };
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return 0;
+  std::filesystem::create_directories(file);
+  const bool done = in_child([&] { write_ledger(file / "ledger.sqlite", rounds); }) && in_child([&] {
+                      const coordinator::Ledger ledger(file / "ledger.sqlite");
+                      if (ledger.history("accuracy").committed != rounds) ::_exit(1);
+                      coordinator::write_summary(ledger, {.metric = "accuracy"}, [](const std::string&) {});
+                      const std::string peak =
+                          std::to_string(static_cast<double>(telemetry::peak_rss_bytes()) / (1 << 20));
+                      if (::write(ends[1], peak.data(), peak.size()) < 0) ::_exit(1);
+                    });
+  ::close(ends[1]);
+  const std::string peak = read_some(ends[0]);
+  ::close(ends[0]);
+  std::filesystem::remove_all(file);
+  return done ? std::stod(peak) : 0;
+}
+
 void print(const std::string& name, double value, const char* unit,
            const nlohmann::json& more = nlohmann::json::object()) {
   nlohmann::json line{{"name", name}, {"value", value}, {"unit", unit}};
@@ -300,6 +355,12 @@ int main(int count, char** words) {
     print("coordinator_peak_rss." + std::string(each.name) + ".to_update",
           figures->peak_mib * (1 << 20) / 1e6 / megabytes, "ratio");
     all[each.name] = *figures;
+  }
+  if (asked.empty() || std::find(asked.begin(), asked.end(), "ledger") != asked.end()) {
+    const double few = ledger_peak_mib(kLedgerRounds[0]), many = ledger_peak_mib(kLedgerRounds[1]);
+    print("resume_and_summary_rss.1000_sites_60_rounds", many, "MiB");
+    print("resume_and_summary_rss.60_rounds_to_6", few > 0 ? many / few : 0, "ratio",
+          {{"target", 1.2}, {"better", "lower"}});
   }
   if (all.contains("4_sites") && all.contains("100_sites"))
     print("coordinator_peak_rss.100_to_4", all["100_sites"].peak_mib / all["4_sites"].peak_mib, "ratio");

@@ -127,8 +127,9 @@ TEST(LedgerTest, ReadsBackWhatWasCommitted) {
   EXPECT_EQ(ledger.refusals(1).size(), 1U);
   const fl::History history = ledger.history("loss");
   ASSERT_EQ(history.refused.size(), 1U) << "a site that claims too many is of no round";
-  EXPECT_EQ(history.refused[0].site.name, "film");
-  EXPECT_EQ(history.refused[0].round, 1U);
+  EXPECT_EQ(history.refused[0].update.site.name, "film");
+  EXPECT_EQ(history.refused[0].update.round, 1U);
+  EXPECT_EQ(history.refused[0].seen_in, 2U) << "round 1 was committed";
   ASSERT_EQ(history.validation.size(), 1U);
   EXPECT_EQ(history.validation.at(0).value, fl::validation_values(scores_of(0), "loss").at(0).value);
   EXPECT_EQ(ledger.end()->best_version, 1U);

@@ -162,7 +162,7 @@ class Fleet {
       const auto working = working_.find(site);
       if (working != working_.end() && working->second == round) working_.erase(working);
     }
-    if (refused && machine_->wants_update(site, round)) ledger_.refused.push_back({site, round});
+    if (refused && machine_->wants_update(site, round)) ledger_.refused.push_back({{site, round}, machine_->round()});
     if (refused)
       on(UpdateRefused{site, round});
     else

@@ -339,7 +339,7 @@ TEST(RoundMachineTest, ASiteThatIsRefusedTooOftenIsPutAside) {
 TEST(RoundMachineTest, ARoundThatRefusesASiteTwiceCountsOnce) {
   RoundsConfig three = config(3, 0.5);
   three.max_refusals = 2;
-  Script run(three, "ab", {.refused = {{{"b"}, 1}}});  // it was refused, then the coordinator died
+  Script run(three, "ab", {.refused = {{{{"b"}, 1}, 1}}});  // it was refused, then the coordinator died
   EXPECT_THAT(run.start(), ElementsAre("begin 1: a b")) << "round 1 is still open";
   run.ready("a");
   run.ready("b");
@@ -352,7 +352,7 @@ TEST(RoundMachineTest, ARoundThatRefusesASiteTwiceCountsOnce) {
 TEST(RoundMachineTest, WhoWasPutAsideStaysSoAfterACrash) {
   RoundsConfig three = config(3, 0.5);
   three.max_refusals = 2;
-  const std::vector<UpdateRefused> refused{{{"b"}, 1}, {{"b"}, 2}, {{"b"}, 2}};
+  const std::vector<PastRefusal> refused{{{{"b"}, 1}, 1}, {{{"b"}, 2}, 2}, {{{"b"}, 2}, 2}};
   Script run(three, "ab", {.committed = 2, .refused = refused});
   EXPECT_THAT(run.start(), ElementsAre("put aside b", "begin 3: a"));
   Script earlier(three, "ab", {.committed = 1, .refused = refused});
@@ -360,6 +360,20 @@ TEST(RoundMachineTest, WhoWasPutAsideStaysSoAfterACrash) {
   three.max_refusals = 0;
   Script never(three, "ab", {.committed = 2, .refused = refused});
   EXPECT_THAT(never.start(), ElementsAre("begin 3: a b"));
+}
+
+// A late update that is refused counts against its site from the next round on, also where the coordinator died since:
+// the open round is of whom it was of.
+TEST(RoundMachineTest, ARefusalCountsWhenTheRoundThatSawItIsCommitted) {
+  RoundsConfig late = config(4, 0.5);
+  late.max_refusals = 1;
+  late.max_staleness = 1;
+  Script resumed(late, "ab", {.committed = 1, .refused = {{{{"b"}, 1}, 2}}});
+  EXPECT_THAT(resumed.start(), ElementsAre("begin 2: a b"));
+  resumed.ready("a");
+  resumed.through("a", 2);
+  EXPECT_THAT(resumed.tick(Milliseconds(1000)), ElementsAre("commit 2: a; scores a"));
+  EXPECT_THAT(resumed.durable(2).front(), "put aside b");
 }
 
 }  // namespace
