@@ -1,4 +1,5 @@
 // What must hold when a run has ended, whatever went wrong on the way.
+#include <algorithm>
 #include <set>
 
 #include "common/base/digest.h"
@@ -7,10 +8,13 @@
 #include "common/fl/past.h"
 #include "common/fl/sampling.h"
 #include "common/tensor/safetensors.h"
+#include "common/wire/receipt.h"
 #include "common/wire/transfer.h"
 #include "coordinator/ledger.h"
+#include "coordinator/ledger_check.h"
 #include "coordinator/run_folder.h"
 #include "tests/chaos/nodes.h"
+#include "worker/spool.h"
 
 namespace weft::chaos {
 namespace {
@@ -38,71 +42,151 @@ void World::check_promises(const coordinator::Ledger& ledger) const {
                                 : "in the ledger, though the site was told that it is not"));
 }
 
-// Who was asked follows from the history, and enough of them counted.
-void World::check_round(const coordinator::RoundRow& row, const fl::Past& past) const {
+// Who was asked follows from the history, and enough of them counted. A site that was refused too often is not asked
+// any more; which list of sites held, the ledger does not say.
+void World::check_round(const coordinator::RoundRow& row, const fl::Past& past,
+                        const std::vector<fl::PastRefusal>& refused) const {
   const std::string where = "round " + std::to_string(row.round);
-  must(row.round == outcome_.rounds + 1, where + " follows round " + std::to_string(outcome_.rounds));
   must(!row.updates.empty(), where + " counts nothing");
   for (const coordinator::UpdateRow& update : row.updates)
     must(update.examples == examples_.at(update.site), where + ": examples of " + update.site.name);
+  const auto refusals = std::count_if(refused.begin(), refused.end(),
+                                      [&](const fl::PastRefusal& each) { return each.seen_in < row.round; });
+  const bool aside = rounds_.max_refusals > 0 && refusals >= rounds_.max_refusals;
+  must(!aside || std::find(row.cohort.begin(), row.cohort.end(), *spoiler_) == row.cohort.end(),
+       where + " asked a site that was put aside");
   if (rounds_.buffered()) return;
-  const fl::Cohort cohort = fl::choose_cohort(rounds_, sites_, past, Rng(seed_), row.round);
-  must(row.cohort == cohort.sites, where + " asked other sites");
-  must(row.updates.size() >= fl::quorum_size(rounds_.quorum, cohort.wanted), where + " has no quorum");
+  must(std::any_of(lists_.begin(), lists_.end(),
+                   [&](std::vector<SiteId> sites) {
+                     if (aside) std::erase(sites, *spoiler_);
+                     const fl::Cohort cohort = fl::choose_cohort(rounds_, sites, past, Rng(seed_), row.round);
+                     return row.cohort == cohort.sites &&
+                            row.updates.size() >= fl::quorum_size(rounds_.quorum, cohort.wanted);
+                   }),
+       where + " asked other sites, or has no quorum");
 }
 
-// Every round is computed again, without a disk or a network, from the cohort that the ledger says counted.
-void World::check_end() {
+// What the round makes of the updates that it counted, computed without a disk or a network.
+StateDict World::next_version(const coordinator::RoundRow& row, const std::vector<StateDict>& versions,
+                              std::size_t sites) const {
   auto& node = static_cast<CoordinatorNode&>(*nodes_.front());
-  const coordinator::CoordinatorResult& result = *node.result;
-  must(result.finished, "the coordinator ended without a result");
-  node.machine.dead = false;  // so that its disk may be read
-  const coordinator::RunFolder folder(kRunFolder, node.disk);
-  const coordinator::Ledger ledger(folder.ledger(), {}, node.disk);
-  check_promises(ledger);
-  const auto mean = fl::make_aggregator(aggregation_, {.sites = sites_.size(),
+  const auto mean = fl::make_aggregator(aggregation_, {.sites = sites,
                                                        .parameters = manifest_->total(),
                                                        .local_steps = rounds_.local_steps,
                                                        .min_steps = fl::least_steps(rounds_),
                                                        .scratch = [&] { return node.disk.scratch("/").value(); }});
+  for (const coordinator::UpdateRow& update : row.updates) {
+    const std::uint32_t made_for = row.round - update.staleness;
+    mean->add(update_of(update.site, made_for, versions.at(made_for - 1)).values,
+              {.examples = update.examples,
+               .steps = static_cast<std::uint32_t>(update.values.at("steps")),
+               .staleness = update.staleness});
+  }
+  StateDict next = versions.back();
+  mean->apply_to(next.values);
+  return next;
+}
+
+std::vector<StateDict> World::check_rounds(const coordinator::Ledger& ledger) {
   std::vector<StateDict> versions{initial_};
   std::set<std::pair<SiteId, std::uint32_t>> counted;  // each update once
+  std::set<std::size_t> sizes;                         // of the site lists: the accumulator's scale follows from them
+  for (const auto& list : lists_) sizes.insert(list.size());
+  const std::vector<fl::PastRefusal> refused = ledger.history("accuracy").refused;
   fl::Past past;
   ledger.each_round([&](const coordinator::RoundRow& row) {
     const std::string where = "round " + std::to_string(row.round);
-    check_round(row, past);
+    must(row.round == versions.size(), where + " follows round " + std::to_string(versions.size() - 1));
+    check_round(row, past, refused);
     fl::PastRound done{.round = row.round, .cohort = row.cohort, .updates = {}};
-    mean->clear();
     for (const coordinator::UpdateRow& update : row.updates) {
       const std::uint32_t made_for = row.round - update.staleness;
-      const StateDict expected = update_of(update.site, made_for, versions.at(made_for - 1));
       must(update.staleness <= rounds_.max_staleness, where + " counts too old an update of " + update.site.name);
       must(counted.emplace(update.site, made_for).second, where + " counts one of " + update.site.name + " again");
+      must(!spoils(update.site, made_for), where + " counts a bad update of " + update.site.name);
+      const StateDict expected = update_of(update.site, made_for, versions.at(made_for - 1));
       must(update.digest == sha256_hex(wire::payload_of(expected)),
            where + " counts another update of " + update.site.name);
-      mean->add(expected.values, {.examples = update.examples,
-                                  .steps = static_cast<std::uint32_t>(update.values.at("steps")),
-                                  .staleness = update.staleness});
       done.updates.push_back(coordinator::counted_of(update));
     }
-    versions.push_back(versions.back());
-    mean->apply_to(versions.back().values);
-    must(row.adapter_digest == versions.back().digest(), where + " made another adapter than an undisturbed run");
+    const auto made = std::find_if(sizes.begin(), sizes.end(), [&](std::size_t size) {
+      return next_version(row, versions, size).digest() == row.adapter_digest;
+    });
+    must(made != sizes.end(), where + " made another adapter than an undisturbed run");
+    versions.push_back(next_version(row, versions, *made));
     past.note(done);
-    ++outcome_.rounds;
   });
-  must(outcome_.rounds == rounds_.count || rounds_.patience > 0, "rounds are missing");
-  const StateDict& best = versions.at(result.best_version);
+  outcome_.counts["rounds"] += versions.size() - 1;
+  must(versions.size() - 1 == rounds_.count || rounds_.patience > 0, "rounds are missing");
+  return versions;
+}
+
+// Only what is bad is refused, and a bad site is put aside once.
+void World::check_refusals(const coordinator::Ledger& ledger) {
+  for (const coordinator::RefusalRow& refusal : ledger.refusals()) {
+    ++outcome_.counts[refusal.kind == "put_aside" ? "put aside" : "refusals"];
+    if (!fl::is_of_update(refusal.kind)) continue;
+    must(spoils(refusal.site, refusal.round), "a good update was refused: round " + std::to_string(refusal.round) +
+                                                  " of " + refusal.site.name + ": " + refusal.reason);
+    ++outcome_.counts["spoiled updates"];
+  }
+}
+
+// The ledger is what was signed, and says what the sites' receipts say. A site that has finished an update has it
+// still, or its receipt, if it was counted.
+void World::check_receipts(const coordinator::Ledger& ledger) {
+  if (!signer_) return;
+  coordinator::CheckRequest request{.folder = "/none", .receipts = {}, .ca = {}};  // versions were read before
+  std::set<std::pair<SiteId, std::string>> kept;
+  for (const auto& node : nodes_) {
+    if (node->site() == nullptr) continue;
+    node->machine.dead = false;  // so that its disk may be read
+    for (const std::filesystem::path& file : node->disk.list(kStateFolder / "receipts")) {
+      Result<wire::Receipt> receipt = wire::receipt_from_json(as_text(node->disk.read(file).value().bytes()));
+      if (receipt) kept.emplace(*node->site(), receipt.value().digest);
+      request.receipts.push_back({node->name + file.string(), std::move(receipt)});
+    }
+    for (const std::filesystem::path& file : node->disk.list(kStateFolder))
+      if (file.extension() == ".update")
+        kept.emplace(*node->site(), worker::decode_update(node->disk.read(file).value().bytes()).value().digest);
+    node->machine.dead = true;
+  }
+  outcome_.counts["receipts"] += request.receipts.size();
+  for (const std::string& fault : coordinator::check_ledger(ledger, request).faults) must(false, fault);
+  ledger.each_round([&](const coordinator::RoundRow& row) {
+    for (const coordinator::UpdateRow& update : row.updates)
+      must(kept.contains({update.site, update.digest}),
+           update.site.name + " has neither an update nor its receipt of round " + std::to_string(row.round));
+  });
+}
+
+void World::check_result(const coordinator::CoordinatorResult& result, const StateDict& best) const {
+  auto& disk = nodes_.front()->disk;
+  const coordinator::RunFolder folder(kRunFolder, disk);
   must(result.adapter_digest == best.digest(), "the result is not the adapter of its round");
   must(static_cast<bool>(folder.read_version(result.best_version, result.adapter_digest)),
        "the best version cannot be read");
-  Result<MappedFile> tensors = node.disk.read(folder.adapter() / "adapter_model.safetensors");
+  Result<MappedFile> tensors = disk.read(folder.adapter() / "adapter_model.safetensors");
   must(static_cast<bool>(tensors), "adapter/ was not written");
   const auto opened = Safetensors::of(std::move(tensors).value(), folder.adapter());
   must(opened && state_dict_from(opened.value()).value().values == best.values, "adapter/ holds something else");
-  must(node.disk.exists(folder.summary()), "summary.json was not written");
-  outcome_.late = static_cast<std::uint64_t>(ledger.refusals().size());
-  outcome_.adapter_digest = result.adapter_digest;
+  must(disk.exists(folder.summary()), "summary.json was not written");
+}
+
+void World::check_end() {
+  auto& node = static_cast<CoordinatorNode&>(*nodes_.front());
+  must(node.result->finished, "the coordinator ended without a result");
+  node.machine.dead = false;  // so that its disk may be read
+  const coordinator::Ledger ledger(coordinator::RunFolder(kRunFolder, node.disk).ledger(), {}, node.disk);
+  check_promises(ledger);
+  check_refusals(ledger);
+  const std::vector<StateDict> versions = check_rounds(ledger);
+  check_result(*node.result, versions.at(node.result->best_version));
+  check_receipts(ledger);
+  for (const auto& each : nodes_)
+    if (const auto* site = dynamic_cast<const SiteNode*>(each.get()))
+      outcome_.counts["trainings gone on with"] += site->how.resumed;
+  outcome_.adapter_digest = node.result->adapter_digest;
   node.machine.dead = true;
 }
 

@@ -1,4 +1,6 @@
 // What goes wrong, and when.
+#include <algorithm>
+
 #include "tests/chaos/nodes.h"
 
 namespace weft::chaos {
@@ -13,6 +15,44 @@ void World::plan_faults(TimePoint until) {
     schedule_.after(Milliseconds(random_.below(span)), [this] {
       if (!calm_) fault(random_.below(3) == 0 ? *nodes_.front() : any_node());
     });
+  for (std::uint64_t count = changes_ ? 1 + random_.below(3) : 0; count > 0; --count)
+    schedule_.after(Milliseconds(random_.below(span)), [this] { change_list(); });
+}
+
+// A site comes back, or is taken off the list; sometimes its certificate is revoked, too.
+void World::change_list() {
+  std::vector<SiteId> away;
+  for (const SiteId& site : left_)
+    if (!revoked_.contains(site) && std::find(listed_.begin(), listed_.end(), site) == listed_.end())
+      away.push_back(site);
+  std::optional<SiteId> revoked;
+  if (!away.empty() && random_.below(2) == 0) {
+    listed_.push_back(away[random_.below(away.size())]);
+    std::sort(listed_.begin(), listed_.end());
+  } else if (listed_.size() > 2) {
+    const auto leaves = listed_.begin() + static_cast<std::ptrdiff_t>(random_.below(listed_.size()));
+    left_.insert(*leaves);
+    if (random_.below(2) == 0) revoked = *leaves;
+    listed_.erase(leaves);
+  }
+  lists_.insert(listed_);
+  ++outcome_.counts["site lists"];
+  auto& node = static_cast<CoordinatorNode&>(*nodes_.front());
+  say(node, "is given a list of " + std::to_string(listed_.size()) + " sites");
+  if (revoked) {
+    say(node, "is told that the certificate of " + revoked->name + " is revoked");
+    revoked_.insert(*revoked);
+    network_.revoke(*revoked);
+  }
+  if (!node.program) return;
+  node.eager = 2;
+  try {
+    node.program->change_sites(listed_);
+    if (revoked) node.program->shut_out(*revoked);
+    if (node.machine.dead) ended(node, false, "killed");
+  } catch (const std::exception& error) {
+    ended(node, false, node.machine.dead ? "killed" : std::string("ended: ") + error.what());
+  }
 }
 
 void World::fault(Node& node) {
@@ -22,17 +62,16 @@ void World::fault(Node& node) {
     case 0:  // kill -9, some steps from now
     case 1:
       if (node.machine.dead) return;
-      ++outcome_.kills;
+      ++outcome_.counts["kills"];
       node.machine.fuse = 1 + static_cast<std::int64_t>(random_.below(80));
+      // What the killed one had not synced is still there for the next process, and then gone.
+      if (random_.below(4) == 0)
+        schedule_.after(Milliseconds(random_.below(40'000)), [this, &node] {
+          if (!calm_) cut_power(node);
+        });
       return;
     case 2:
-      ++outcome_.power_cuts;
-      node.disk.cut_power();
-      if (!node.machine.dead) {
-        node.machine.dead = true;
-        ended(node, true, "loses power");
-      }
-      return;
+      return cut_power(node);
     case 3:
       say(node, "stands still");
       return node.machine.take(lasting);
@@ -52,6 +91,14 @@ void World::fault(Node& node) {
       node.machine.wall_error = Milliseconds(random_.below(100'000'000)) - Milliseconds(50'000'000);
       return over([&node] { node.disk.slowness = {}; });
   }
+}
+
+void World::cut_power(Node& node) {
+  ++outcome_.counts["power cuts"];
+  node.disk.cut_power();
+  if (node.machine.dead) return;
+  node.machine.dead = true;
+  ended(node, true, "loses power");
 }
 
 void World::calm() {

@@ -3,11 +3,16 @@
 #include <cstdint>
 #include <functional>
 #include <queue>
+#include <string>
 #include <vector>
 
 #include "common/base/clock.h"
 
 namespace weft::chaos {
+
+struct Broken {  // what did not hold
+  std::string what;
+};
 
 // What happens when, in one thread. Of things at the same time the one that was planned first comes first.
 class Schedule {

@@ -36,7 +36,8 @@ void World::CoordinatorNode::make() {
                      "}\ntask: {kind: sequence_classification, max_tokens: 8}\nadapter: {method: lora}\n"
                      "train: {local_steps: 5, batch_size: 1}\n";
   options.seed = world.seed_;
-  options.sites = world.sites_;
+  options.sites = world.listed_;
+  options.signer = world.signer_;
   options.rounds = world.rounds_;
   options.aggregation = world.aggregation_;
   options.base_digest = base_digest(world.base_list_);
@@ -68,7 +69,11 @@ void World::CoordinatorNode::Silent::on(const telemetry::RunEvent& event) {
                                            std::to_string(committed->counted.size()) + " updates");
 }
 
-World::SiteNode::SiteNode(World& whole, SiteId id) : Node(whole, id.name), site_id(std::move(id)) {
+World::SiteNode::SiteNode(World& whole, SiteId id)
+    : Node(whole, id.name),
+      site_id(std::move(id)),
+      how{.clock = TrainingClock(clock),
+          .spoils = [this](std::uint32_t round) { return world.spoils(site_id, round); }} {
   disk.on_written = [this](const std::string& path, ByteSpan content) {
     if (!path.ends_with(".update")) return;
     const auto update = worker::decode_update(content).value();
@@ -98,6 +103,8 @@ bool World::SiteNode::step() {
   if (!result) return true;
   if (result->outcome == worker::Outcome::failed)
     throw Failure(result->reason);  // a full disk: somebody starts it again
+  if (result->outcome == worker::Outcome::misconfigured && (world.left_.contains(site_id) || world.spoiler_ == site_id))
+    throw Failure(result->reason);  // it may be let in again
   if (result->outcome != worker::Outcome::finished) throw Broken{"site " + name + " ended: " + result->reason};
   return false;
 }
@@ -123,30 +130,31 @@ std::unique_ptr<fl::LocalTrainer> World::SiteNode::make_trainer() {
     if (found != world.base_) throw Broken{"site " + name + " would train with what is not the base model"};
   }
   return std::make_unique<SimTrainer>(site_id, world.examples_.at(site_id), world.manifest_,
-                                      base_digest(world.base_list_));
+                                      base_digest(world.base_list_), how);
 }
 
 World::Tasks::Tasks(SiteNode& node, worker::Mailbox& mailbox)
     : node_(node),
       mailbox_(mailbox),
       performer_([&node](const YamlView& /*settings*/) { return node.make_trainer(); }, node.site_id,
-                 {.path = kStateFolder, .disk = &node.disk, .clock = &node.clock}, node.base()),
-      random_(node.world.rng_.stream("tasks", node.name, node.world.outcome_.restarts)) {}
+                 {.path = kStateFolder, .disk = &node.disk, .clock = &node.how.clock}, node.base()),
+      random_(node.world.rng_.stream("tasks", node.name, node.world.outcome_.counts["starts"])) {}
 
 void World::Tasks::start(worker::Task task) {
   if (const auto* training = std::get_if<worker::Train>(&task)) check(*training);
-  const bool trains = std::holds_alternative<worker::Train>(task);
+  node_.how.step = Milliseconds(200 + random_.below(random_.below(4) == 0 ? 60'000 : 12'000));
   std::optional<worker::SessionEvent> event = performer_.perform(task, {}, {});
-  const Milliseconds takes(trains ? 1'000 + random_.below(60'000) : 50 + random_.below(3'000));
+  const Milliseconds takes = std::exchange(node_.how.clock.ahead, {}) + Milliseconds(50 + random_.below(3'000));
   free_at_ = std::max(free_at_, node_.machine.now()) + takes;
   node_.world.schedule_.at(free_at_, [this, alive = alive_, now = *alive_, event = std::move(event)]() mutable {
     if (*alive == now && event) mailbox_.put(std::move(*event));
   });
 }
 
-// What was finished is on the disk until its fate is known, and then it is not asked for any more.
+// What was finished is on the disk until its fate is known, and then it is not asked for any more; but if it was refused
+// and the coordinator died before its round was durable, it is.
 void World::Tasks::check(const worker::Train& task) const {
-  if (node_.finished.contains({task.round, task.adapter_digest}))
+  if (node_.finished.contains({task.round, task.adapter_digest}) && !node_.world.spoils(node_.site_id, task.round))
     throw Broken{"site " + node_.name + " trains round " + std::to_string(task.round) +
                  " again though it has finished that before"};
 }

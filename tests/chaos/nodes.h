@@ -67,6 +67,7 @@ struct World::SiteNode final : Node {
 
   SiteId site_id;
   std::set<std::pair<std::uint32_t, std::string>> finished;  // trainings on its disk: round and adapter they start from
+  HowToTrain how;
   std::unique_ptr<SimNetwork::Client> transport;
   std::unique_ptr<worker::Worker> program;
 };

@@ -71,18 +71,19 @@ SimNetwork::Client* SimNetwork::client(const SiteId& site) {
 void SimNetwork::dial(const SiteId& site, std::uint64_t attempt) {
   Client* dialling = client(site);
   if (dialling == nullptr || dialling->attempt_ != attempt) return;
-  const auto fail = [&](Milliseconds after, const char* reason) {
-    schedule_.after(after, [this, site, attempt, reason] {
+  const auto fail = [&](Milliseconds after, const char* reason, bool permanent = false) {
+    schedule_.after(after, [this, site, attempt, reason, permanent] {
       Client* still = client(site);
-      if (still != nullptr && still->attempt_ == attempt) still->inbox_.emplace_back(net::Down{reason});
+      if (still != nullptr && still->attempt_ == attempt) still->inbox_.emplace_back(net::Down{reason, permanent});
     });
   };
   if (cut_.contains(site)) return fail(kHandshakeTimeout, "no session within 10 s");
   if (server_ == nullptr) return fail(delay(), "cannot connect; nothing listens there");
+  if (revoked_.contains(site)) return fail(delay(), "certificate revoked", true);
   const std::uint64_t id = ++last_session_;
   sessions_[id].site = site;
   dialling->session_ = id;
-  dialling->inbox_.emplace_back(net::Up{});
+  dialling->inbox_.emplace_back(net::Up{"coordinator", certificate});
   server_->inbox_.emplace_back(net::Connected{{id}, site});
 }
 
@@ -162,6 +163,14 @@ void SimNetwork::close(std::uint64_t id, End by) {
     if (!session.open[other]) return sessions_.erase(found), void();
   }
   schedule_.at(told, [this, id, other] { end(id, other, "the peer has ended the session"); });
+}
+
+void SimNetwork::revoke(const SiteId& site) {
+  revoked_.insert(site);
+  std::vector<std::uint64_t> over;
+  for (const auto& [id, session] : sessions_)
+    if (session.site == site) over.push_back(id);
+  for (const std::uint64_t id : over) close(id, at_server);
 }
 
 void SimNetwork::cut(const SiteId& site) {

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "common/base/rng.h"
@@ -71,8 +73,10 @@ class SimNetwork {
   double frame_fault = 0;  // chance of one frame to be lost, repeated, reordered or torn
   Milliseconds latency{5}, jitter{20};
   std::function<void(const SiteId&, ByteSpan)> on_server_message = {};  // sees what the coordinator says
+  std::string certificate;                                              // of the coordinator, as sites see it
   void cut(const SiteId& site);
   void heal(const SiteId& site);
+  void revoke(const SiteId& site);  // its certificate: its sessions end, and it gets no other
   // The end of a process: peers hear of it, or, when its machine lost power, do not.
   void process_ended(const SiteId* site, bool silent);
 
@@ -107,6 +111,7 @@ class SimNetwork {
   std::map<SiteId, Client*> clients_;
   std::map<std::uint64_t, Session> sessions_;
   std::map<SiteId, std::uint64_t> cut_;  // which cut of the link it is
+  std::set<SiteId> revoked_;
   std::uint64_t last_session_ = 0, last_cut_ = 0, last_attempt_ = 0;
 };
 

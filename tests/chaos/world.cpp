@@ -1,8 +1,11 @@
 #include "tests/chaos/world.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
 
 #include "common/base/digest.h"
+#include "common/crypto/pki.h"
 #include "common/fl/cohort.h"
 #include "tests/chaos/nodes.h"
 
@@ -11,6 +14,21 @@ namespace {
 
 constexpr Milliseconds kRun{4 * 3'600'000};  // after the last fault, a run must come to its end in this time
 constexpr int kMostSteps = 100'000;          // at one moment
+
+// One key for all runs: to make one takes longer than a run.
+const crypto::Signer& signer_of_all() {
+  static const crypto::Signer signer = [] {
+    std::string folder = (std::filesystem::temp_directory_path() / "weft_chaos_XXXXXX").string();
+    if (::mkdtemp(folder.data()) == nullptr) throw Failure("cannot create " + folder);
+    const std::filesystem::path pki = std::filesystem::path(folder) / "pki";
+    crypto::init_ca(pki);
+    crypto::issue(pki, {.name = "coordinator", .role = crypto::Role::coordinator});
+    crypto::Signer made(crypto::credential_files(pki, "coordinator"));
+    std::filesystem::remove_all(folder);
+    return made;
+  }();
+  return signer;
+}
 
 }  // namespace
 
@@ -22,6 +40,7 @@ World::World(std::uint64_t seed, std::function<void(const std::string&)> say)
       network_(schedule_, rng_.stream("network")) {
   draw_job();
   draw_base();
+  draw_trouble();
   network_.on_server_message = [this](const SiteId& site, ByteSpan message) { note(site, message); };
   nodes_.push_back(std::make_unique<CoordinatorNode>(*this));
   for (const SiteId& site : sites_) nodes_.push_back(std::make_unique<SiteNode>(*this, site));
@@ -82,6 +101,31 @@ void World::draw_base() {
   }
   for (const SiteId& site : sites_)
     if (random.below(3) == 0) without_base_.insert(site);
+}
+
+// What goes wrong for reasons of people: a site whose updates are bad, and a list of sites that changes. Either leaves
+// enough good sites for a quorum, so that every run comes to its end.
+void World::draw_trouble() {
+  RngStream random = rng_.stream("trouble");
+  listed_ = sites_;
+  lists_ = {listed_};
+  if (random.below(3) == 0) signer_ = signer_of_all();
+  if (signer_) network_.certificate = signer_->certificate();
+  if (sites_.size() < 3) return;
+  changes_ = random.below(4) == 0;
+  if (changes_ || random.below(3) != 0) return;
+  spoiler_ = sites_[random.below(sites_.size())];
+  rounds_.max_refusals = static_cast<std::uint32_t>(random.below(3));
+  if (rounds_.buffered()) {
+    rounds_.buffer = std::min(rounds_.buffer, static_cast<std::uint32_t>(sites_.size()) - 1);
+  } else {
+    rounds_.quorum = 0.5;
+    if (rounds_.cohort == "poisson") rounds_.cohort = "uniform";  // of a cohort of one nobody may be left
+  }
+}
+
+bool World::spoils(const SiteId& site, std::uint32_t round) const {
+  return site == spoiler_ && rng_.stream("spoil", round).below(3) != 0;
 }
 
 World::~World() {
@@ -154,7 +198,7 @@ void World::advance() {
 }
 
 void World::step(Node& node) {
-  ++outcome_.steps;
+  ++outcome_.counts["steps"];
   node.eager = node.ready() ? 2 : std::max(0, node.eager - 1);
   try {
     const bool on = node.step();
@@ -175,7 +219,7 @@ void World::start(Node& node) {
   node.machine.fuse = 0;
   node.machine.busy_until = schedule_.now();
   node.eager = 2;
-  ++outcome_.restarts;
+  ++outcome_.counts["starts"];
   if (!calm_ && random_.below(6) == 0) node.machine.fuse = 1 + static_cast<std::int64_t>(random_.below(60));
   say(node, "starts");
   try {

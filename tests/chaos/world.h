@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/crypto/signature.h"
 #include "common/fl/past.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/ledger.h"
@@ -20,12 +21,8 @@
 
 namespace weft::chaos {
 
-struct Broken {  // what did not hold
-  std::string what;
-};
-
 struct Outcome {
-  std::uint64_t kills = 0, power_cuts = 0, restarts = 0, sessions = 0, late = 0, rounds = 0, steps = 0;
+  std::map<std::string, std::uint64_t> counts;  // of what happened: "kills", "rounds", ...
   double simulated_seconds = 0;
   std::string adapter_digest;
 };
@@ -46,6 +43,8 @@ class World {
 
   void draw_job();
   void draw_base();
+  void draw_trouble();
+  bool spoils(const SiteId& site, std::uint32_t round) const;
 
   // Life of processes (world.cpp).
   void go_on_until(const std::function<bool()>& done, TimePoint limit);
@@ -60,14 +59,23 @@ class World {
   // What goes wrong (faults.cpp).
   void plan_faults(TimePoint until);
   void fault(Node& node);
+  void cut_power(Node& node);
   void calm();
+  void change_list();
   Node& any_node();
 
   // What must hold (checks.cpp).
   void note(const SiteId& site, ByteSpan message);  // what the coordinator says to a site
   void check_promises(const coordinator::Ledger& ledger) const;
   void check_end();
-  void check_round(const coordinator::RoundRow& row, const fl::Past& past) const;
+  std::vector<StateDict> check_rounds(const coordinator::Ledger& ledger);  // all versions
+  void check_round(const coordinator::RoundRow& row, const fl::Past& past,
+                   const std::vector<fl::PastRefusal>& refused) const;
+  void check_result(const coordinator::CoordinatorResult& result, const StateDict& best) const;
+  void check_refusals(const coordinator::Ledger& ledger);
+  void check_receipts(const coordinator::Ledger& ledger);
+  StateDict next_version(const coordinator::RoundRow& row, const std::vector<StateDict>& versions,
+                         std::size_t sites) const;
 
   std::uint64_t seed_;
   std::function<void(const std::string&)> say_;
@@ -81,6 +89,12 @@ class World {
   std::map<std::string, Bytes> base_;  // the base model's files
   BaseList base_list_;
   std::set<SiteId> without_base_;  // sites that fetch it
+  std::optional<crypto::Signer> signer_;
+  std::optional<SiteId> spoiler_;        // whose updates are not always fit to be counted
+  bool changes_ = false;                 // of the site list
+  std::vector<SiteId> listed_;           // as the run file has them now
+  std::set<std::vector<SiteId>> lists_;  // as it had them
+  std::set<SiteId> left_, revoked_;      // taken off at some time; for good
   StateDict initial_;
   fl::RoundsConfig rounds_;
   fl::AggregationConfig aggregation_;
