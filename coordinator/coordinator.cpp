@@ -57,7 +57,7 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
               store.ledger().history(options.scheme.primary)),
       sessions(server, time),
       uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout, *options.disk,
-              options.folder),
+              RunFolder(options.folder).incoming()),
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
       base_downloads(kBasePlaces, options.stall_timeout),
       round_began(time.now()) {

@@ -2,6 +2,7 @@
 //
 //   DIR/config.yaml         the resolved run file (written by the caller)
 //   DIR/ledger.sqlite       rounds, updates, scores, refusals: the truth about the run
+//   DIR/incoming/SITE/      what has come of an update that is on its way; gone at the end
 //   DIR/versions/0003.safetensors   the adapter after round 3; written and synced before the ledger commits round 3
 //   DIR/adapter/            the best version as a PEFT folder, at the end
 //   DIR/summary.json        at the end, from the ledger
@@ -22,6 +23,7 @@ class RunFolder {
   explicit RunFolder(std::filesystem::path root, Disk& disk = system_disk()) : root_(std::move(root)), disk_(disk) {}
   Disk& disk() const { return disk_; }
   std::filesystem::path ledger() const { return root_ / "ledger.sqlite"; }
+  std::filesystem::path incoming() const { return root_ / "incoming"; }
   std::filesystem::path adapter() const { return root_ / "adapter"; }
   std::filesystem::path summary() const { return root_ / "summary.json"; }
   std::filesystem::path version(std::uint32_t version) const;

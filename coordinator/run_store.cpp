@@ -270,6 +270,7 @@ StateDict RunStore::pissa_start() const {
 
 std::string RunStore::write_result() {
   mean_.reset();  // nothing is added any more, and what follows needs memory
+  folder_.disk().remove_all(folder_.incoming()).value();
   const EndRow end = ledger_.end().value();
   const std::string digest = ledger_.adapter_digest(end.best_version);
   checkpoint::AdapterFacts facts = options_.facts;

@@ -14,7 +14,7 @@ std::vector<Outgoing> Uploads::offer(const SiteId& site, const wire::Offer& offe
   std::vector<Outgoing> out;
   const auto there = uploads_.find(site);
   if (there != uploads_.end() && there->second.offer.digest != offer.digest) {
-    uploads_.erase(there);
+    forget(site);
     out = apply(turns_.release(site, now));
   }
   uploads_[site].offer = offer;
@@ -29,13 +29,53 @@ std::vector<Outgoing> Uploads::apply(const Turns::Changes& changes) {
   for (const Turns::Change& change : changes) {
     if (!change.granted) continue;
     Upload& upload = uploads_[change.site];
-    if (!upload.receiver)
-      upload.receiver = Receiver{
-          .check = {upload.offer.digest, upload.offer.bytes}, .file = disk_.scratch(folder_).value(), .values = {}};
+    if (!upload.receiver) upload.receiver = receiver_of(change.site, upload.offer);
     upload.counted = upload.receiver->check.offset();
     out.push_back({change.site, wire::Resume{upload.offer.digest, upload.counted}});
   }
   return out;
+}
+
+std::filesystem::path Uploads::file_of(const SiteId& site, const wire::Offer& offer) const {
+  return folder_ / site.name / offer.digest;
+}
+
+// What came to an earlier process is gone through as if it came now. All of an update is not taken so: its site would
+// wait for the answer to its last chunk.
+Uploads::Receiver Uploads::receiver_of(const SiteId& site, const wire::Offer& offer) {
+  Receiver receiver{.check = {offer.digest, offer.bytes}, .values = {}, .inherited = false};
+  const std::filesystem::path file = file_of(site, offer);
+  const std::shared_ptr<const RandomReader> there = disk_.exists(file) ? disk_.open(file).value() : nullptr;
+  if (there != nullptr && there->size() > 0 && there->size() < offer.bytes) {
+    wire::ChunkSender sender({there, 0}, offer.digest, 0);
+    while (const std::optional<wire::Chunk> chunk = sender.next()) {
+      const wire::ChunkCheck::Accepted accepted = receiver.check.on(*chunk).value();
+      receiver.values.add(accepted.fresh);
+      sender.on(accepted.ack).value();
+    }
+    receiver.inherited = true;
+    return receiver;
+  }
+  disk_.remove_all(folder_ / site.name).value();
+  disk_.make_folder(folder_ / site.name);
+  return receiver;
+}
+
+// A disk that is full is made less so before anybody is told.
+void Uploads::keep(const std::filesystem::path& file, std::uint64_t offset, ByteSpan bytes) {
+  if (disk_.append(file, bytes)) return;
+  for (auto& [site, upload] : uploads_) {
+    if (!upload.receiver || turns_.holds(site) || file_of(site, upload.offer) == file) continue;
+    upload.receiver.reset();
+    disk_.remove_all(folder_ / site.name).value();
+  }
+  const std::uint64_t there = disk_.exists(file) ? disk_.open(file).value()->size() : 0;  // some of it may have gone in
+  disk_.append(file, bytes.subspan(there - offset)).value();
+}
+
+void Uploads::forget(const SiteId& site) {
+  uploads_.erase(site);
+  disk_.remove_all(folder_ / site.name).value();
 }
 
 Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, TimePoint now) {
@@ -45,20 +85,26 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
   Upload& upload = found->second;
   Receiver& receiver = *upload.receiver;
   Result<wire::ChunkCheck::Accepted> accepted = receiver.check.on(chunk);
+  if (!accepted && receiver.inherited && receiver.check.offset() == 0) {  // what had come was not what was on the disk
+    disk_.remove_all(file_of(site, upload.offer)).value();
+    upload.receiver = receiver_of(site, upload.offer);
+    outcome.out.push_back({site, wire::Resume{upload.offer.digest, 0}});
+    return outcome;
+  }
   if (!accepted) {
     outcome.problem = accepted.error().message;
     if (chunk.offset + chunk.data.size() == upload.offer.bytes) outcome.wrong = upload.offer;
   } else {
     if (const ByteSpan fresh = accepted->fresh; !fresh.empty()) {
-      receiver.file->append(fresh).value();
+      keep(file_of(site, upload.offer), receiver.check.offset() - fresh.size(), fresh);
       receiver.values.add(fresh);
       if (counts_as_moved(receiver.check.offset(), upload.counted)) turns_.moved(site, now);
     }
     if (turns_.holds(site)) outcome.out.push_back({site, accepted->ack});
     if (!receiver.check.complete()) return outcome;
-    outcome.done = Done{upload.offer, std::move(receiver.file), receiver.values};
+    outcome.done = Done{upload.offer, disk_.open(file_of(site, upload.offer)).value(), receiver.values};
   }
-  uploads_.erase(found);
+  forget(site);
   const std::vector<Outgoing> more = apply(turns_.release(site, now));
   outcome.out.insert(outcome.out.end(), more.begin(), more.end());
   return outcome;
@@ -77,7 +123,7 @@ std::vector<Outgoing> Uploads::drop(const std::vector<SiteId>& sites, TimePoint 
   std::vector<SiteId> holders;
   std::vector<Outgoing> out;
   for (const SiteId& site : sites) {
-    uploads_.erase(site);
+    forget(site);
     if (turns_.holds(site)) {
       holders.push_back(site);
     } else {
@@ -104,7 +150,7 @@ std::vector<std::pair<SiteId, wire::Offer>> Uploads::open() const {
 
 std::uint64_t Uploads::bytes_on_disk() const {
   std::uint64_t bytes = 0;
-  for (const auto& [site, upload] : uploads_) bytes += upload.receiver ? upload.receiver->file->size() : 0;
+  for (const auto& [site, upload] : uploads_) bytes += upload.receiver ? upload.receiver->check.offset() : 0;
   return bytes;
 }
 

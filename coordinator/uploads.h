@@ -1,7 +1,8 @@
-// Updates on their way in: offers wait for a place, then their chunks are collected in a scratch file; none of it stays
-// in memory, and what admission asks of the values is known when the last chunk is in. What has come stays until the
-// update is settled, also when the site loses its place or goes away: it goes on from there. But for these files it is
-// pure: messages to send are returned, and the caller passes the time.
+// Updates on their way in: offers wait for a place, then their chunks are collected in a file; none of it stays in
+// memory, and what admission asks of the values is known when the last chunk is in. What has come stays until the
+// update is settled, also when the site loses its place or goes away, or this process ends: the site goes on from
+// there. Only where the disk is full, those who have no place lose what they had sent. But for these files it is pure:
+// messages to send are returned, and the caller passes the time.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -35,7 +36,7 @@ class Uploads {
  public:
   struct Done {  // all of an update is here, and it is what was offered
     wire::Offer offer;
-    std::unique_ptr<ScratchFile> payload;
+    std::shared_ptr<const RandomReader> payload;  // of a file that is gone when nobody reads it any more
     fl::NormSum values;
   };
   struct Outcome {
@@ -45,7 +46,7 @@ class Uploads {
     std::optional<wire::Offer> wrong;  // all came, but it is not what was offered
   };
 
-  // Scratch files are made in `folder`, one for each site that has had a place.
+  // Files are FOLDER/SITE/DIGEST, one for each site that has had a place.
   Uploads(std::size_t places, Milliseconds stall_timeout, Disk& disk, std::filesystem::path folder)
       : disk_(disk), folder_(std::move(folder)), turns_(places, stall_timeout) {}
   // The caller has accepted the offer. It replaces another one of the site; the same one goes on where it was.
@@ -63,8 +64,8 @@ class Uploads {
  private:
   struct Receiver {
     wire::ChunkCheck check;
-    std::unique_ptr<ScratchFile> file;
     fl::NormSum values;
+    bool inherited;  // some of it came to an earlier process, and it is not known what of that reached the disk
   };
   struct Upload {
     wire::Offer offer;
@@ -72,6 +73,10 @@ class Uploads {
     std::uint64_t counted = 0;         // the offset up to which it has moved
   };
   std::vector<Outgoing> apply(const Turns::Changes& changes);
+  std::filesystem::path file_of(const SiteId& site, const wire::Offer& offer) const;
+  Receiver receiver_of(const SiteId& site, const wire::Offer& offer);
+  void keep(const std::filesystem::path& file, std::uint64_t offset, ByteSpan bytes);
+  void forget(const SiteId& site);
   Disk& disk_;
   std::filesystem::path folder_;
   std::map<SiteId, Upload> uploads_;

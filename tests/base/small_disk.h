@@ -1,14 +1,11 @@
-// The machine's own disk, but with as much room as a test says.
+// The machine's own disk, for tests that change something of it; and one with as much room as a test says.
 #pragma once
 #include "common/base/disk.h"
 
 namespace weft {
 
-class SmallDisk final : public Disk {
+class RealDisk : public Disk {
  public:
-  explicit SmallDisk(std::uint64_t room) : room_(room) {}
-  std::optional<std::uint64_t> free_bytes(const std::filesystem::path&) override { return room_; }
-
   bool exists(const std::filesystem::path& path) override { return real_.exists(path); }
   bool is_folder(const std::filesystem::path& path) override { return real_.is_folder(path); }
   std::vector<std::filesystem::path> list(const std::filesystem::path& folder) override { return real_.list(folder); }
@@ -40,6 +37,14 @@ class SmallDisk final : public Disk {
 
  private:
   Disk& real_ = system_disk();
+};
+
+class SmallDisk final : public RealDisk {
+ public:
+  explicit SmallDisk(std::uint64_t room) : room_(room) {}
+  std::optional<std::uint64_t> free_bytes(const std::filesystem::path&) override { return room_; }
+
+ private:
   std::uint64_t room_;
 };
 

@@ -5,11 +5,13 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 
 #include "common/base/digest.h"
 #include "coordinator/downloads.h"
+#include "tests/base/small_disk.h"
 #include "tests/coordinator/coordinator_support.h"
 
 namespace weft::coordinator {
@@ -30,7 +32,9 @@ struct Payload {
   std::string digest;
 };
 
-Uploads with_places(std::size_t places) { return {places, kStall, system_disk(), testing::TempDir()}; }
+Uploads with_places(std::size_t places, const TempFolder& folder, Disk& disk = system_disk()) {
+  return {places, kStall, disk, folder.path()};
+}
 
 // "a:resume 0", "b:ack 1048576"
 std::string text(const std::vector<Outgoing>& out) {
@@ -48,7 +52,8 @@ std::string text(const std::vector<Outgoing>& out) {
 }
 
 TEST(UploadsTest, CollectsAWholeUpdate) {
-  Uploads uploads = with_places(2);
+  const TempFolder folder;
+  Uploads uploads = with_places(2, folder);
   const Payload payload(1);
   EXPECT_EQ(text(uploads.offer(a, payload.offer(), at(0))), "a:resume 0");
   EXPECT_EQ(text(uploads.chunk(a, payload.chunk(0), at(0)).out), "a:ack 1");
@@ -65,7 +70,8 @@ TEST(UploadsTest, CollectsAWholeUpdate) {
 }
 
 TEST(UploadsTest, JudgesTheValuesWhileTheyArrive) {
-  Uploads uploads = with_places(1);
+  const TempFolder folder;
+  Uploads uploads = with_places(1, folder);
   const Payload payload(1);
   fl::NormSum whole;
   whole.add(*payload.bytes);
@@ -90,7 +96,8 @@ TEST(UploadsTest, JudgesTheValuesWhileTheyArrive) {
 
 // In an ordinary build the heap itself is asked; under a sanitizer, whose heap says nothing, this cannot fail.
 TEST(UploadsTest, KeepsNothingOfAnUpdateInMemory) {
-  Uploads uploads = with_places(3);
+  const TempFolder folder;
+  Uploads uploads = with_places(3, folder);
   const Payload payload(1, 16);
   const auto heap = [] {
     const struct mallinfo2 info = ::mallinfo2();
@@ -105,7 +112,8 @@ TEST(UploadsTest, KeepsNothingOfAnUpdateInMemory) {
 }
 
 TEST(UploadsTest, HoldsNoMoreThanItsPlacesHoweverManyOffer) {
-  Uploads uploads = with_places(2);
+  const TempFolder folder;
+  Uploads uploads = with_places(2, folder);
   const Payload payload(1);
   std::string resumed;
   for (int site = 0; site < 64; ++site)
@@ -115,7 +123,8 @@ TEST(UploadsTest, HoldsNoMoreThanItsPlacesHoweverManyOffer) {
 }
 
 TEST(UploadsTest, WhatIsNotWantedAnyMoreMakesPlaceForTheOthers) {
-  Uploads uploads = with_places(1);
+  const TempFolder folder;
+  Uploads uploads = with_places(1, folder);
   const Payload first(1), second(2), third(3);
   uploads.offer(a, first.offer(), at(0));
   uploads.offer(b, second.offer(), at(0));
@@ -129,7 +138,8 @@ TEST(UploadsTest, WhatIsNotWantedAnyMoreMakesPlaceForTheOthers) {
 }
 
 TEST(UploadsTest, AStalledSiteGoesOnWhereItWasWhenItsTurnComesAgain) {
-  Uploads uploads = with_places(1);
+  const TempFolder folder;
+  Uploads uploads = with_places(1, folder);
   const Payload first(1), second(2, 1);
   uploads.offer(a, first.offer(), at(0));
   uploads.chunk(a, first.chunk(0), at(0));
@@ -146,7 +156,8 @@ TEST(UploadsTest, AStalledSiteGoesOnWhereItWasWhenItsTurnComesAgain) {
 
 // Links that break more often than an update takes, and more sites than places: each goes on where it was.
 TEST(UploadsTest, EveryUpdateArrivesThoughLinksBreakAllTheTime) {
-  Uploads uploads = with_places(2);
+  const TempFolder folder;
+  Uploads uploads = with_places(2, folder);
   const std::vector<SiteId> sites{a, b, c, {"d"}};
   const Payload payload(1, 12);
   std::set<SiteId> arrived;
@@ -180,7 +191,8 @@ TEST(UploadsTest, EveryUpdateArrivesThoughLinksBreakAllTheTime) {
 }
 
 TEST(UploadsTest, ATrickleKeepsNoPlaceFromOthers) {
-  Uploads uploads = with_places(1);
+  const TempFolder folder;
+  Uploads uploads = with_places(1, folder);
   const Payload slow(1), other(2);
   uploads.offer(a, slow.offer(), at(0));
   uploads.offer(b, other.offer(), at(0));
@@ -195,7 +207,8 @@ TEST(UploadsTest, ATrickleKeepsNoPlaceFromOthers) {
 }
 
 TEST(UploadsTest, GoesOnWhereItWasAfterALostSession) {
-  Uploads uploads = with_places(1);
+  const TempFolder folder;
+  Uploads uploads = with_places(1, folder);
   const Payload payload(1);
   uploads.offer(a, payload.offer(), at(0));
   uploads.chunk(a, payload.chunk(0), at(0));
@@ -208,8 +221,94 @@ TEST(UploadsTest, GoesOnWhereItWasAfterALostSession) {
   EXPECT_EQ(text(uploads.chunk(a, payload.chunk(1), at(9005)).out), "a:ack 2");
 }
 
+// What has come is still there for the next process.
+class RestartTest : public testing::Test {
+ protected:
+  RestartTest() {
+    Uploads uploads = with_places(1, folder_);
+    uploads.offer(a, payload_.offer(), at(0));
+    for (const std::size_t chunk : {0U, 1U}) uploads.chunk(a, payload_.chunk(chunk), at(0));
+  }
+  void expect_whole(const Uploads::Outcome& last) const {
+    ASSERT_TRUE(last.done);
+    Bytes collected(payload_.bytes->size());
+    ASSERT_TRUE(last.done->payload->read(0, collected));
+    EXPECT_EQ(collected, *payload_.bytes);
+    fl::NormSum whole;
+    whole.add(*payload_.bytes);
+    EXPECT_EQ(last.done->values.norm(), whole.norm());
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << "it is not needed any more";
+  }
+  const TempFolder folder_;
+  const Payload payload_{1};
+};
+
+TEST_F(RestartTest, AnUploadGoesOnWhereItWas) {
+  Uploads uploads = with_places(1, folder_);
+  EXPECT_EQ(text(uploads.offer(a, payload_.offer(), at(0))), "a:resume 2");
+  expect_whole(uploads.chunk(a, payload_.chunk(2), at(0)));
+}
+
+TEST_F(RestartTest, WhatTheDiskLostComesAgainAndIsNotTheSitesFault) {
+  std::ofstream(folder_.path() / "a" / payload_.digest) << std::string(2 * wire::kChunkBytes, '\0');
+  Uploads uploads = with_places(1, folder_);
+  EXPECT_EQ(text(uploads.offer(a, payload_.offer(), at(0))), "a:resume 2");
+  const Uploads::Outcome last = uploads.chunk(a, payload_.chunk(2), at(0));
+  EXPECT_EQ(text(last.out), "a:resume 0");
+  EXPECT_EQ(last.problem, "");
+  EXPECT_FALSE(last.done || last.wrong);
+  for (const std::size_t chunk : {0U, 1U}) uploads.chunk(a, payload_.chunk(chunk), at(0));
+  expect_whole(uploads.chunk(a, payload_.chunk(2), at(0)));
+}
+
+TEST_F(RestartTest, AnotherUpdateOfTheSiteTakesItsPlace) {
+  const Payload other(2);
+  Uploads uploads = with_places(1, folder_);
+  EXPECT_EQ(text(uploads.offer(a, other.offer(), at(0))), "a:resume 0");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "a" / payload_.digest));
+}
+
+TEST_F(RestartTest, OneThatIsAllHereIsSentAgain) {
+  std::ofstream(folder_.path() / "a" / payload_.digest, std::ios::app) << std::string(wire::kChunkBytes, '\1');
+  Uploads uploads = with_places(1, folder_);
+  EXPECT_EQ(text(uploads.offer(a, payload_.offer(), at(0))), "a:resume 0") << "its site waits for a last answer";
+}
+
+// Has room for two chunks.
+class TightDisk final : public RealDisk {
+ public:
+  Status append(const std::filesystem::path& path, ByteSpan bytes) override {
+    std::uint64_t used = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path.parent_path().parent_path()))
+      if (entry.is_regular_file()) used += entry.file_size();
+    const std::uint64_t room = 2 * wire::kChunkBytes - used;
+    system_disk().append(path, bytes.first(std::min<std::size_t>(room, bytes.size()))).value();
+    if (room < bytes.size()) return Error{"disk full"};
+    return Ok{};
+  }
+};
+
+TEST(UploadsTest, OnAFullDiskThoseWithoutAPlaceBeginAnew) {
+  const TempFolder folder;
+  TightDisk disk;
+  Uploads uploads = with_places(1, folder, disk);
+  const Payload first(1), second(2);
+  uploads.offer(a, first.offer(), at(0));
+  wire::Chunk half = first.chunk(0);
+  half.data.resize(wire::kChunkBytes / 2);
+  half.crc32 = static_cast<std::uint32_t>(::crc32(0, half.data.data(), static_cast<uInt>(half.data.size())));
+  uploads.chunk(a, half, at(0));
+  uploads.offer(b, second.offer(), at(1));
+  EXPECT_EQ(text(uploads.tick(at(1000))), "b:resume 0");
+  for (const std::size_t chunk : {0U, 1U})
+    EXPECT_EQ(text(uploads.chunk(b, second.chunk(chunk), at(1000)).out), "b:ack " + std::to_string(chunk + 1));
+  EXPECT_EQ(uploads.bytes_on_disk(), 2 * wire::kChunkBytes) << "what the other had sent made room";
+  EXPECT_THROW(uploads.chunk(b, second.chunk(2), at(1001)), Failure) << "there is no more to be had";
+}
+
 TEST(UploadsTest, NamesWhatIsWrong) {
-  Uploads uploads = with_places(1);
+  const TempFolder folder;
+  Uploads uploads = with_places(1, folder);
   const Payload payload(1), other(2);
   uploads.offer(a, payload.offer(), at(0));
   EXPECT_EQ(text(uploads.chunk(a, other.chunk(0), at(0)).out), "") << "of another payload: settled meanwhile";

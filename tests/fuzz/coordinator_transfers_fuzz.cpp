@@ -1,8 +1,10 @@
-// Sites that offer, send, fetch, acknowledge, stall and leave in any order: places and bytes stay bounded, nobody who
-// waits is forgotten, and an update that is done is what was offered.
+// Sites that offer, send, fetch, acknowledge, stall and leave in any order, and a coordinator that restarts: places and
+// bytes stay bounded, nobody who waits is forgotten, and an update that is done is what was offered.
+#include <unistd.h>
 #include <zlib.h>
 
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 
 #include "common/base/digest.h"
@@ -46,15 +48,31 @@ wire::Chunk chunk_of(FuzzBytes& input) {
   return chunk;
 }
 
+// Empty. In memory where there is such a folder: every input writes.
+const std::filesystem::path& folder() {
+  static const std::filesystem::path made = [] {
+    const std::filesystem::path memory = "/dev/shm";
+    std::atexit([] { std::filesystem::remove_all(made); });
+    return (std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path()) /
+           ("weft_transfers_fuzz_" + std::to_string(::getpid()));
+  }();
+  std::filesystem::remove_all(made);
+  return made;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  Uploads uploads(kPlaces, kStall, system_disk(), std::filesystem::temp_directory_path());
+  const std::filesystem::path files = folder();
+  std::optional<Uploads> there;
+  there.emplace(kPlaces, kStall, system_disk(), files);
   Downloads downloads(kPlaces, kStall);
   const auto adapter = std::make_shared<const Bytes>(kBytes);
   TimePoint now{};
   for (FuzzBytes input(data, size); !input.empty();) {
     const std::uint8_t choice = input.byte();
+    if (choice >= 252) there.emplace(kPlaces, kStall, system_disk(), files);
+    Uploads& uploads = *there;
     const SiteId site{std::string(1, static_cast<char>('a' + choice / 16 % kSites))};
     switch (choice % 10) {
       case 0: {
