@@ -80,6 +80,7 @@ void add_verify(CLI::App& ledger, Chosen& chosen) {
 void add_ledger(CLI::App& app, Chosen& chosen) {
   CLI::App* ledger = app.add_subcommand("ledger", "Show and verify the ledger of a run");
   ledger->require_subcommand(1);
+  ledger->footer("Examples:\n  weft ledger show runs/first\n  weft ledger verify runs/first --ca pki/ca.crt");
   add_show(*ledger, chosen);
   add_verify(*ledger, chosen);
 }

@@ -90,12 +90,17 @@ void add_revoke(CLI::App& pki, Chosen& chosen) {
 void add_show(CLI::App& pki, Chosen& chosen) {
   CLI::App* show = pki.add_subcommand("show", "Say whose a certificate is and until when it is valid");
   const auto file = std::make_shared<std::string>();
-  show->add_option("certificate", *file, "A .crt file")->required();
+  show->add_option("certificate", *file, "A .crt file; a list of revoked ones beside it is looked at")->required();
   show->callback([=, &chosen] {
     chosen = [=] {
       const crypto::CertificateFacts facts = crypto::read_certificate(*file);
       const crypto::WallTime now = std::chrono::system_clock::now();
-      const char* state = now > facts.not_after ? "  EXPIRED" : now < facts.not_before ? "  NOT YET VALID" : "";
+      const std::filesystem::path ca = std::filesystem::path(*file).parent_path() / "ca.crt";
+      const bool revoked = std::filesystem::exists(ca) && crypto::holds(crypto::read_revocations(ca), facts);
+      const char* state = revoked                  ? "  REVOKED"
+                          : now > facts.not_after  ? "  EXPIRED"
+                          : now < facts.not_before ? "  NOT YET VALID"
+                                                   : "";
       const std::string hosts = joined(facts.hosts);
       std::printf(
           "name         %s\nrole         %s\nhosts        %s\nkey          %s\nissuer       %s\nvalid from   %s\n"

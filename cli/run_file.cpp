@@ -74,7 +74,7 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   file.settings = Settings::parse(root, file.start ? file.start->block : adapter);
   file.model = root.child("model").path("path");
   file.aggregation = fl::AggregationConfig::parse(root.child_or_empty("aggregation"));
-  fl::check_together(file.settings.rounds, file.aggregation);
+  fl::check_together(root.child("rounds"), file.settings.rounds, file.aggregation);
   file.sites = parse_sites(root);
   file.listen = root.child_or_empty("network").text("listen", "tcp://0.0.0.0:7733");
   file.device = root.text("device", "auto");

@@ -133,8 +133,10 @@ std::string check_text(const CheckResult& result) {
   for (const std::string& name : result.signers) signers += (signers.empty() ? "" : ", ") + printable(name);
   text += std::to_string(result.rounds) + " rounds in " + std::to_string(result.records) + " records, " +
           std::to_string(result.signatures) + " signatures" + (signers.empty() ? "" : " of " + signers) + ", " +
-          std::to_string(result.versions) + " adapter files, " + std::to_string(result.receipts) +
-          " receipts: " + (result.faults.empty() ? "all holds" : std::to_string(result.faults.size()) + " faults") +
+          std::to_string(result.versions) + " adapter files, " + std::to_string(result.receipts) + " receipts: " +
+          (result.faults.empty()       ? "all holds"
+           : result.faults.size() == 1 ? "1 fault"
+                                       : std::to_string(result.faults.size()) + " faults") +
           "\n";
   if (result.signatures == 0 && result.faults.empty())
     text +=

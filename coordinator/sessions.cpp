@@ -15,6 +15,7 @@ Session& Sessions::add(const net::Connected& connected) {
   session.id = connected.session;
   session.site = connected.site;
   session.last_sent = clock_.now();
+  ping_due_ = std::min(ping_due_, session.last_sent + kQuiet);
   return session;
 }
 
@@ -50,16 +51,14 @@ void Sessions::send(const SiteId& site, const wire::Message& message) {
   if (session != nullptr && session->stage == Session::Stage::ready) send(*session, message);
 }
 
-TimePoint Sessions::ping_due() const {
-  TimePoint due = TimePoint::max();
-  for (const auto& [id, session] : sessions_) due = std::min(due, session.last_sent + kQuiet);
-  return due;
-}
-
 void Sessions::ping() {
   const TimePoint now = clock_.now();
-  for (auto& [id, session] : sessions_)
+  if (now < ping_due_) return;
+  ping_due_ = TimePoint::max();
+  for (auto& [id, session] : sessions_) {
     if (now >= session.last_sent + kQuiet) send(session, wire::Ping{});
+    ping_due_ = std::min(ping_due_, session.last_sent + kQuiet);
+  }
 }
 
 }  // namespace weft::coordinator

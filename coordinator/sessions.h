@@ -35,14 +35,15 @@ class Sessions {
 
   const std::map<net::SessionId, Session>& all() const { return sessions_; }
   std::map<net::SessionId, Session>& all() { return sessions_; }
-  TimePoint ping_due() const;
-  void ping();  // those that are due
+  TimePoint ping_due() const { return ping_due_; }  // or later, for those that were sent something since
+  void ping();                                      // those that are due
 
  private:
   net::ServerTransport& transport_;
   const Clock& clock_;
   std::map<net::SessionId, Session> sessions_;
   std::map<SiteId, net::SessionId> by_site_;
+  TimePoint ping_due_ = TimePoint::max();
 };
 
 }  // namespace weft::coordinator

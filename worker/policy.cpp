@@ -33,21 +33,23 @@ std::optional<Refusal> outside(const std::string& what, const std::string& got, 
   return not_listed(what + " \"" + got + "\"", allowed, key);
 }
 
+// All that the site's administrator and the run's would have to talk about.
 std::optional<Refusal> check_settings(const Policy& policy, const YamlView& settings) {
-  const YamlView task = settings.child("task");
-  if (auto no = outside("task", task.text("kind"), policy.tasks, "tasks")) return no;
-  if (auto no = outside("adapter method", settings.child("adapter").text("method", "lora"), policy.adapter_methods,
-                        "adapter_methods"))
-    return no;
-  if (auto no = above("rounds.count", settings.child("rounds").integer("count"), policy.max_rounds, "max_rounds"))
-    return no;
-  const YamlView train = settings.child("train");
-  if (auto no = above("train.local_steps", train.integer("local_steps"), policy.max_local_steps, "max_local_steps"))
-    return no;
-  if (auto no = above("train.batch_size", train.integer("batch_size", kUsualBatchSize), policy.max_batch_size,
-                      "max_batch_size"))
-    return no;
-  return above("task.max_tokens", task.integer("max_tokens", kUsualTokens), policy.max_tokens, "max_tokens");
+  const YamlView task = settings.child("task"), train = settings.child("train");
+  const std::string method = settings.child("adapter").text("method", "lora");
+  std::optional<Refusal> all;
+  for (const std::optional<Refusal>& one :
+       {outside("task", task.text("kind"), policy.tasks, "tasks"),
+        outside("adapter method", method, policy.adapter_methods, "adapter_methods"),
+        above("rounds.count", settings.child("rounds").integer("count"), policy.max_rounds, "max_rounds"),
+        above("train.local_steps", train.integer("local_steps"), policy.max_local_steps, "max_local_steps"),
+        above("train.batch_size", train.integer("batch_size", kUsualBatchSize), policy.max_batch_size,
+              "max_batch_size"),
+        above("task.max_tokens", task.integer("max_tokens", kUsualTokens), policy.max_tokens, "max_tokens")}) {
+    if (!one) continue;
+    all = all ? Refusal{all->reason + "; " + one->reason, all->told + "; " + one->told} : one;
+  }
+  return all;
 }
 
 }  // namespace

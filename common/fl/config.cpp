@@ -1,6 +1,7 @@
 // Ranges of the `rounds` and `aggregation` blocks.
 #include "common/fl/config.h"
 
+#include "common/base/joined.h"
 #include "common/fl/aggregator.h"
 #include "common/fl/cohort.h"
 
@@ -15,13 +16,19 @@ std::uint32_t whole(const YamlView& block, const char* key, std::int64_t fallbac
 }
 
 // Keys that mean something only beside another one's value.
-void refuse_without(const YamlView& rounds, bool holds, const char* needed, const std::vector<const char*>& keys) {
+void refuse_without(const YamlView& block, bool holds, const char* needed, const std::vector<const char*>& keys) {
+  std::vector<std::string> there;
   for (const char* key : keys)
-    if (!holds && rounds.has(key)) rounds.fail(key, std::string("means nothing without ") + needed + "; leave it out");
+    if (!holds && block.has(key)) there.emplace_back(key);
+  if (there.empty()) return;
+  const std::string first = there.front();
+  there.erase(there.begin());
+  const std::string others = joined(there);
+  block.fail(first, std::string("means nothing without ") + needed + "; leave it out" +
+                        (others.empty() ? "" : ", and so " + others));
 }
 
 std::uint32_t parse_staleness(const YamlView& rounds, bool buffered) {
-  refuse_without(rounds, !buffered, "mode: synchronous", {"late"});
   const bool stale = rounds.choice("late", {"refuse", "stale"}, buffered ? "stale" : "refuse") == "stale";
   refuse_without(rounds, stale, "late: stale or mode: buffered", {"max_staleness"});
   const auto limit = static_cast<std::uint32_t>(
@@ -37,12 +44,14 @@ RoundsConfig RoundsConfig::parse(const YamlView& rounds) {
   const NumberRange part{.min = 0, .max = 1, .exclusive_min = true};
   if (rounds.choice("mode", {"synchronous", "buffered"}, "synchronous") == "buffered") config.mode = Mode::buffered;
   refuse_without(rounds, config.buffered(), "mode: buffered", {"buffer", "concurrency"});
-  refuse_without(rounds, !config.buffered(), "mode: synchronous", {"cohort", "fraction", "over_selection"});
+  refuse_without(rounds, !config.buffered(), "mode: synchronous",
+                 {"cohort", "fraction", "over_selection", "candidates", "late"});
   config.count = whole(rounds, "count", defaults.count, 1);
   config.cohort = rounds.choice("cohort", cohort_names(), defaults.cohort);
   config.fraction = rounds.number("fraction", defaults.fraction, part);
   refuse_without(rounds, config.cohort != "all", "another cohort than all", {"fraction", "over_selection"});
   refuse_without(rounds, config.cohort != "poisson", "another cohort than poisson", {"over_selection"});
+  refuse_without(rounds, config.fraction < 1, "a fraction below 1", {"over_selection"});
   config.over_selection = rounds.number("over_selection", defaults.over_selection, {.min = 1, .max = 10});
   refuse_without(rounds, config.cohort == "power_of_choice", "cohort: power_of_choice", {"candidates"});
   config.candidates = whole(rounds, "candidates", defaults.candidates, 0);
@@ -58,19 +67,21 @@ RoundsConfig RoundsConfig::parse(const YamlView& rounds) {
   return config;
 }
 
-void check_together(const RoundsConfig& rounds, const AggregationConfig& aggregation) {
+void check_together(const YamlView& block, const RoundsConfig& rounds, const AggregationConfig& aggregation) {
   if (rounds.min_steps > rounds.local_steps)
-    throw ConfigError("rounds.min_steps: got " + std::to_string(rounds.min_steps) + ", expected at most the " +
-                      std::to_string(rounds.local_steps) + " of train.local_steps");
+    block.fail("min_steps", "got " + std::to_string(rounds.min_steps) + ", expected at most the " +
+                                std::to_string(rounds.local_steps) + " of train.local_steps");
   if (rounds.min_steps > 0 && aggregation.method != "fednova")
-    throw ConfigError("rounds.min_steps lets slow sites take fewer steps than others, and aggregation.method " +
-                      aggregation.method + " would count them all alike; choose fednova, or leave min_steps out");
+    block.fail("min_steps", "lets slow sites take fewer steps than others, and aggregation.method " +
+                                aggregation.method +
+                                " would count them all alike; choose fednova, or leave min_steps out");
 }
 
 AggregationConfig AggregationConfig::parse(const YamlView& aggregation) {
   const AggregationConfig defaults;
   AggregationConfig config;
   config.method = aggregation.choice("method", aggregator_names(), defaults.method);
+  refuse_without(aggregation, config.method != "median", "another method than median", {"weights"});
   config.by_examples = aggregation.choice("weights", {"examples", "uniform"}, "examples") == "examples";
   config.max_update_norm =
       aggregation.number("max_update_norm", defaults.max_update_norm, {.min = 0, .max = 1e9, .exclusive_min = true});

@@ -50,7 +50,7 @@ struct AggregationConfig {
 inline std::uint32_t least_steps(const RoundsConfig& rounds) {
   return rounds.min_steps > 0 ? rounds.min_steps : rounds.local_steps;
 }
-// ConfigError for two blocks that do not go together.
-void check_together(const RoundsConfig& rounds, const AggregationConfig& aggregation);
+// ConfigError for two blocks that do not go together. `block`: the rounds, for file and line.
+void check_together(const YamlView& block, const RoundsConfig& rounds, const AggregationConfig& aggregation);
 
 }  // namespace weft::fl

@@ -85,10 +85,10 @@ struct PastRefusal {
 
 // What is durable when a machine is made: what its decisions need of that, which does not grow with the rounds' sites.
 struct History {
-  std::uint32_t committed = 0;         // rounds
-  VersionValues validation;            // of all versions
-  Past past;                           // of all rounds
-  std::vector<PastRefusal> refused;    // also in a round that is still open; the same one may come twice
+  std::uint32_t committed = 0;       // rounds
+  VersionValues validation;          // of all versions
+  Past past;                         // of all rounds
+  std::vector<PastRefusal> refused;  // also in a round that is still open; the same one may come twice
 };
 
 // Actions.

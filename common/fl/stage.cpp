@@ -7,6 +7,7 @@ namespace weft::fl {
 
 Stage::Stage(StageTask task, const std::vector<SiteId>& members) : task_(std::move(task)) {
   for (const SiteId& site : members) members_.emplace(site, Member{});
+  counts_[static_cast<std::size_t>(Update::none)] = members_.size();
 }
 
 bool Stage::lacks_score(const SiteId& site) const {
@@ -24,21 +25,24 @@ std::uint32_t Stage::judged(const SiteId& site) const {
   return found == judged_.end() ? 0 : found->second;
 }
 
-bool Stage::full() const { return trains() && with(Update::admitted).size() >= task_.wanted; }
+bool Stage::full() const { return trains() && count(Update::admitted) >= task_.wanted; }
 
 void Stage::excuse(const SiteId& site) {
   if (const auto member = members_.find(site); member != members_.end()) member->second.excused = true;
 }
 
 void Stage::take(const SiteScore& score) {
-  if (score.version == task_.version && score.split == task_.split && lacks_score(score.site))
-    members_[score.site].score = score;
+  if (score.version != task_.version || score.split != task_.split || !lacks_score(score.site)) return;
+  members_[score.site].score = score;
+  ++scored_;
 }
 
 void Stage::settle(const SiteId& site, std::uint32_t round, Update update) {
   if (!trains() || !judged_.emplace(site, round).second) return;
   const auto member = members_.find(site);
   if (member == members_.end()) return;
+  --counts_[static_cast<std::size_t>(member->second.update)];
+  ++counts_[static_cast<std::size_t>(update)];
   member->second.update = update;
   if (round != task_.round) member->second.excused = true;
 }
@@ -55,19 +59,28 @@ void Stage::observe(const std::set<SiteId>& ready, const std::set<SiteId>& decli
   if (until_ && now >= *until_) late_ = true;
 }
 
+// Asked after every event: members are looked through only when they may be.
 bool Stage::done() const {
-  const bool all = std::all_of(members_.begin(), members_.end(),
-                               [&](const auto& entry) { return through(entry.second) || given_up(entry.first); });
-  if (!trains()) return all || (late_ && enough());
+  if (!trains()) return (late_ && enough()) || all_through();
+  if (!enough()) return false;
+  if (late_ || all_through()) return true;
+  if (!full()) return false;
   const auto complete = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
     return entry.second.update == Update::admitted && through(entry.second);
   });
-  return enough() && (all || late_ || static_cast<std::size_t>(complete) >= task_.wanted);
+  return static_cast<std::size_t>(complete) >= task_.wanted;
+}
+
+bool Stage::all_through() const {
+  const std::size_t waits = trains() ? count(Update::none) : members_.size() - scored_;
+  if (waits > declined_.size()) return false;
+  return std::all_of(members_.begin(), members_.end(),
+                     [&](const auto& entry) { return through(entry.second) || given_up(entry.first); });
 }
 
 bool Stage::hopeless() const {
   if (!trains()) return false;
-  return members_.size() - with(Update::refused).size() < task_.quorum || (late_ && possible() < task_.quorum);
+  return members_.size() - count(Update::refused) < task_.quorum || (late_ && possible() < task_.quorum);
 }
 
 TimePoint Stage::wake_at() const { return until_ && !late_ ? *until_ : TimePoint::max(); }
@@ -107,6 +120,6 @@ std::size_t Stage::possible() const {
   }));
 }
 
-bool Stage::enough() const { return (trains() ? with(Update::admitted).size() : scores().size()) >= task_.quorum; }
+bool Stage::enough() const { return (trains() ? count(Update::admitted) : scored_) >= task_.quorum; }
 
 }  // namespace weft::fl

@@ -3,6 +3,7 @@
 // round ask for a score alone. An update that comes into a round may be of an earlier one (a late one that is counted
 // as stale, also of a site that this round does not ask); each site's first is the one that counts in the round.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -65,6 +66,8 @@ class Stage {
     bool excused = false;
   };
   bool trains() const { return task_.round != 0; }
+  std::size_t count(Update update) const { return counts_[static_cast<std::size_t>(update)]; }
+  bool all_through() const;
   bool through(const Member& member) const;
   bool given_up(const SiteId& site) const;  // it has declined
   std::size_t possible() const;             // updates that are admitted or may be without those that declined
@@ -72,6 +75,8 @@ class Stage {
 
   StageTask task_;
   std::map<SiteId, Member> members_;
+  std::array<std::size_t, 3> counts_{};     // of the members' updates, by what became of them
+  std::size_t scored_ = 0;                  // members
   std::map<SiteId, std::uint32_t> judged_;  // of members and of others
   std::set<SiteId> declined_;
   std::optional<TimePoint> until_;

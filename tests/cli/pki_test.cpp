@@ -41,6 +41,13 @@ TEST_F(PkiTest, ShowsThatACertificateIsNotValidNow) {
   EXPECT_NE(shown("early").find(" UTC  NOT YET VALID\n"), std::string::npos) << shown("early");
 }
 
+TEST_F(PkiTest, ShowsThatACertificateWasRevoked) {
+  for (const char* name : {"clinic", "bank"}) ASSERT_EQ(issue({name}).code, 0);
+  ASSERT_EQ(weft({"pki", "revoke", "clinic", "--folder", (place_ / "pki").string()}).code, 0);
+  EXPECT_NE(shown("clinic").find(" UTC  REVOKED\n"), std::string::npos) << shown("clinic");
+  EXPECT_EQ(shown("bank").find("REVOKED"), std::string::npos) << shown("bank");
+}
+
 TEST_F(PkiTest, ASiteHasNoHost) {
   expect_one_error(issue({"clinic", "--host", "clinic.example.org"}), 2, {"--host", "--coordinator"});
   EXPECT_FALSE(std::filesystem::exists(place_ / "pki/clinic.crt"));

@@ -77,8 +77,8 @@ TEST(FlConfigTest, RefusesKeysThatMeanNothingHere) {
   for (const char* bad :
        {"buffer: 5", "concurrency: 5", "max_staleness: 5", "candidates: 5", "{fraction: 0.5, mode: buffered}",
         "{late: refuse, mode: buffered}", "{over_selection: 1.3, cohort: all}", "{fraction: 0.5, cohort: all}",
-        "{over_selection: 1.3, cohort: poisson}", "{cohort: oort, mode: buffered}",
-        "{max_staleness: 3, late: refuse}"}) {
+        "{over_selection: 1.3, cohort: poisson}", "{cohort: oort, mode: buffered}", "{max_staleness: 3, late: refuse}",
+        "{over_selection: 1.3, cohort: uniform}"}) {
     std::string key(bad);
     if (key.front() == '{') key.erase(0, 1);
     key.resize(key.find(':'));
@@ -87,12 +87,21 @@ TEST(FlConfigTest, RefusesKeysThatMeanNothingHere) {
   }
 }
 
+TEST(FlConfigTest, NamesAllKeysThatMeanNothingHere) {
+  EXPECT_THAT(error_of([] { rounds("{fraction: 0.5, cohort: oort, late: stale, mode: buffered}"); }),
+              HasSubstr("cohort: means nothing without mode: synchronous; leave it out, and so fraction, late"));
+  EXPECT_THAT(error_of([] { aggregation("{method: median, weights: uniform}"); }),
+              HasSubstr("weights: means nothing without another method than median"));
+}
+
 TEST(FlConfigTest, BlocksThatDoNotGoTogetherAreRefused) {
+  const YamlView block = YamlView::parse("min_steps: 4", "run.yaml");
   const RoundsConfig fewer{.min_steps = 4, .local_steps = 20}, more{.min_steps = 21, .local_steps = 20};
-  EXPECT_THAT(error_of([&] { check_together(fewer, {.method = "fedavg"}); }), HasSubstr("choose fednova"));
-  EXPECT_EQ(error_of([&] { check_together(fewer, {.method = "fednova"}); }), "no error");
-  EXPECT_THAT(error_of([&] { check_together(more, {.method = "fednova"}); }), HasSubstr("train.local_steps"));
-  EXPECT_EQ(error_of([&] { check_together({.local_steps = 20}, {}); }), "no error");
+  EXPECT_THAT(error_of([&] { check_together(block, fewer, {.method = "fedavg"}); }),
+              AllOf(HasSubstr("run.yaml:1"), HasSubstr("choose fednova")));
+  EXPECT_EQ(error_of([&] { check_together(block, fewer, {.method = "fednova"}); }), "no error");
+  EXPECT_THAT(error_of([&] { check_together(block, more, {.method = "fednova"}); }), HasSubstr("train.local_steps"));
+  EXPECT_EQ(error_of([&] { check_together(block, {.local_steps = 20}, {}); }), "no error");
 }
 
 TEST(FlConfigTest, ReadsTheExample) {

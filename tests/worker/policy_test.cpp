@@ -53,6 +53,10 @@ TEST(PolicyTest, RefusesEachLimitByItsKey) {
   EXPECT_THAT(reason(parse("max_rounds: 5"), welcome()), AllOf(HasSubstr("6"), HasSubstr("allows 5")));
   EXPECT_EQ(reason(parse("max_rounds: 6"), welcome()), "");
   EXPECT_THAT(reason(parse("max_local_steps: 19"), welcome()), HasSubstr("policy.max_local_steps"));
+  EXPECT_THAT(
+      reason(parse("{tasks: [regression], adapter_methods: [dora], max_local_steps: 19}"), welcome()),
+      AllOf(HasSubstr("policy.tasks"), HasSubstr("policy.adapter_methods"), HasSubstr("policy.max_local_steps")))
+      << "all at once";
   EXPECT_EQ(reason(parse("max_local_steps: 20"), welcome()), "");
 }
 
