@@ -109,11 +109,14 @@ std::vector<StateDict> World::check_rounds(const coordinator::Ledger& ledger) {
            where + " counts another update of " + update.site.name);
       done.updates.push_back(coordinator::counted_of(update));
     }
-    const auto made = std::find_if(sizes.begin(), sizes.end(), [&](std::size_t size) {
-      return next_version(row, versions, size).digest() == row.adapter_digest;
-    });
-    must(made != sizes.end(), where + " made another adapter than an undisturbed run");
-    versions.push_back(next_version(row, versions, *made));
+    StateDict next;
+    must(std::any_of(sizes.begin(), sizes.end(),
+                     [&](std::size_t size) {
+                       next = next_version(row, versions, size);
+                       return next.digest() == row.adapter_digest;
+                     }),
+         where + " made another adapter than an undisturbed run");
+    versions.push_back(std::move(next));
     past.note(done);
   });
   outcome_.counts["rounds"] += versions.size() - 1;
