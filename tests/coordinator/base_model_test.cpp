@@ -115,32 +115,6 @@ TEST(BaseModelTest, AFileThatIsGoneIsSaidAndTheSiteComesBack) {
   EXPECT_TRUE(job.site("film").finished);
 }
 
-// Loads what lies in its folder, and computes what the scripted sites compute.
-class FolderTrainer final : public fl::LocalTrainer {
- public:
-  FolderTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest,
-                const std::filesystem::path& model)
-      : site_(std::move(site)),
-        facts_{.base_digest = base_digest(base_files_of(model)),
-               .manifest = std::move(manifest),
-               .examples = {{"train", examples}, {"validation", 10 * examples}, {"test", examples}}} {}
-  const fl::SiteFacts& facts() const override { return facts_; }
-  fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn&, std::stop_token) override {
-    return {.update = sim_update(site_, job.round, *job.start),
-            .examples = facts_.examples.at("train"),
-            .values = {{"loss", 1.0 / job.round}}};
-  }
-  fl::Evaluation evaluate(const StateDict&, const std::string& split, const fl::ProgressFn&, std::stop_token) override {
-    const std::uint64_t examples = facts_.examples.at(split);
-    return {.examples = examples, .tally = sim_tally(examples, 0.5 + 0.01 * ++scored_)};
-  }
-
- private:
-  SiteId site_;
-  fl::SiteFacts facts_;
-  int scored_ = 0;
-};
-
 Contents read_folder(const std::filesystem::path& folder) {
   Contents found;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -181,8 +155,8 @@ TEST(BaseModelTest, SitesWithoutABaseModelEndWithTheSameAdapter) {
                                    .fetch_into = model,
                                    .make_trainer =
                                        [&](const YamlView&) {
-                                         return std::make_unique<FolderTrainer>(site, examples, job.initial.manifest,
-                                                                                model);
+                                         return std::make_unique<SimTrainer>(site, examples, job.initial.manifest,
+                                                                             base_digest(base_files_of(model)));
                                        }},
                                   *client, clock, Rng(1));
             *result = worker.run({});

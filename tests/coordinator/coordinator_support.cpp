@@ -44,6 +44,26 @@ metrics::Tally sim_tally(std::uint64_t examples, double accuracy) {
   return {{{"confusion", {right, count - right, 0, 0}}, {"loss", {count, count}}}};
 }
 
+SimTrainer::SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest,
+                       std::string base_digest)
+    : site_(std::move(site)),
+      facts_{.base_digest = std::move(base_digest),
+             .manifest = std::move(manifest),
+             .examples = {{"train", examples}, {"validation", 10 * examples}, {"test", examples}}} {}
+
+fl::TrainResult SimTrainer::train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token /*stop*/) {
+  progress({.done = 1, .total = 2});
+  return {.update = sim_update(site_, job.round, *job.start),
+          .examples = facts_.examples.at("train"),
+          .values = {{"loss", 1.0 / job.round}}};
+}
+
+fl::Evaluation SimTrainer::evaluate(const StateDict& /*adapter*/, const std::string& split,
+                                    const fl::ProgressFn& /*progress*/, std::stop_token /*stop*/) {
+  const std::uint64_t examples = facts_.examples.at(split);
+  return {.examples = examples, .tally = sim_tally(examples, 0.5 + 0.01 * ++scored_)};
+}
+
 SimSite::SimSite(SiteId site, std::uint64_t train_examples, std::shared_ptr<const Manifest> manifest)
     : manifest_digest(manifest->digest()),
       site_(std::move(site)),

@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/rng.h"
+#include "common/fl/local_trainer.h"
 #include "common/net/transport.h"
 #include "common/wire/messages.h"
 #include "common/wire/receipt.h"
@@ -46,6 +47,22 @@ StateDict sim_update(const SiteId& site, std::uint32_t round, const StateDict& s
 
 // A classifier's scores on so many examples, as many right as come nearest to that accuracy; the mean loss is 1.
 metrics::Tally sim_tally(std::uint64_t examples, double accuracy);
+
+// For real workers: computes what SimSite computes.
+class SimTrainer final : public fl::LocalTrainer {
+ public:
+  SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest,
+             std::string base_digest = kBaseDigest);
+  const fl::SiteFacts& facts() const override { return facts_; }
+  fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token stop) override;
+  fl::Evaluation evaluate(const StateDict& adapter, const std::string& split, const fl::ProgressFn& progress,
+                          std::stop_token stop) override;
+
+ private:
+  SiteId site_;
+  fl::SiteFacts facts_;
+  int scored_ = 0;
+};
 
 // A site that answers at once. What it keeps over a crash is its spool.
 class SimSite {

@@ -17,32 +17,6 @@ namespace {
 constexpr const char* kSettings =
     "task: {kind: sequence_classification}\nadapter: {method: lora}\nrounds: {count: 3}\ntrain: {local_steps: 5}\n";
 
-// Computes what SimSite computes.
-class SimTrainer final : public fl::LocalTrainer {
- public:
-  SimTrainer(SiteId site, std::uint64_t examples, std::shared_ptr<const Manifest> manifest)
-      : site_(std::move(site)),
-        facts_{.base_digest = kBaseDigest,
-               .manifest = std::move(manifest),
-               .examples = {{"train", examples}, {"validation", 10 * examples}, {"test", examples}}} {}
-  const fl::SiteFacts& facts() const override { return facts_; }
-  fl::TrainResult train(const fl::TrainJob& job, const fl::ProgressFn& progress, std::stop_token) override {
-    progress({.done = 1, .total = 2});
-    return {.update = sim_update(site_, job.round, *job.start),
-            .examples = facts_.examples.at("train"),
-            .values = {{"loss", 1.0 / job.round}}};
-  }
-  fl::Evaluation evaluate(const StateDict&, const std::string& split, const fl::ProgressFn&, std::stop_token) override {
-    const std::uint64_t examples = facts_.examples.at(split);
-    return {.examples = examples, .tally = sim_tally(examples, 0.5 + 0.01 * ++scored_)};
-  }
-
- private:
-  SiteId site_;
-  fl::SiteFacts facts_;
-  int scored_ = 0;
-};
-
 // A worker in a thread of its own; stopped when it goes.
 class WorkerThread {
  public:
