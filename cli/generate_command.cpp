@@ -47,7 +47,7 @@ struct Prompt {
 text::ChatTemplate template_of(const Flags& flags) {
   Result<text::ChatTemplate> found = flags.chat_template.empty() ? text::ChatTemplate::of_checkpoint(flags.model)
                                                                  : text::ChatTemplate::by_name(flags.chat_template);
-  if (!found) throw ConfigError(found.error().message + "; name it with --template NAME");
+  if (!found) throw ConfigError(found.error().message + " (--template NAME)");
   return std::move(found).value();
 }
 

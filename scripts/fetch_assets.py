@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from assets import bases, dialogue, images, sentiment, smollm2, texts, vocabularies
+from assets import bases, chat_templates, dialogue, images, sentiment, smollm2, texts, vocabularies
 from assets.packages import Fetcher, fail
 
 
@@ -46,6 +46,8 @@ VIT = Asset("models/vit-fashion", bases.make_vit, bases.FILES)
 CLIP = Asset("models/clip-emoji", bases.make_clip, (*bases.FILES, "tokenizer.json", "tokenizer_config.json"))
 TOKENIZERS = Asset("tokenizers", vocabularies.make, tuple(f"{name}/cases.json" for name in vocabularies.NAMES))
 
+CHAT_TEMPLATES = Asset("chat_templates", chat_templates.make, ("templates.json",))
+
 # What each name brings, in this order.
 NAMES = {
     "sentiment": [MINILM, SENTIMENT],
@@ -56,7 +58,7 @@ NAMES = {
     "fashion": [FASHION],
     "digits": [FASHION, DIGITS, VIT],
     "emoji": [EMOJI, CLIP],
-    "tokenizers": [TOKENIZERS],  # for tests alone
+    "tokenizers": [TOKENIZERS, CHAT_TEMPLATES],  # for tests alone
 }
 
 

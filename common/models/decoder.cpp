@@ -3,6 +3,7 @@
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/div.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 
@@ -97,6 +98,13 @@ at::Tensor Decoder::with_head_norms(const Step& step, const Layer& layer, const 
                  1);
 }
 
+// A score is linear in its query.
+at::Tensor Decoder::with_small_queries(std::size_t layer, const at::Tensor& qkv_TC) const {
+  const std::int64_t queries = config_.heads * config_.head_dim;
+  const at::Tensor small = at::div(qkv_TC.narrow(1, 0, queries), static_cast<double>(layer + 1));
+  return at::cat({small, qkv_TC.narrow(1, queries, qkv_TC.size(1) - queries)}, 1);
+}
+
 at::Tensor Decoder::second_half(const Step& step, const Layer& layer, const at::Tensor& normed_TD) const {
   if (config_.activation)
     return nn::bias_activation(layer.up.product(step, normed_TD), layer.up.bias(), *config_.activation);
@@ -111,9 +119,11 @@ at::Tensor Decoder::walk(const Step& step, const nn::Packed& batch, const Rows& 
   at::Tensor stream = embedding(step, batch), normed = layers_.front().attention_norm(step, stream);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    at::Tensor qkv =
-        layer.head_norms ? with_head_norms(step, layer, layer.qkv(step, normed)) : layer.qkv.product(step, normed);
-    at::Tensor bias = layer.head_norms ? at::Tensor() : layer.qkv.bias();
+    const bool changed = layer.head_norms || config_.scores_by_layer;  // between the projection and attention
+    at::Tensor qkv = changed ? layer.qkv(step, normed) : layer.qkv.product(step, normed);
+    at::Tensor bias = changed ? at::Tensor() : layer.qkv.bias();
+    if (layer.head_norms) qkv = with_head_norms(step, layer, qkv);
+    if (config_.scores_by_layer) qkv = with_small_queries(i, qkv);
     if (config_.rotary) {
       qkv = nn::rotate(qkv, bias, angles, {config_.heads + config_.key_heads, config_.head_dim});
       bias = at::Tensor();

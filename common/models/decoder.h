@@ -27,6 +27,7 @@ struct DecoderConfig {
   NormKind norm = NormKind::rms;
   double epsilon = 1e-6, embedding_dropout = 0, residual_dropout = 0, attention_dropout = 0;
   std::optional<nn::Activation> activation;  // of the second half; nullopt: gated SiLU
+  bool scores_by_layer = false;              // scores of layer i, from 0, are divided by i + 1
   std::optional<nn::RotaryConfig> rotary;    // nullopt: a learned vector for each position
 };
 
@@ -71,6 +72,7 @@ class Decoder final : public Network {
   nn::AttentionShape shape_of(std::size_t layer) const;
   at::Tensor embedding(const Step& step, const nn::Packed& batch) const;
   at::Tensor with_head_norms(const Step& step, const Layer& layer, const at::Tensor& qkv_TC) const;
+  at::Tensor with_small_queries(std::size_t layer, const at::Tensor& qkv_TC) const;
   at::Tensor second_half(const Step& step, const Layer& layer, const at::Tensor& normed_TD) const;
   at::Tensor walk(const Step& step, const nn::Packed& batch, const Rows& rows, const Attend& attend) const;
 

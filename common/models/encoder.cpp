@@ -2,6 +2,8 @@
 #include "common/models/encoder.h"
 
 #include <ATen/ops/add.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cumsum.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros.h>
@@ -56,7 +58,7 @@ Encoder::Encoder(ModelBuilder& builder, const EncoderConfig& config, const Encod
   embedding_norm_ = builder.norm(at + "LayerNorm", config.width, config.epsilon);
   if (!word_VD_.trained() && !position_PD_.trained() && !type_SD_.trained() && !embedding_norm_.trained()) {
     tables_.word_VD = word_VD_.frozen();
-    tables_.position_PD = position_PD_.frozen().slice(0, config.first_position);
+    tables_.position_PD = position_PD_.frozen();
     tables_.type_SD = type_SD_.defined() ? type_SD_.frozen() : at::zeros({1, config.width}, at::kFloat).to(device_);
     tables_.norm = embedding_norm_.frozen();
   }
@@ -78,19 +80,29 @@ Encoder::Layer Encoder::read_layer(ModelBuilder& builder, const EncoderNames& na
   return layer;
 }
 
+at::Tensor Encoder::rows_of_positions(const nn::Packed& batch) const {
+  if (config_.padding_token < 0) return batch.position_T;
+  const at::Tensor counts = batch.ids_T.ne(config_.padding_token).to(at::kLong);
+  // The running count goes over the whole row; what it was at a sequence's first token does not count.
+  const at::Tensor running = at::cumsum(counts, 0);
+  const at::Tensor first_T = at::arange(counts.numel(), counts.options()).sub(batch.position_T);
+  const at::Tensor before = at::index_select(running.sub(counts), 0, first_T);
+  return running.sub(before).mul(counts).add(config_.padding_token);
+}
+
 at::Tensor Encoder::embedding(const Step& step, const nn::Packed& batch) const {
   if (!tables_.word_VD.defined()) return trained_embedding(step, batch);
   const nn::Dropout dropout = nn::Dropout::draw(step.rng, config_.hidden_dropout);
-  if (config_.segments > 0) return nn::embed(batch, tables_, dropout);
-  nn::Packed untyped = batch;
-  untyped.type_ids_T = at::zeros_like(batch.type_ids_T);
-  return nn::embed(untyped, tables_, dropout);
+  nn::Packed placed = batch;
+  placed.position_T = rows_of_positions(batch);
+  if (config_.segments == 0) placed.type_ids_T = at::zeros_like(batch.type_ids_T);
+  return nn::embed(placed, tables_, dropout);
 }
 
 at::Tensor Encoder::trained_embedding(const Step& step, const nn::Packed& batch) const {
   at::Tensor x = at::embedding(word_VD_(step), batch.ids_T);
   if (type_SD_.defined()) x = at::add(x, at::embedding(type_SD_(step), batch.type_ids_T));
-  x = at::add(x, at::embedding(position_PD_(step), at::add(batch.position_T, config_.first_position)));
+  x = at::add(x, at::embedding(position_PD_(step), rows_of_positions(batch)));
   return nn::apply_dropout(embedding_norm_(step, x), nn::Dropout::draw(step.rng, config_.hidden_dropout));
 }
 

@@ -20,8 +20,10 @@ namespace weft::models {
 
 struct EncoderConfig {
   std::int64_t vocabulary, width, layers, heads, inner_width, positions;
-  std::int64_t segments = 0;        // 0: the model has no token types
-  std::int64_t first_position = 0;  // row of the position table that the first token takes
+  std::int64_t segments = 0;  // 0: the model has no token types
+  // RoBERTa's kind: a token's position counts the tokens up to it that are not this one, from the row of this id on;
+  // this one takes that row itself. Negative: positions count all tokens from 0.
+  std::int64_t padding_token = -1;
   double epsilon = 1e-12;
   double hidden_dropout = 0, attention_dropout = 0;
   double projection_dropout = 0;  // behind the output of attention
@@ -42,7 +44,7 @@ EncoderConfig bert_encoder_config(const ModelBuilder& builder);
 class Encoder {
  public:
   Encoder(ModelBuilder& builder, const EncoderConfig& config, const EncoderNames& names);
-  std::int64_t max_positions() const { return config_.positions - config_.first_position; }
+  std::int64_t max_positions() const { return config_.positions - (config_.padding_token + 1); }
   // [R, D]. Throws Failure for a text that is too long.
   at::Tensor states(const Step& step, const nn::Packed& batch, const Rows& rows) const;
   // Every token's state after `layers` of the layers, [T, D]; 0 is the embedding. For tests.
@@ -55,6 +57,7 @@ class Encoder {
     Norm attention_norm, output_norm;
   };
   Layer read_layer(ModelBuilder& builder, const EncoderNames& names, std::int64_t index) const;
+  at::Tensor rows_of_positions(const nn::Packed& batch) const;
   at::Tensor embedding(const Step& step, const nn::Packed& batch) const;
   at::Tensor trained_embedding(const Step& step, const nn::Packed& batch) const;
   at::Tensor whole_layer(const Step& step, const Layer& layer, const nn::AttentionShape& shape,

@@ -8,9 +8,8 @@ namespace {
 
 DecoderConfig config_of(const ModelBuilder& builder) {
   const ModelConfig& config = builder.config();
-  for (const char* unsupported : {"scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention"})
-    if (config.flag(unsupported, false))
-      config.fail("\"" + std::string(unsupported) + "\" is true; it is not supported");
+  // "reorder_and_upcast_attn" computes scores in fp32, which everything here does.
+  if (config.flag("add_cross_attention", false)) config.fail("\"add_cross_attention\" is true; it is not supported");
   if (!config.flag("scale_attn_weights", true)) config.fail("\"scale_attn_weights\" is false; only true is supported");
   const std::string activation = config.text("activation_function", "gelu_new");
   const std::optional<nn::Activation> known = nn::activation_of(activation);
@@ -34,6 +33,7 @@ DecoderConfig config_of(const ModelBuilder& builder) {
           .residual_dropout = builder.dropout("resid_pdrop", 0.1),
           .attention_dropout = builder.dropout("attn_pdrop", 0.1),
           .activation = known,
+          .scores_by_layer = config.flag("scale_attn_by_inverse_layer_idx", false),
           .rotary = {}};
 }
 

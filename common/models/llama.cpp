@@ -13,8 +13,9 @@ namespace {
 
 // What a member of the kind has that its config does not say, or says under a key of its own.
 struct Kind {
-  bool always_qkv_bias = false;  // without one on the output
-  bool may_have_bias = false;    // "attention_bias", of all four
+  bool always_qkv_bias = false;      // without one on the output
+  bool may_have_bias = false;        // "attention_bias", of all four
+  bool may_have_inner_bias = false;  // "mlp_bias", of all three
   bool head_norms = false;
   bool whole_window = false;  // "sliding_window" is of all layers; else "use_sliding_window" and layer types say
   std::int64_t head_dim = 0;  // when the config is silent; 0: width / heads
@@ -29,7 +30,7 @@ std::vector<std::int64_t> windows_of(const ModelConfig& config, const Kind& kind
   if (!kind.whole_window && !types.empty() && std::ssize(types) != layers)
     config.fail("\"layer_types\" has " + std::to_string(types.size()) + " entries for " + std::to_string(layers) +
                 " layers");
-  const std::int64_t first = kind.whole_window ? 0 : config.positive_or("max_window_layers", 28);
+  const std::int64_t first = kind.whole_window ? 0 : config.count("max_window_layers", 28);
   for (std::int64_t i = 0; i < layers; ++i) {
     const bool typed = !kind.whole_window && !types.empty();
     const std::string type = typed ? types[static_cast<std::size_t>(i)] : "";
@@ -43,7 +44,8 @@ std::vector<std::int64_t> windows_of(const ModelConfig& config, const Kind& kind
 void check_supported(const ModelConfig& config, const Kind& kind) {
   const std::string act = config.text("hidden_act", "silu");
   if (act != "silu") config.fail("\"hidden_act\" is \"" + act + "\"; only \"silu\" is supported");
-  if (config.flag("mlp_bias", false)) config.fail("\"mlp_bias\" is true; only false is supported");
+  if (!kind.may_have_inner_bias && config.flag("mlp_bias", false))
+    config.fail("\"mlp_bias\" is true; this family has none");
   if (!kind.may_have_bias && !kind.always_qkv_bias && config.flag("attention_bias", false))
     config.fail("\"attention_bias\" is true; this family has none");
   if (config.positive_or("pretraining_tp", 1) != 1) config.fail("\"pretraining_tp\" is above 1; only 1 is supported");
@@ -61,6 +63,7 @@ DecoderConfig config_of(const ModelBuilder& builder, const Kind& kind) {
   if (heads % key_heads != 0)
     config.fail("\"num_attention_heads\" " + std::to_string(heads) + " is not a multiple of \"num_key_value_heads\" " +
                 std::to_string(key_heads));
+  const nn::RotaryConfig rotary = rotary_config(config, head_dim);
   return {.vocabulary = config.positive("vocab_size"),
           .width = width,
           .layers = layers,
@@ -68,7 +71,7 @@ DecoderConfig config_of(const ModelBuilder& builder, const Kind& kind) {
           .key_heads = key_heads,
           .head_dim = head_dim,
           .inner_width = config.positive("intermediate_size"),
-          .positions = config.positive("max_position_embeddings"),
+          .positions = rotary_positions(config, rotary),
           .windows = windows_of(config, kind, layers),
           .norm = NormKind::rms,
           .epsilon = config.number("rms_norm_eps", 1e-6),
@@ -76,11 +79,12 @@ DecoderConfig config_of(const ModelBuilder& builder, const Kind& kind) {
           .residual_dropout = 0,
           .attention_dropout = builder.dropout("attention_dropout", 0),
           .activation = {},
-          .rotary = rotary_config(config, head_dim)};
+          .rotary = rotary};
 }
 
 std::unique_ptr<const Network> build(ModelBuilder& builder, const Kind& kind) {
   const bool all_biased = kind.may_have_bias && builder.config().flag("attention_bias", false);
+  const bool inner_biased = kind.may_have_inner_bias && builder.config().flag("mlp_bias", false);
   const DecoderNames names{.tokens = "model.embed_tokens",
                            .positions = {},
                            .layer = "model.layers.",
@@ -95,7 +99,7 @@ std::unique_ptr<const Network> build(ModelBuilder& builder, const Kind& kind) {
                            .key_norm = kind.head_norms ? "self_attn.k_norm" : "",
                            .qkv_options = {.bias = kind.always_qkv_bias || all_biased},
                            .out_options = {.bias = all_biased},
-                           .inner_options = {.bias = false},
+                           .inner_options = {.bias = inner_biased},
                            .token_head = "score",
                            .buffers = {"self_attn.rotary_emb.inv_freq"}};
   return std::make_unique<const Decoder>(builder, config_of(builder, kind), names,
@@ -104,7 +108,9 @@ std::unique_ptr<const Network> build(ModelBuilder& builder, const Kind& kind) {
 
 }  // namespace
 
-std::unique_ptr<const Network> build_llama(ModelBuilder& builder) { return build(builder, {.may_have_bias = true}); }
+std::unique_ptr<const Network> build_llama(ModelBuilder& builder) {
+  return build(builder, {.may_have_bias = true, .may_have_inner_bias = true});
+}
 std::unique_ptr<const Network> build_mistral(ModelBuilder& builder) { return build(builder, {.whole_window = true}); }
 std::unique_ptr<const Network> build_qwen2(ModelBuilder& builder) { return build(builder, {.always_qkv_bias = true}); }
 std::unique_ptr<const Network> build_qwen3(ModelBuilder& builder) {

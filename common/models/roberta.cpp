@@ -1,7 +1,6 @@
-// RoBERTa and XLM-RoBERTa: BERT's encoder, whose positions begin behind the padding token's, and a head of two layers
-// for classifying sequences.
-// Source: Liu et al. 2019, arXiv:1907.11692; Conneau et al. 2019, arXiv:1911.02116; names as in transformers'
-// RobertaForSequenceClassification.
+// RoBERTa and XLM-RoBERTa: BERT's encoder, whose positions begin behind the padding token's and leave out padding
+// tokens within a text, and a head of two layers for classifying sequences. Source: Liu et al. 2019, arXiv:1907.11692;
+// Conneau et al. 2019, arXiv:1911.02116; names as in transformers' RobertaForSequenceClassification.
 #include "common/models/encoder.h"
 #include "common/models/registry.h"
 
@@ -10,8 +9,8 @@ namespace {
 
 EncoderConfig encoder_config(const ModelBuilder& builder) {
   EncoderConfig config = bert_encoder_config(builder);
-  config.first_position = builder.config().count("pad_token_id", 1) + 1;
-  if (config.first_position >= config.positions)
+  config.padding_token = builder.config().count("pad_token_id", 1);
+  if (config.padding_token + 1 >= config.positions)
     builder.config().fail("\"max_position_embeddings\" is " + std::to_string(config.positions) +
                           ", which leaves no position behind \"pad_token_id\"");
   return config;

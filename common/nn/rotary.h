@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace weft::nn {
@@ -22,7 +23,7 @@ struct RotaryConfig {
   double original_positions = 0;                 // llama3, yarn
   double low_frequency = 1, high_frequency = 4;  // llama3, in turns over original_positions
   double beta_fast = 32, beta_slow = 1;          // yarn, in turns over original_positions
-  double attention_factor = 0;                   // yarn, of cos and sin; 0: from factor and the two below
+  std::optional<double> attention_factor;        // yarn, of cos and sin; nullopt: from factor and the two below
   double mscale = 0, mscale_all_dimensions = 0;  // yarn; 0: not declared
   bool truncate = true;                          // yarn: whole dimensions as the ramp's ends
 };

@@ -39,7 +39,7 @@ double yarn(const RotaryConfig& c, std::int64_t pair, double f) {
 
 double yarn_amplitude(const RotaryConfig& c) {
   const auto amplitude = [&](double scale) { return c.factor <= 1 ? 1 : 0.1 * scale * std::log(c.factor) + 1; };
-  if (c.attention_factor != 0) return c.attention_factor;
+  if (c.attention_factor) return *c.attention_factor;
   if (c.mscale != 0 && c.mscale_all_dimensions != 0) return amplitude(c.mscale) / amplitude(c.mscale_all_dimensions);
   return amplitude(1);
 }

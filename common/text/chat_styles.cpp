@@ -137,7 +137,6 @@ void llama3(Messages messages, ChatEnd end, const Style&, ChatText& out) {
   add_llama3_turns(messages, end, out);
 }
 
-// The day is the one of the template's release, so that the same conversation is the same text tomorrow.
 void llama31(Messages messages, ChatEnd end, const Style& style, ChatText& out) {
   const bool has_system = begins_with_system(messages);
   out.text += "<|begin_of_text|>" + llama3_heading("system") + std::string(style.system);
@@ -161,30 +160,24 @@ void llama2(Messages messages, ChatEnd, const Style&, ChatText& out) {
   }
 }
 
+// In the last message a system message stands if that is a question, and is left out if not.
 void mistral(Messages messages, ChatEnd, const Style& style, ChatText& out) {
-  if (begins_with_system(messages)) throw Failure("a system message, which this template does not have");
-  out.text += "<s>";
-  for (const ChatMessage& message : turns_of(messages)) {
-    if (message.role == "user") {
-      out.text += std::string(style.before_question) + message.content + std::string(style.after_question);
-    } else {
-      add_answer(out, style.before_answer, {message.content, "</s>"});
-    }
+  const bool has_system = begins_with_system(messages);
+  if (has_system && style.system_place == SystemPlace::none) {
+    throw Failure("a system message, which this template does not have");
   }
-}
-
-// The system message stands in the last message if that is a question, and is left out if not.
-void mistral_v3(Messages messages, ChatEnd, const Style& style, ChatText& out) {
   const Messages turns = turns_of(messages);
+  const std::size_t place = style.system_place == SystemPlace::first_question ? 0 : turns.size() - 1;
   out.text += "<s>";
   for (std::size_t i = 0; i < turns.size(); ++i) {
     if (turns[i].role == "user") {
       out.text += style.before_question;
-      if (i + 1 == turns.size() && begins_with_system(messages)) out.text += messages[0].content + "\n\n";
+      if (has_system && i == place) out.text += messages[0].content + "\n\n";
       out.text += turns[i].content + std::string(style.after_question);
     } else {
-      const bool strips = !style.before_answer.empty();
-      add_answer(out, style.before_answer, {strips ? stripped(turns[i].content) : turns[i].content, "</s>"});
+      const std::string_view content = turns[i].content;
+      add_answer(out, style.before_answer, {style.strips_answers ? stripped(content) : content, "</s>"});
+      out.text += style.after_answer;
     }
   }
 }

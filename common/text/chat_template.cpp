@@ -4,13 +4,25 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/base/file.h"
 #include "common/base/json_depth.h"
 #include "common/text/chat_styles.h"
+#include "common/text/known_jinja.h"
 
 namespace weft::text {
 namespace {
+
+// An empty object where there is no such file.
+Result<nlohmann::json> read_object(const std::filesystem::path& file) {
+  if (!std::filesystem::exists(file)) return nlohmann::json::object();
+  auto text = read_text(file);
+  if (!text) return text.error();
+  auto json = nlohmann::json::parse(shallow_json(*text), nullptr, false);
+  if (!json.is_object()) return Error{file.string() + ": not a JSON object"};
+  return json;
+}
 
 Result<std::string> jinja_in(const nlohmann::json& value, const std::string& where) {
   if (value.is_string()) return value.get<std::string>();
@@ -19,33 +31,20 @@ Result<std::string> jinja_in(const nlohmann::json& value, const std::string& whe
       if (item.is_object() && item.value("name", "") == "default") return item.value("template", "");
     }
   }
-  return Error{where + ": no chat_template; name one in the configuration"};
+  return Error{where + ": no chat_template; choose one by its name"};
 }
 
-// Whether a Jinja with the marks of chatml writes something else than chatml with this default system prompt: many
-// checkpoints come with a chatml of their own. A line break in its strings is one, or is spelt \n.
-bool departs_from_chatml(std::string_view jinja, const chat::Style& style) {
-  const auto other_text_after = [&](std::string_view head, std::string_view allowed) {
-    for (std::size_t at = jinja.find(head); at != std::string_view::npos; at = jinja.find(head, at + 1)) {
-      const std::string_view rest = jinja.substr(at + head.size());
-      const bool string_ends = rest.starts_with('\'') || rest.starts_with('"');
-      if (!string_ends && (allowed.empty() || !rest.starts_with(allowed))) return true;
-    }
-    return false;
-  };
-  for (const char* line_break : {"\n", "\\n"}) {
-    if (other_text_after(std::string("<|im_start|>system") + line_break, style.system)) return true;
-    if (other_text_after(std::string("<|im_start|>assistant") + line_break, "")) return true;
-  }
-  constexpr std::string_view kPrompt = "You are ";
-  for (std::size_t at = jinja.find(kPrompt); at != std::string_view::npos; at = jinja.find(kPrompt, at)) {
-    if (style.system.empty() || !jinja.substr(at).starts_with(style.system)) return true;
-    at += style.system.size();
-  }
-  constexpr std::array kOther = {"bos_token", "| trim", "|trim", ".strip(", "<think>"};
-  return std::any_of(kOther.begin(), kOther.end(),
-                     [&](const char* sign) { return jinja.find(sign) != std::string_view::npos; });
+// "<s>" or {"content": "<s>", ...}; null where the file names none.
+const std::string* token_in(const nlohmann::json& config, const char* key) {
+  const auto found = config.find(key);
+  if (found == config.end()) return nullptr;
+  if (found->is_string()) return found->get_ptr<const std::string*>();
+  const auto content = found->is_object() ? found->find("content") : found->end();
+  if (!found->is_object() || content == found->end() || !content->is_string()) return nullptr;
+  return content->get_ptr<const std::string*>();
 }
+
+constexpr std::string_view kReleaseDay = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
 
 }  // namespace
 
@@ -53,7 +52,8 @@ struct ChatTemplate::Kind {
   std::string name;
   void (*render)(chat::Messages, ChatEnd, const chat::Style&, ChatText&);
   chat::Style style;
-  std::vector<std::string_view> marks;  // a Jinja with all of them is this one, in the order of the table
+  std::string_view bos, eos;            // the tokens of these kinds that it writes; empty: neither
+  std::vector<std::string_view> marks;  // an unknown Jinja with all of them is nearest to this one, in this order
 };
 
 std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
@@ -62,41 +62,56 @@ std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
   using chat::llama3;
   using chat::llama31;
   using chat::mistral;
-  using chat::mistral_v3;
   using chat::qwen3;
+  using chat::SystemPlace;
   using chat::zephyr;
+  constexpr std::string_view kQwen25 = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+  constexpr std::string_view kSmolLm2 = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+  constexpr std::string_view kBegin = "<|begin_of_text|>", kStart = "<|im_start|>", kHeading = "<|start_header_id|>";
   static const std::vector<Kind> kAll = {
-      {"qwen3", qwen3, {}, {"<|im_start|>", "last_query_index", "</think>"}},
-      {"qwen2.5",
-       chatml,
-       {.system = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."},
-       {"<|im_start|>", "You are Qwen, created by Alibaba Cloud."}},
-      {"smollm2",
-       chatml,
-       {.system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"},
-       {"<|im_start|>", "named SmolLM, trained by Hugging Face"}},
-      {"qwen2", chatml, {.system = "You are a helpful assistant."}, {"<|im_start|>", "You are a helpful assistant."}},
-      {"qwen1.5",
-       chatml,
-       {.system = "You are a helpful assistant"},
-       {"<|im_start|>", "You are a helpful assistant<|im_end|>"}},
-      {"chatml", chatml, {}, {"<|im_start|>", "<|im_end|>"}},
-      {"llama3.1",
-       llama31,
-       {.system = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"},
-       {"<|start_header_id|>", "Cutting Knowledge Date"}},
-      {"llama3", llama3, {}, {"<|start_header_id|>", "<|eot_id|>"}},
-      {"llama2", llama2, {}, {"[INST]", "<<SYS>>"}},
+      {"qwen3", qwen3, {}, "", "", {kStart, "last_query_index", "</think>"}},
+      {"qwen2.5", chatml, {.system = kQwen25}, "", "", {kStart, "You are Qwen, created by Alibaba Cloud."}},
+      {"smollm2", chatml, {.system = kSmolLm2}, "", "", {kStart, "named SmolLM, trained by Hugging Face"}},
+      {"qwen2", chatml, {.system = "You are a helpful assistant."}, "", "", {kStart, "You are a helpful assistant."}},
+      {"qwen1.5", chatml, {.system = "You are a helpful assistant"}, "", "", {kStart, "You are a helpful assistant<"}},
+      {"chatml", chatml, {}, "", "", {kStart}},
+      {"llama3.2", llama31, {.system = kReleaseDay}, kBegin, "", {kHeading, "strftime_now"}},
+      {"llama3.1", llama31, {.system = kReleaseDay}, kBegin, "", {kHeading, "Cutting Knowledge Date"}},
+      {"llama3", llama3, {}, kBegin, "", {kHeading}},
+      {"llama2", llama2, {}, "<s>", "</s>", {"[INST]", "<<SYS>>"}},
       {"mistral-nemo",
-       mistral_v3,
-       {.before_question = "[INST]", .after_question = "[/INST]"},
+       mistral,
+       {.before_question = "[INST]", .after_question = "[/INST]", .system_place = SystemPlace::last_message},
+       "<s>",
+       "</s>",
        {"\"[INST]\" + system_message"}},
       {"mistral-v3",
-       mistral_v3,
-       {.before_question = "[INST] ", .after_question = "[/INST]", .before_answer = " "},
+       mistral,
+       {.before_question = "[INST] ",
+        .after_question = "[/INST]",
+        .before_answer = " ",
+        .system_place = SystemPlace::last_message,
+        .strips_answers = true},
+       "<s>",
+       "</s>",
        {"\"[INST] \" + system_message"}},
-      {"mistral", mistral, {.before_question = "[INST] ", .after_question = " [/INST]"}, {"[INST] ", " [/INST]"}},
-      {"zephyr", zephyr, {}, {"<|user|>", "<|assistant|>", "eos_token"}},
+      {"mistral-v1",
+       mistral,
+       {.before_question = " [INST] ",
+        .after_question = " [/INST]",
+        .before_answer = " ",
+        .system_place = SystemPlace::first_question},
+       "<s>",
+       "</s>",
+       {" [INST] ", "system_message"}},
+      {"mistral-v0.1",
+       mistral,
+       {.before_question = "[INST] ", .after_question = " [/INST]", .after_answer = " "},
+       "<s>",
+       "</s>",
+       {"[INST] ", "eos_token + ' '"}},
+      {"mistral", mistral, {.before_question = "[INST] ", .after_question = " [/INST]"}, "<s>", "</s>", {"[INST]"}},
+      {"zephyr", zephyr, {}, "", "</s>", {"<|user|>", "<|assistant|>", "eos_token"}},
   };
   return kAll;
 }
@@ -109,36 +124,60 @@ std::vector<std::string> ChatTemplate::names() {
 
 const std::string& ChatTemplate::name() const { return kind_->name; }
 
+std::string ChatTemplate::joined_names() {
+  std::string joined;
+  for (const Kind& kind : kinds()) joined += (joined.empty() ? "" : ", ") + kind.name;
+  return joined;
+}
+
 Result<ChatTemplate> ChatTemplate::by_name(std::string_view name) {
-  std::string known;
-  for (const Kind& kind : kinds()) {
+  for (const Kind& kind : kinds())
     if (kind.name == name) return ChatTemplate(kind);
-    known += (known.empty() ? "" : ", ") + kind.name;
-  }
-  return Error{"chat template \"" + std::string(name) + "\" is not known, expected one of " + known};
+  return Error{"chat template \"" + std::string(name) + "\" is not known, expected one of " + joined_names()};
 }
 
 Result<ChatTemplate> ChatTemplate::recognise(std::string_view jinja) {
+  const std::string digest = chat::digest_of(jinja);
+  if (const std::string_view name = chat::name_of_jinja(digest); !name.empty()) return by_name(name);
+  std::string problem = "the checkpoint's chat template, SHA-256 " + digest + ", is none of those that are known";
   for (const Kind& kind : kinds()) {
-    const bool is_it = std::all_of(kind.marks.begin(), kind.marks.end(),
-                                   [&](std::string_view mark) { return jinja.find(mark) != std::string_view::npos; });
-    if (is_it && (kind.render != chat::chatml || !departs_from_chatml(jinja, kind.style))) return ChatTemplate(kind);
+    const bool is_near = std::all_of(kind.marks.begin(), kind.marks.end(),
+                                     [&](std::string_view mark) { return jinja.find(mark) != std::string_view::npos; });
+    if (!is_near) continue;
+    return Error{problem + "; the nearest is \"" + kind.name +
+                 "\". If that is how the model was taught to read conversations, choose it by its name"};
   }
-  return Error{"the checkpoint's chat template is none of those that are known; name one in the configuration"};
+  return Error{problem + "; choose one by its name: " + joined_names()};
+}
+
+Result<ChatTemplate> ChatTemplate::with_tokens_of(const std::filesystem::path& folder) const {
+  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
+    auto config = read_object(folder / file);
+    if (!config) return config.error();
+    for (const auto& [key, written] : {std::pair{"bos_token", kind_->bos}, {"eos_token", kind_->eos}}) {
+      const std::string* token = token_in(*config, key);
+      if (written.empty() || token == nullptr || *token == written) continue;
+      return Error{(folder / file).string() + ": " + key + " is \"" + *token + "\", and the chat template \"" + name() +
+                   "\" writes \"" + std::string(written) +
+                   "\". If that is how the model was taught to read conversations, choose it by its name"};
+    }
+  }
+  return *this;
 }
 
 Result<ChatTemplate> ChatTemplate::of_checkpoint(const std::filesystem::path& folder) {
+  Result<std::string> jinja = std::string();
   if (const auto file = folder / "chat_template.jinja"; std::filesystem::exists(file)) {
-    auto jinja = read_text(file);
-    return jinja ? recognise(*jinja) : Result<ChatTemplate>(jinja.error());
+    jinja = read_text(file);
+  } else {
+    const auto config_file = folder / "tokenizer_config.json";
+    auto config = read_object(config_file);
+    if (!config) return config.error();
+    jinja = jinja_in(config->value("chat_template", nlohmann::json()), config_file.string());
   }
-  const auto file = folder / "tokenizer_config.json";
-  auto text = read_text(file);
-  if (!text) return text.error();
-  const auto json = nlohmann::json::parse(shallow_json(*text), nullptr, false);
-  if (!json.is_object()) return Error{file.string() + ": not a JSON object"};
-  auto jinja = jinja_in(json.value("chat_template", nlohmann::json()), file.string());
-  return jinja ? recognise(*jinja) : Result<ChatTemplate>(jinja.error());
+  if (!jinja) return jinja.error();
+  auto found = recognise(*jinja);
+  return found ? found->with_tokens_of(folder) : found;
 }
 
 Result<ChatText> ChatTemplate::render(std::span<const ChatMessage> messages, ChatEnd end) const {

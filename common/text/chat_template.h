@@ -1,5 +1,7 @@
 // Conversations as the text that a chat model was trained on, by the name of its template; equal to what the Jinja in
-// the checkpoint gives for conversations of system, user and assistant messages.
+// the checkpoint gives for conversations of system, user and assistant messages. The day that Llama 3.1 and 3.2 write
+// into the system message is 26 Jul 2024, as their Jinja has it where no day is given: a conversation is then the same
+// text at every site and in every round. transformers writes today's date for Llama 3.2 unless it is told date_string.
 #pragma once
 #include <filesystem>
 #include <span>
@@ -32,9 +34,11 @@ class ChatTemplate {
   // Error lists the known names.
   static Result<ChatTemplate> by_name(std::string_view name);
   static std::vector<std::string> names();
-  // By the Jinja text itself. Error: none of those that are known; then name one in the configuration.
+  // By the Jinja's whole text: one that differs from those that are known in a single word may write something else.
+  // Error: it is not known; says which is nearest, to be chosen by its name where the user knows that it is the same.
   static Result<ChatTemplate> recognise(std::string_view jinja);
-  // The Jinja of a checkpoint's chat_template.jinja or tokenizer_config.json, recognised.
+  // The Jinja of a checkpoint's chat_template.jinja or tokenizer_config.json, recognised. Error too where the
+  // checkpoint's begin or end token is not the one that the template writes.
   static Result<ChatTemplate> of_checkpoint(const std::filesystem::path& folder);
 
   const std::string& name() const;
@@ -45,6 +49,8 @@ class ChatTemplate {
   struct Kind;
   explicit ChatTemplate(const Kind& kind) : kind_(&kind) {}
   static std::span<const Kind> kinds();
+  static std::string joined_names();
+  Result<ChatTemplate> with_tokens_of(const std::filesystem::path& folder) const;
   const Kind* kind_;
 };
 

@@ -67,13 +67,15 @@ Result<SpecialTokens> read_special_tokens(const std::filesystem::path& folder, c
     }
   }
   if (out.eos) add_stop(out, *out.eos);
-  const auto generation_file = folder / "generation_config.json";
+  const auto own_file = folder / "generation_config.json";
+  const auto generation_file = std::filesystem::exists(own_file) ? own_file : folder / "config.json";
   const json generation = read_object(generation_file);
   for (const Name& one : kNames) {
     if (one.id == nullptr || !generation.contains(one.id) || generation[one.id].is_null()) continue;
     const json& value = generation[one.id];
     const json ids = value.is_array() ? value : json::array({value});
     for (const json& item : ids) {
+      if (item.is_number_integer() && item < 0) continue;  // -1 says that there is none
       const TokenId id = checked_id(item, tokenizer, generation_file.string() + ": " + one.id);
       if (!(out.*one.field)) out.*one.field = id;
       if (one.field == &SpecialTokens::eos) add_stop(out, id);

@@ -9,6 +9,10 @@ import json
 import struct
 import tarfile
 
+from assets.packages import Package
+
+LLAMA_CPP = Package("pip_source", "llama-cpp-python", "0.3.36",
+                    "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e")
 MODELS = "/vendor/llama.cpp/models/"
 SEPARATOR = "\n__ggml_vocab_test__\n"
 GPT2_SPLITS = [{"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}]
@@ -145,9 +149,7 @@ def convert(package, name):
 
 
 def make(fetcher, folder):
-    from assets.packages import Package
-    file = fetcher.package(Package("pip_source", "llama-cpp-python", "0.3.36", "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"))
-    with tarfile.open(file) as package:
+    with tarfile.open(fetcher.package(LLAMA_CPP)) as package:
         for name in NAMES:
             (folder / name).mkdir()
             for part, value in convert(package, name).items():

@@ -13,13 +13,13 @@ namespace {
 
 using nlohmann::json;
 
+const std::string kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
 class GenerateTest : public testing::Test {
  protected:
   GenerateTest() {
     std::filesystem::copy(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models/llama_tiny", model());
-    const json tokenizer =
-        letter_tokenizer({"<s>", "</s>"}, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-    std::ofstream(place_ / "model/tokenizer.json") << tokenizer;
+    std::ofstream(place_ / "model/tokenizer.json") << letter_tokenizer({"<s>", "</s>"}, kLetters);
     std::ofstream(place_ / "model/tokenizer_config.json") << json{{"eos_token", "</s>"}};
   }
 
@@ -59,6 +59,34 @@ TEST_F(GenerateTest, EndsBeforeAStopString) {
   const json stopped = lines({"--prompt", "hello", "--max-new-tokens", "12", "--stop", stop})[0];
   EXPECT_EQ(stopped["text"], text.substr(0, text.find(stop)));
   EXPECT_EQ(stopped["stop"], "stop_string");
+}
+
+// As transformers has it: generation_config.json where there is one, else config.json; a number or a list.
+TEST_F(GenerateTest, EndsAtEachEndTokenThatTheModelDeclares) {
+  const Arguments asks{"--prompt", "hello", "--max-new-tokens", "12"};
+  const std::string text = lines(asks)[0]["text"];
+  const std::size_t last = text.find_first_not_of(text[0]);
+  ASSERT_LT(last, text.size()) << text;
+  const auto id_of = [](char letter) { return 2 + kLetters.find(letter); };
+  const auto declare = [&](const char* file, const json& ids) {
+    json config = json::object();
+    if (std::ifstream before(model() / file); before) config = json::parse(before);
+    config["eos_token_id"] = ids;
+    std::ofstream(model() / file) << config;
+  };
+  const auto ends_at = [&](std::size_t length) {
+    const json found = lines(asks)[0];
+    EXPECT_EQ(found["text"], text.substr(0, length));
+    EXPECT_EQ(found["stop"], "stop_token");
+  };
+  declare("config.json", id_of(text[last]));
+  ends_at(last);
+  declare("config.json", {1, id_of(text[0])});
+  ends_at(0);
+  declare("generation_config.json", {1, id_of(text[last])});
+  ends_at(last);
+  declare("generation_config.json", -1);
+  EXPECT_EQ(lines(asks)[0]["text"], text);
 }
 
 TEST_F(GenerateTest, AnswersManyLinesAPartAtATime) {

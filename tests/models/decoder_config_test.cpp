@@ -54,7 +54,8 @@ struct Refused {
 TEST(DecoderConfigTest, NamesWhatIsNotSupported) {
   const std::vector<Refused> cases{
       {"llama_tiny", {{"hidden_act", "gelu"}}, {"\"hidden_act\"", "gelu", "config.json"}},
-      {"llama_tiny", {{"mlp_bias", true}}, {"\"mlp_bias\""}},
+      {"llama_tiny", {{"mlp_bias", true}}, {"missing", "model.layers.0.mlp.gate_proj.bias"}},
+      {"qwen2_tiny", {{"mlp_bias", true}}, {"\"mlp_bias\""}},
       {"llama_tiny", {{"pretraining_tp", 2}}, {"\"pretraining_tp\""}},
       {"llama_tiny", {{"quantization_config", {{"bits", 4}}}}, {"\"quantization_config\""}},
       {"llama_tiny", {{"num_key_value_heads", 3}}, {"\"num_attention_heads\" 4", "\"num_key_value_heads\" 3"}},
@@ -65,7 +66,7 @@ TEST(DecoderConfigTest, NamesWhatIsNotSupported) {
       {"mistral_tiny", {{"sliding_window", "wide"}}, {"\"sliding_window\"", "wide"}},
       {"qwen2_tiny", {{"layer_types", {"full_attention", "chunked_attention"}}}, {"chunked_attention"}},
       {"qwen2_tiny", {{"layer_types", {"full_attention"}}}, {"\"layer_types\" has 1 entries for 2 layers"}},
-      {"gpt2_tiny", {{"scale_attn_by_inverse_layer_idx", true}}, {"\"scale_attn_by_inverse_layer_idx\""}},
+      {"gpt2_tiny", {{"scale_attn_weights", false}}, {"\"scale_attn_weights\""}},
       {"gpt2_tiny", {{"activation_function", "mish"}}, {"\"activation_function\"", "mish"}},
       {"llama_tiny", {{"rope_parameters", {{"rope_theta", 0}}}}, {"\"rope_parameters.rope_theta\" is 0", "above 0"}},
       {"llama_tiny", {{"rope_parameters", nullptr}, {"rope_theta", -1}}, {"\"rope_theta\" is -1"}},
@@ -111,6 +112,38 @@ TEST(RotaryConfigTest, ReadsTheOlderKeys) {
   EXPECT_EQ(config.scaling, nn::RotaryConfig::Scaling::linear);
   EXPECT_EQ(config.factor, 4);
   EXPECT_EQ(rotary_of({{"rope_parameters", nullptr}}).theta, 10000);
+}
+
+TEST(RotaryConfigTest, OfTwoSectionsTheOlderCountsAndTheKeyBesideThem) {
+  const nn::RotaryConfig config = rotary_of({{"rope_parameters", {{"rope_theta", 1.0}}},
+                                             {"original_max_position_embeddings", 64},
+                                             {"rope_scaling",
+                                              {{"rope_type", "yarn"},
+                                               {"factor", 4.0},
+                                               {"original_max_position_embeddings", 32},
+                                               {"attention_factor", 0.0},
+                                               {"beta_fast", 0}}}});
+  EXPECT_EQ(config.theta, 10000);
+  EXPECT_EQ(config.original_positions, 64);
+  EXPECT_EQ(config.attention_factor, 0.0);
+  EXPECT_EQ(config.beta_fast, 32);
+}
+
+TEST(RotaryConfigTest, YarnTakesTextsAsLongAsItsFactorSays) {
+  const auto positions = [](const json& rope) {
+    const Patched patched("llama_tiny", {{"rope_parameters", rope}});
+    return load_decoder(patched.folder(), TaskKind::causal_lm)->max_positions();
+  };
+  const json base{{"factor", 4.0}, {"original_max_position_embeddings", 100}};  // the fixture says 160
+  const auto with = [&](json more) {
+    json rope = base;
+    rope.merge_patch(more);
+    return positions(rope);
+  };
+  EXPECT_EQ(with({{"rope_type", "yarn"}}), 400);
+  EXPECT_EQ(with({{"rope_type", "yarn"}, {"factor", 1.5}}), 160);
+  EXPECT_EQ(with({{"rope_type", "yarn"}, {"original_max_position_embeddings", nullptr}}), 640);
+  EXPECT_EQ(with({{"rope_type", "llama3"}}), 160);
 }
 
 // yarn as the paper's section 3.2 has it: frequencies that turn often stay, those that turn less than once are

@@ -6,35 +6,12 @@
 #include <gtest/gtest.h>
 
 #include "common/models/generation.h"
-#include "common/nn/linear_loss.h"
 #include "tests/models/decoder_support.h"
 
 namespace weft::models {
 namespace {
 
 constexpr double kTolerance = 1e-5;
-
-// Rows whose successor is in their own sequence, and that successor.
-struct NextTokens {
-  at::Tensor rows, targets;
-  explicit NextTokens(const Inputs& inputs) {
-    const std::vector<std::int64_t> ids = ids_of(inputs.tokens.ids_T);
-    std::vector<std::int64_t> from, to;
-    for (std::size_t n = 0; n + 1 < inputs.tokens.starts.size(); ++n)
-      for (std::int64_t t = inputs.tokens.starts[n]; t + 1 < inputs.tokens.starts[n + 1]; ++t) {
-        from.push_back(t);
-        to.push_back(ids[static_cast<std::size_t>(t + 1)]);
-      }
-    rows = at::tensor(from, at::kLong);
-    targets = at::tensor(to, at::kLong);
-  }
-};
-
-at::Tensor mean_loss(const Model& model, const nn::Trainable& params, const Inputs& inputs) {
-  const NextTokens next(inputs);
-  const at::Tensor states = model.language_states(inputs, params, {}, Rows::chosen(next.rows));
-  return nn::linear_cross_entropy(states, model.lm_head(), next.targets).mean();
-}
 
 class DecoderTest : public testing::TestWithParam<const char*> {
  protected:

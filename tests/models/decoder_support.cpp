@@ -5,6 +5,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/digest.h"
+#include "common/nn/linear_loss.h"
 #include "common/tensor/safetensors.h"
 
 namespace weft::models {
@@ -76,6 +77,24 @@ Inputs packed_inputs(const std::vector<std::vector<std::int64_t>>& sequences) {
 std::vector<std::int64_t> ids_of(const at::Tensor& ids) {
   const at::Tensor dense = ids.contiguous();
   return {dense.const_data_ptr<std::int64_t>(), dense.const_data_ptr<std::int64_t>() + dense.numel()};
+}
+
+NextTokens::NextTokens(const Inputs& inputs) {
+  const std::vector<std::int64_t> ids = ids_of(inputs.tokens.ids_T);
+  std::vector<std::int64_t> from, to;
+  for (std::size_t n = 0; n + 1 < inputs.tokens.starts.size(); ++n)
+    for (std::int64_t t = inputs.tokens.starts[n]; t + 1 < inputs.tokens.starts[n + 1]; ++t) {
+      from.push_back(t);
+      to.push_back(ids[static_cast<std::size_t>(t + 1)]);
+    }
+  rows = at::tensor(from, at::kLong);
+  targets = at::tensor(to, at::kLong);
+}
+
+at::Tensor mean_loss(const Model& model, const nn::Trainable& params, const Inputs& inputs) {
+  const NextTokens next(inputs);
+  const at::Tensor states = model.language_states(inputs, params, {}, Rows::chosen(next.rows));
+  return nn::linear_cross_entropy(states, model.lm_head(), next.targets).mean();
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {

@@ -29,6 +29,13 @@ StateDict drawn_state(const std::shared_ptr<const Manifest>& manifest);
 // One packed batch of these token ids.
 Inputs packed_inputs(const std::vector<std::vector<std::int64_t>>& sequences);
 std::vector<std::int64_t> ids_of(const at::Tensor& ids);
+// Rows whose successor is in their own sequence, and that successor.
+struct NextTokens {
+  at::Tensor rows, targets;
+  explicit NextTokens(const Inputs& inputs);
+};
+// The loss of every token's successor inside its sequence, the mean over all of them.
+at::Tensor mean_loss(const Model& model, const nn::Trainable& params, const Inputs& inputs);
 double distance(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace weft::models

@@ -43,7 +43,9 @@ TEST(ChatTemplateTest, AnswersAreTheContentAndItsEnd) {
       {"llama2", "One </s>", "Two </s>"},
       {"llama3", "One<|eot_id|>", "Two<|eot_id|>"},
       {"llama3.1", "One<|eot_id|>", "Two<|eot_id|>"},
+      {"mistral-v0.1", "One</s>", "Two</s>"},
       {"mistral", "One</s>", "Two</s>"},
+      {"mistral-v1", "One</s>", "Two</s>"},
       {"mistral-v3", "One</s>", "Two</s>"},
       {"zephyr", "One</s>", "Two</s>"},
   };
@@ -55,9 +57,29 @@ TEST(ChatTemplateTest, AnswersAreTheContentAndItsEnd) {
   }
 }
 
-TEST(ChatTemplateTest, RecognisesACheckpointsTemplateByItsMarks) {
+// Of chatml.
+const std::string kTurns =
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + "
+    "'\n'}}"
+    "{% endfor %}";
+const std::string kAsks = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+TEST(ChatTemplateTest, RecognisesATemplateHoweverItsLinesEnd) {
+  EXPECT_EQ(ChatTemplate::recognise(kTurns + kAsks).value().name(), "chatml");
+  EXPECT_EQ(ChatTemplate::recognise(kTurns + kAsks + "\n").value().name(), "chatml");
+  std::string of_windows = kTurns + kAsks + "\n\n";
+  for (std::size_t at = 0; (at = of_windows.find('\n', at)) != std::string::npos; at += 2)
+    of_windows.insert(at, 1, '\r');
+  EXPECT_EQ(ChatTemplate::recognise(of_windows).value().name(), "chatml");
+  EXPECT_FALSE(ChatTemplate::recognise(kTurns + kAsks + "\n\n\n"));  // writes a line break
+}
+
+// They have the marks of one that is known and write something else; taken for it they would be wrong without a word.
+TEST(ChatTemplateTest, NamesTheNearestOfATemplateItDoesNotKnow) {
   const std::vector<std::array<std::string, 2>> expected = {
-      {"'<|im_start|>' + message['role'] <|im_end|>", "chatml"},
+      {"{{ bos_token }}" + kTurns + kAsks, "chatml"},
+      {kTurns + "{{ '<|im_start|>assistant\n<think>\n' }}", "chatml"},
+      {"{% set system = 'Answer in verse.' %}" + kTurns + kAsks, "chatml"},
       {"<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>", "smollm2"},
       {"<|im_start|> You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", "qwen2.5"},
       {"<|im_start|>system\nYou are a helpful assistant.<|im_end|>", "qwen2"},
@@ -71,38 +93,25 @@ TEST(ChatTemplateTest, RecognisesACheckpointsTemplateByItsMarks) {
       {"\"[INST] \" + system_message + \"[/INST]\"", "mistral-v3"},
       {"<|user|> <|assistant|> eos_token", "zephyr"},
   };
-  for (const auto& [jinja, name] : expected) EXPECT_EQ(ChatTemplate::recognise(jinja).value().name(), name);
-  EXPECT_THAT(ChatTemplate::recognise("{{ messages }}").error().message, testing::HasSubstr("name one"));
-}
-
-// They have chatml's marks and write something else; taken for chatml they would be wrong without a word.
-TEST(ChatTemplateTest, DoesNotTakeAChatmlOfAnotherKindForOneItKnows) {
-  const std::string turns =
-      "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "
-      "'\\n' }}{% endfor %}";
-  const std::string asks = "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-  EXPECT_EQ(ChatTemplate::recognise(turns + asks).value().name(), "chatml");
-  for (const std::string& jinja :
-       {"{{ bos_token }}" + turns + asks,
-        "{{ '<|im_start|>system\\nPlease reason step by step.<|im_end|>\\n' }}" + turns + asks,
-        "{{ '<|im_start|>system\nPlease reason step by step.<|im_end|>\n' }}" + turns + asks,
-        "{% set system = 'You are a pirate.' %}" + turns + asks,
-        "{% set system = 'You are a helpful assistant. You are a pirate.' %}" + turns + asks,
-        turns + "{{ '<|im_start|>assistant\\n<think>\\n' }}", turns + "{{ '<|im_start|>assistant\\nSure: ' }}",
-        turns + "{{ message['content'] | trim }}"})
-    EXPECT_FALSE(ChatTemplate::recognise(jinja)) << jinja;
+  for (const auto& [jinja, name] : expected) {
+    const auto found = ChatTemplate::recognise(jinja);
+    ASSERT_FALSE(found) << jinja;
+    EXPECT_THAT(found.error().message, testing::HasSubstr("the nearest is \"" + name + "\"")) << jinja;
+  }
+  EXPECT_THAT(ChatTemplate::recognise("{{ messages }}").error().message,
+              testing::HasSubstr("by its name: qwen3, qwen2.5"));
 }
 
 TEST(ChatTemplateTest, ReadsTheTemplateOfACheckpoint) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "chat_checkpoint";
   std::filesystem::create_directories(folder);
-  std::ofstream(folder / "tokenizer_config.json") << R"({"chat_template":[{"name":"tool","template":"x"},)"
-                                                  << R"({"name":"default","template":"<|im_start|><|im_end|>"}]})";
+  const json several = {{{"name", "tool"}, {"template", "x"}}, {{"name", "default"}, {"template", kTurns + kAsks}}};
+  std::ofstream(folder / "tokenizer_config.json") << json{{"chat_template", several}};
   EXPECT_EQ(ChatTemplate::of_checkpoint(folder).value().name(), "chatml");
   std::ofstream(folder / "chat_template.jinja") << "<|start_header_id|><|eot_id|>";
-  EXPECT_EQ(ChatTemplate::of_checkpoint(folder).value().name(), "llama3");
+  EXPECT_THAT(ChatTemplate::of_checkpoint(folder).error().message, testing::HasSubstr("\"llama3\""));
   std::filesystem::remove_all(folder);
-  EXPECT_FALSE(ChatTemplate::of_checkpoint(folder));
+  EXPECT_THAT(ChatTemplate::of_checkpoint(folder).error().message, testing::HasSubstr("no chat_template"));
 }
 
 TEST(ChatTemplateTest, NamesAnUnknownRoleOrTemplate) {

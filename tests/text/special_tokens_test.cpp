@@ -37,6 +37,16 @@ TEST_F(SpecialTokensTest, FirstFileThatNamesATokenCounts) {
   EXPECT_THAT(ours.stops, testing::ElementsAre(3, 1));
 }
 
+TEST_F(SpecialTokensTest, ConfigCountsWithoutAGenerationConfig) {
+  write("config.json", R"({"eos_token_id":[4,2],"pad_token_id":-1})");
+  EXPECT_THAT(read_special_tokens(folder_, tokenizer_).value().stops, testing::ElementsAre(4, 2));
+  EXPECT_FALSE(read_special_tokens(folder_, tokenizer_).value().pad);
+  write("config.json", R"({"eos_token_id":3})");
+  EXPECT_THAT(read_special_tokens(folder_, tokenizer_).value().stops, testing::ElementsAre(3));
+  write("generation_config.json", R"({"eos_token_id":-1,"pad_token_id":-1})");
+  EXPECT_TRUE(read_special_tokens(folder_, tokenizer_).value().stops.empty());
+}
+
 TEST_F(SpecialTokensTest, NoFilesNoTokens) {
   const SpecialTokens ours = read_special_tokens(folder_, tokenizer_).value();
   EXPECT_FALSE(ours.eos);
