@@ -213,11 +213,11 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
   Json config = read_config(base / "config.json");
   const FamilyNames& names = names_for(config, base / "config.json");
   const FamilyHead& head = head_for(names, adapter, config, base / "config.json");
-  if (adapter.config.adapter.method == AdapterMethod::lora && adapter.config.adapter.init == LoraInit::pissa)
+  if (adapter.config.adapter.changes_base())
     throw ConfigError(
-        "the adapter is PiSSA's and fits a base model that has lost what it began with, so it cannot be merged; save "
-        "it "
-        "as plain LoRA (PEFT: save_pretrained with path_initial_model_for_weight_conversion)");
+        "the adapter began as a part of the base's weights (PiSSA or OLoRA) and fits a base that has lost it, so it "
+        "cannot be merged; save it as plain LoRA (PEFT: save_pretrained with "
+        "path_initial_model_for_weight_conversion)");
   const Result<Safetensors> tensors = Safetensors::open(base);
   if (!tensors) throw ConfigError(tensors.error().message);
   const std::vector<MergedTensor> plan = plan_merge(tensors.value(), adapter, names, head);

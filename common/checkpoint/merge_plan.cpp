@@ -29,6 +29,8 @@ class Planner {
 
   std::vector<MergedTensor> plan() {
     for (const TensorSpec& spec : adapter_.state.manifest->tensors()) add(spec);
+    // What the base has of a head that is trained whole, and the adapter has not, is of another head.
+    std::erase_if(plan_, [&](const auto& entry) { return entry.second.whole == nullptr && replaced(entry.first); });
     if (!problems_.empty()) throw ConfigError("the adapter does not fit the base model:" + problems_);
     std::vector<MergedTensor> tensors;
     for (auto& [name, tensor] : plan_) tensors.push_back(std::move(tensor));
@@ -40,20 +42,25 @@ class Planner {
     return std::any_of(head.modules.begin(), head.modules.end(),
                        [&](std::string_view module) { return lies_in(name, module); });
   }
-  bool of_any_head(const std::string& name) const {
-    return std::any_of(names_.heads.begin(), names_.heads.end(),
-                       [&](const FamilyHead& head) { return of_head(name, head); });
+  // Whether the adapter brings all of the module that a tensor of the head is in.
+  bool replaced(const std::string& name) const {
+    const std::vector<std::string> saved = adapter_.config.adapter.modules_to_save.value_or(std::vector<std::string>{});
+    return of_head(name, head_) && is_saved_whole(saved, name.substr(0, name.rfind('.')));
+  }
+  bool below_head(const std::string& name) const {
+    return std::any_of(head_.below.begin(), head_.below.end(),
+                       [&](std::string_view module) { return lies_in(name, module); });
   }
   std::string merged_name(const std::string& name) const {
     const auto begins = [&](std::string_view prefix) { return name.starts_with(prefix); };
-    if (begins(names_.prefix) || of_any_head(name) || std::any_of(names_.dropped.begin(), names_.dropped.end(), begins))
+    if (begins(names_.prefix) || names_.of_some_head(name) || std::any_of(names_.dropped.begin(), names_.dropped.end(), begins))
       return name;
     return std::string(names_.prefix).append(name);
   }
   bool dropped(const std::string& name) const {
     return std::any_of(names_.dropped.begin(), names_.dropped.end(),
                        [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
-           (of_any_head(name) && !of_head(name, head_));
+           (names_.of_some_head(name) && !of_head(name, head_));
   }
 
   void problem(const std::string& name, const std::string& why) {
@@ -110,9 +117,12 @@ class Planner {
   void add_whole(const TensorSpec& spec, std::string name) {
     if (const std::size_t at = name.rfind(kBaseLayer); at != std::string::npos) name.erase(at, kBaseLayer.size());
     const auto [entry, added] = plan_.try_emplace(name, MergedTensor{.name = name});
-    if (added && !of_head(name, head_)) problem(spec.name, "the base has no " + name);
-    if (!added && entry->second.base != nullptr && entry->second.base->shape != spec.shape)
-      problem(spec.name, "has another shape than in the base");
+    const TensorView*& base = entry->second.base;
+    if (added && !of_head(name, head_) && !below_head(name)) problem(spec.name, "the base has no " + name);
+    if (base != nullptr && base->shape != spec.shape) {
+      if (!replaced(name)) problem(spec.name, "has another shape than in the base");
+      base = nullptr;  // a head for other labels
+    }
     entry->second.whole = &spec;
   }
 

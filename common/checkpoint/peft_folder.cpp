@@ -15,6 +15,7 @@ namespace weft::checkpoint {
 namespace {
 
 constexpr const char *kConfigFile = "adapter_config.json", *kTensorFile = "adapter_model.safetensors",
+                     *kTorchFile = "adapter_model.bin",
                      *kFactsFile = "weft.json";
 
 Error in_file(const std::filesystem::path& file, const std::string& problem) {
@@ -130,7 +131,8 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
   const auto config = parse_file(folder / kConfigFile, &parse_peft_config);
   if (!config) return config.error();
   adapter.config = config.value();
-  const auto file = folder / kTensorFile;
+  const bool torch = !std::filesystem::exists(folder / kTensorFile) && std::filesystem::exists(folder / kTorchFile);
+  const auto file = folder / (torch ? kTorchFile : kTensorFile);
   const Result<Safetensors> tensors = Safetensors::open(file);
   if (!tensors) return tensors.error();
   Result<StateDict> state = state_dict_from(tensors.value());
@@ -149,7 +151,7 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
 
 PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial) {
   AdapterConfig& config = adapter.config.adapter;
-  if (config.method != AdapterMethod::lora || config.init != LoraInit::pissa) return adapter;
+  if (!config.changes_base()) return adapter;
   WEFT_CHECK(*initial.manifest == *adapter.state.manifest, "an adapter that did not begin with these tensors");
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   for (const TensorSpec& spec : adapter.state.manifest->tensors()) {

@@ -111,18 +111,53 @@ Linear ModelBuilder::stacked(const std::vector<std::string>& names, std::int64_t
 }
 
 Linear ModelBuilder::head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options) {
-  if (has(name + ".weight")) {
-    if (out == classes()) check_order_of_labels();
-    Taken taken = take(name, in, out, options, Role::head);
-    return {taken.weight_OI, taken.bias_O, {taken.module}};
-  }
-  if (!trained_whole(name, false)) missing_heads_.push_back(name);
+  if (!stores(name, in, out, options.bias)) return fresh_head(name, in, out, options.bias);
+  if (out == classes()) check_order_of_labels();
+  Taken taken = take(name, in, out, options, Role::head);
+  return {taken.weight_OI, taken.bias_O, {taken.module}};
+}
+
+// A head of another task or for other labels has the same name and another shape.
+bool ModelBuilder::stores(const std::string& module, std::int64_t in, std::int64_t out, bool bias) const {
+  return checkpoint_.shape_of(stored(module + ".weight")) == std::vector{out, in} &&
+         (!bias || checkpoint_.shape_of(stored(module + ".bias")) == std::vector{out});
+}
+
+Linear ModelBuilder::fresh_head(const std::string& name, std::int64_t in, std::int64_t out, bool bias) {
+  check_trained(name, in, out);
   modules_.push_back(name);
-  AdaptedModule module{.out = out, .weight = std::string(kAdapterRoot) + name + ".weight", .has_bias = options.bias};
+  AdaptedModule module{.out = out, .weight = std::string(kAdapterRoot) + name + ".weight", .has_bias = bias};
   train(name + ".weight", {out, in}, start_normal(module.weight, config().number("initializer_range", 0.02)));
-  if (options.bias) module.bias = train(name + ".bias", {out}, start_with(0));
+  if (bias) module.bias = train(name + ".bias", {out}, start_with(0));
   const auto zeros = [&](std::vector<std::int64_t> shape) { return at::zeros(shape, at::kFloat).to(request_.device); };
-  return {zeros({out, in}), options.bias ? zeros({out}) : at::Tensor(), {module}};
+  return {zeros({out, in}), bias ? zeros({out}) : at::Tensor(), {module}};
+}
+
+// What is new is of no use untrained. What lies below a head that is trained goes with it, named or not.
+void ModelBuilder::check_trained(const std::string& head, std::int64_t in, std::int64_t out) {
+  const std::optional<std::vector<std::int64_t>> there = checkpoint_.shape_of(stored(head + ".weight"));
+  const bool named = trained_whole(head, false);
+  if (named && there)
+    notes_.push_back(checkpoint_.folder().string() + ": its " + head + " is for other labels or another task (" +
+                     shape_text(*there) + ", the run needs " + shape_text({out, in}) + "); a fresh one is trained");
+  if (named) return;
+  const FamilyHead& known = *names_.head(request_.task);
+  const bool below = std::find(known.below.begin(), known.below.end(), head) != known.below.end();
+  const bool with_head = std::all_of(known.modules.begin(), known.modules.end(), [&](std::string_view module) {
+    return is_saved_whole(*adapter_.modules_to_save, std::string(module));
+  });
+  if (below && with_head) {
+    adapter_.modules_to_save->push_back(head);
+    notes_.push_back(checkpoint_.folder().string() + " has no " + head + ": a fresh one is trained with the head");
+    return;
+  }
+  head_problems_.push_back("adapter.modules_to_save does not name " + head + ", and the checkpoint " +
+                           checkpoint_.folder().string() +
+                           (there ? " has one for other labels or another task: " + shape_text(*there) +
+                                        ", the run needs " + shape_text({out, in}) +
+                                        ". Add it to the list, so that a fresh one is trained, or give the task the "
+                                        "labels of that head."
+                                  : " has none. Add it to the list."));
 }
 
 // A head that was trained to tell the same classes in another order would be wrong without a word. Other names are
@@ -230,9 +265,7 @@ Parameter ModelBuilder::parameter(const std::string& name, std::vector<std::int6
 }
 
 void ModelBuilder::check_names() const {
-  if (!missing_heads_.empty())
-    throw ConfigError("adapter.modules_to_save does not name " + joined(missing_heads_, 9) + ", and the checkpoint " +
-                      checkpoint_.folder().string() + " has none. Add it to the list.");
+  if (!head_problems_.empty()) throw ConfigError(head_problems_.front());
   for (const std::string& saved : *adapter_.modules_to_save) {
     // PEFT lists these two for every classifier.
     if (saved == "classifier" || saved == "score") continue;
@@ -249,19 +282,31 @@ void ModelBuilder::check_names() const {
   for (const std::string& name : adapter_.target_modules.names) {
     AdapterConfig one = adapter_;
     one.target_modules.names = {name};
-    if (std::none_of(adapted_.begin(), adapted_.end(),
-                     [&](const std::string& module) { return is_target(one, module); }))
+    const auto meant = [&](const std::string& module) { return is_target(one, module); };
+    if (std::any_of(adapted_.begin(), adapted_.end(), meant)) continue;
+    one.exclude_modules = {};
+    if (std::none_of(linears_.begin(), linears_.end(), meant))
       throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
   }
-  for (const std::string& name : adapter_.feedforward_modules)
+  if (adapted_.empty()) throw ConfigError("adapter.exclude_modules: leaves none of adapter.target_modules");
+  for (const std::string& name : adapter_.feedforward_modules.names)
     if (std::none_of(adapted_.begin(), adapted_.end(),
                      [&](const std::string& module) { return module.ends_with(name); }))
       throw ConfigError("adapter.feedforward_modules: \"" + name + "\" is none of adapter.target_modules");
+  if (const std::string& pattern = adapter_.feedforward_modules.pattern;
+      !pattern.empty() && std::none_of(adapted_.begin(), adapted_.end(),
+                                       [&](const std::string& module) { return is_feedforward(adapter_, module); }))
+    throw ConfigError("adapter.feedforward_modules: none of adapter.target_modules fits \"" + pattern + "\"");
 }
 
 PlacedAdapter ModelBuilder::finish() {
-  reader_.finish();
+  const std::vector<std::string> over =
+      reader_.finish([&](const std::string& tensor) { return names_.of_some_head(tensor); });
   check_names();
+  if (!over.empty())
+    notes_.insert(notes_.begin(), checkpoint_.folder().string() +
+                                      ": passed over tensors of a head that this task does not use: " +
+                                      joined(over, 20));
   PlacedAdapter placed{.config = adapter_, .fan_in_fan_out = fan_in_fan_out_, .manifest = {}, .starts = {}};
   if (adapter_.target_modules.all_linear) placed.config.target_modules = {.names = adapted_};
   placed.manifest = std::make_shared<const Manifest>(Manifest::build(std::move(shapes_)).value());

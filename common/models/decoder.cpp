@@ -57,7 +57,7 @@ Decoder::Layer Decoder::read_layer(ModelBuilder& builder, const DecoderNames& na
 
 void Decoder::read_heads(ModelBuilder& builder, const DecoderNames& names, bool tied) {
   const TaskKind task = builder.request().task;
-  if (task != TaskKind::causal_lm || tied) builder.ignore("lm_head.");
+  if (tied) builder.ignore("lm_head.");
   if (task == TaskKind::causal_lm) {
     const Parameter head = tied ? tokens_VD_ : builder.table("lm_head", config_.vocabulary, config_.width);
     if (head.trained())

@@ -42,6 +42,7 @@ class Model {
     BaseList base_files;
     std::unique_ptr<const Network> network;
     PlacedAdapter adapter;
+    std::vector<std::string> notes{};
   };
   explicit Model(Parts parts) : parts_(std::move(parts)), base_digest_(weft::base_digest(parts_.base_files)) {}
 
@@ -60,6 +61,8 @@ class Model {
   // Weights are stored [in, out] in the checkpoint (GPT-2): adapter_config.json's fan_in_fan_out.
   bool fan_in_fan_out() const { return parts_.adapter.fan_in_fan_out; }
   const Network& network() const { return *parts_.network; }
+  // What of the checkpoint was not used, and what is new without being named: lines for whoever loaded it.
+  const std::vector<std::string>& notes() const { return parts_.notes; }
 
   // Each for its own task.
   at::Tensor sequence_logits(const Inputs& inputs, const nn::Trainable& params, const ForwardMode& mode) const {

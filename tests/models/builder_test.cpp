@@ -43,7 +43,7 @@ TEST(BuilderTest, SaysWhichNamesFindNothing) {
   saved.modules_to_save = {{"classifier", "lm_head"}};
   EXPECT_THAT(error_of(saved), AllOf(HasSubstr("\"lm_head\""), HasSubstr("classifier")));
   AdapterConfig scaled{.method = AdapterMethod::ia3, .target_modules = {.names = {"key"}}};
-  scaled.feedforward_modules = {"dense"};
+  scaled.feedforward_modules.names = {"dense"};
   EXPECT_THAT(error_of(scaled), HasSubstr("feedforward_modules"));
 }
 
