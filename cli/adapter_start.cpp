@@ -83,7 +83,8 @@ AdapterStart read_adapter_start(const YamlView& adapter) {
   const AdapterConfig& config = found.peft.config.adapter;
   if (config.changes_base())
     adapter.fail("start", "the adapter at " + found.folder.string() +
-                              " began as a part of the base's weights (PiSSA or OLoRA) and fits a changed base only; convert it to plain LoRA, as PEFT's "
+                              " began as a part of the base's weights (PiSSA or OLoRA) and fits a changed base only; "
+                              "convert it to plain LoRA, as PEFT's "
                               "save_pretrained with path_initial_model_for_weight_conversion does");
   const Json keys = keys_of(config);
   for (const std::string& key : adapter.keys())

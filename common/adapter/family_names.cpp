@@ -15,7 +15,8 @@ FamilyNames llama_like(std::string_view model_type, std::string_view language, s
   return {.model_type = model_type,
           .prefix = "model.",
           .heads = {{kSequence, sequence, {"score"}}, {kToken, token, {"score"}}, {kLanguage, language, {"lm_head"}}},
-          .dropped = {}};
+          .dropped = {},
+          .tokens = "model.embed_tokens"};
 }
 
 const std::vector<RenamedPart>& vit_renamed() {
@@ -31,10 +32,20 @@ const std::vector<RenamedPart>& vit_renamed() {
 
 // Of all tasks in transformers, and of value models trained beside a language model (v_head).
 constexpr std::string_view kHeads[] = {
-    "classifier",      "pre_classifier", "score",          "lm_head",
-    "cls",             "qa_outputs",     "vocab_transform", "vocab_layer_norm",
-    "vocab_projector", "decoder",        "cls_classifier", "distillation_classifier",
-    "multiple_choice_head", "v_head",
+    "classifier",
+    "pre_classifier",
+    "score",
+    "lm_head",
+    "cls",
+    "qa_outputs",
+    "vocab_transform",
+    "vocab_layer_norm",
+    "vocab_projector",
+    "decoder",
+    "cls_classifier",
+    "distillation_classifier",
+    "multiple_choice_head",
+    "v_head",
 };
 
 bool lies_in(std::string_view tensor, std::string_view module) {
@@ -72,7 +83,9 @@ const std::vector<FamilyNames>& table() {
        .heads = {{kSequence, "GPT2ForSequenceClassification", {"score"}},
                  {kToken, "GPT2ForTokenClassification", {"classifier"}},
                  {kLanguage, "GPT2LMHeadModel", {"lm_head"}}},
-       .dropped = {}},
+       .dropped = {},
+       .tokens = "transformer.wte",
+       .tied = true},
       llama_like("llama", "LlamaForCausalLM", "LlamaForSequenceClassification", "LlamaForTokenClassification"),
       llama_like("mistral", "MistralForCausalLM", "MistralForSequenceClassification", "MistralForTokenClassification"),
       llama_like("qwen2", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification"),
@@ -106,9 +119,8 @@ const FamilyHead* FamilyNames::head(TaskKind task) const {
 bool FamilyNames::of_some_head(std::string_view tensor) const {
   const auto in = [&](std::string_view module) { return lies_in(tensor, module); };
   return std::any_of(std::begin(kHeads), std::end(kHeads), in) ||
-         std::any_of(heads.begin(), heads.end(), [&](const FamilyHead& head) {
-           return std::any_of(head.modules.begin(), head.modules.end(), in);
-         });
+         std::any_of(heads.begin(), heads.end(),
+                     [&](const FamilyHead& head) { return std::any_of(head.modules.begin(), head.modules.end(), in); });
 }
 
 std::string FamilyNames::stored_name(std::string name) const {

@@ -30,6 +30,10 @@ struct FamilyNames {
   std::vector<FamilyHead> heads;          // the tasks that the family can do
   std::vector<std::string_view> dropped;  // beginnings of tensors' names that no head here uses: of buffers and poolers
   std::vector<RenamedPart> renamed{};     // in the order in which stored ones are looked for
+  // The table of tokens, which is a language model's head as well where config.json's tie_word_embeddings says so, or
+  // is silent and tied holds.
+  std::string_view tokens{};
+  bool tied = false;
 
   // Whole names in the model and in files; those of a file with the model's names stay.
   std::string stored_name(std::string name) const;

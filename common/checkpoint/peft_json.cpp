@@ -1,4 +1,4 @@
-// The two JSON files of an adapter folder.
+// adapter_config.json.
 #include "common/checkpoint/peft_json.h"
 
 #include <algorithm>
@@ -31,6 +31,7 @@ const std::vector<std::pair<std::string, std::vector<Json>>>& neutral_values() {
   static const std::vector<std::pair<std::string, std::vector<Json>>> table{
       {"alora_invocation_tokens", {nullptr}},
       {"arrow_config", {nullptr}},
+      {"ensure_weight_tying", {false}},
       {"layer_replication", {nullptr}},
       {"lora_bias", {false}},
       {"monteclora_config", {nullptr}},
@@ -279,38 +280,6 @@ Result<PeftConfig> parse_peft_config(const std::string& text) {
   config.task = read_task(in);
   if (in.problem()) return *in.problem();
   return config;
-}
-
-std::string adapter_facts_json(const AdapterFacts& facts) {
-  const Json json{{"format", 1},
-                  {"run", facts.run},
-                  {"run_id", facts.run_id},
-                  {"version", facts.version},
-                  {"labels", facts.labels},
-                  {"problem", facts.problem},
-                  {"max_tokens", facts.max_tokens},
-                  {"base_digest", facts.base_digest},
-                  {"adapter_digest", facts.adapter_digest}};
-  return json.dump(2) + "\n";
-}
-
-Result<AdapterFacts> parse_adapter_facts(const std::string& text) {
-  const Json json = Json::parse(shallow_json(text), nullptr, false);
-  if (!json.is_object()) return Error{"not a JSON object"};
-  if (json.value("format", Json()) != 1)
-    return Error{"\"format\" is " + json.value("format", Json()).dump() + ", expected 1"};
-  try {
-    return AdapterFacts{.run = json.at("run").get<std::string>(),
-                        .run_id = json.at("run_id").get<std::string>(),
-                        .version = json.at("version").get<std::uint32_t>(),
-                        .labels = json.at("labels").get<std::vector<std::string>>(),
-                        .problem = json.value("problem", "single_label"),
-                        .max_tokens = json.at("max_tokens").get<std::uint64_t>(),
-                        .base_digest = json.at("base_digest").get<std::string>(),
-                        .adapter_digest = json.at("adapter_digest").get<std::string>()};
-  } catch (const Json::exception& error) {
-    return Error{error.what()};
-  }
 }
 
 }  // namespace weft::checkpoint

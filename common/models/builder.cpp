@@ -6,7 +6,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "common/adapter/module_rules.h"
 #include "common/base/result.h"
@@ -23,12 +22,6 @@ std::vector<std::string> saved_modules(const ModelRequest& request, const Family
   const FamilyHead* head = names.head(request.task);
   WEFT_CHECK(head != nullptr, "a model is built for a task that its family cannot do");
   return texts(head->modules);
-}
-
-std::string joined(const std::vector<std::string>& names, std::size_t most) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < most; ++i) text += (text.empty() ? "" : ", ") + names[i];
-  return text + (names.size() > most ? ", ..." : "");
 }
 
 AdapterConfig with_saved(const ModelRequest& request, const FamilyNames& names) {
@@ -133,52 +126,6 @@ Linear ModelBuilder::fresh_head(const std::string& name, std::int64_t in, std::i
   return {zeros({out, in}), bias ? zeros({out}) : at::Tensor(), {module}};
 }
 
-// What is new is of no use untrained. What lies below a head that is trained goes with it, named or not.
-void ModelBuilder::check_trained(const std::string& head, std::int64_t in, std::int64_t out) {
-  const std::optional<std::vector<std::int64_t>> there = checkpoint_.shape_of(stored(head + ".weight"));
-  const bool named = trained_whole(head, false);
-  if (named && there)
-    notes_.push_back(checkpoint_.folder().string() + ": its " + head + " is for other labels or another task (" +
-                     shape_text(*there) + ", the run needs " + shape_text({out, in}) + "); a fresh one is trained");
-  if (named) return;
-  const FamilyHead& known = *names_.head(request_.task);
-  const bool below = std::find(known.below.begin(), known.below.end(), head) != known.below.end();
-  const bool with_head = std::all_of(known.modules.begin(), known.modules.end(), [&](std::string_view module) {
-    return is_saved_whole(*adapter_.modules_to_save, std::string(module));
-  });
-  if (below && with_head) {
-    adapter_.modules_to_save->push_back(head);
-    notes_.push_back(checkpoint_.folder().string() + " has no " + head + ": a fresh one is trained with the head");
-    return;
-  }
-  head_problems_.push_back("adapter.modules_to_save does not name " + head + ", and the checkpoint " +
-                           checkpoint_.folder().string() +
-                           (there ? " has one for other labels or another task: " + shape_text(*there) +
-                                        ", the run needs " + shape_text({out, in}) +
-                                        ". Add it to the list, so that a fresh one is trained, or give the task the "
-                                        "labels of that head."
-                                  : " has none. Add it to the list."));
-}
-
-// A head that was trained to tell the same classes in another order would be wrong without a word. Other names are
-// those of a head to go on from.
-void ModelBuilder::check_order_of_labels() const {
-  if (!config().has("id2label")) return;
-  const auto lower = [](std::string text) {
-    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return text;
-  };
-  std::vector<std::string> theirs, ours;
-  const ModelConfig stored = config().section("id2label");
-  for (std::size_t i = 0; i < request_.labels.size(); ++i) {
-    theirs.push_back(lower(stored.text(std::to_string(i), "")));
-    ours.push_back(lower(request_.labels[i]));
-  }
-  if (theirs == ours || !std::is_permutation(theirs.begin(), theirs.end(), ours.begin(), ours.end())) return;
-  config().fail("id2label: the head in this checkpoint tells [" + joined(theirs, 20) + "], task.labels has [" +
-                joined(ours, 20) + "]; list task.labels in the checkpoint's order");
-}
-
 ModelBuilder::Taken ModelBuilder::take(const std::string& name, std::int64_t in, std::int64_t out,
                                        const LinearOptions& options, Role role) {
   const std::vector<std::int64_t> shape = options.stored_IO ? std::vector{in, out} : std::vector{out, in};
@@ -249,6 +196,36 @@ Norm ModelBuilder::norm(const std::string& name, std::int64_t width, double epsi
   return {std::move(scale), std::move(shift), epsilon};
 }
 
+Linear ModelBuilder::language_head(const std::string& name, std::int64_t in, std::int64_t out,
+                                   const at::Tensor& tied_OI) {
+  Taken taken{.weight_OI = tied_OI, .bias_O = {}, .module = {.out = out, .has_bias = false}};
+  if (!tied_OI.defined()) taken.weight_OI = reader_.view(stored(name + ".weight"), {out, in});
+  adapt(taken, name, Role::head);
+  return {taken.weight_OI, at::Tensor(), {taken.module}};
+}
+
+Embedding ModelBuilder::embedding(const std::string& name, std::int64_t rows, std::int64_t width) {
+  modules_.push_back(name);
+  const std::string tensor = name + ".weight";
+  const at::Tensor frozen = reader_.view(stored(tensor), {rows, width});
+  if (trained_whole(name, false))
+    return {frozen, {.whole = train(tensor, {rows, width}, start_as(frozen)), .a_RV = {}, .b_DR = {}}};
+  if (adapter_.method != AdapterMethod::lora || adapter_.target_modules.all_linear || !is_target(adapter_, name))
+    return {frozen, {}};
+  if (adapter_.decomposed)
+    throw ConfigError("adapter.use_dora: " + name +
+                      " is an embedding, which DoRA is not computed for; leave it out of adapter.target_modules, or "
+                      "name it in adapter.exclude_modules");
+  adapted_.push_back(name);
+  const std::int64_t rank = rank_of(adapter_, name);
+  const std::string b = name + ".lora_embedding_B";
+  return {frozen,
+          {.whole = {},
+           .a_RV = train(name + ".lora_embedding_A", {rank, rows}, start_with(0)),
+           .b_DR = train(b, {width, rank}, start_normal(std::string(kAdapterRoot) + b, 1)),
+           .scale = scale_of(adapter_, name)}};
+}
+
 Parameter ModelBuilder::table(const std::string& name, std::int64_t rows, std::int64_t width) {
   modules_.push_back(name);
   const std::string tensor = name + ".weight";
@@ -262,56 +239,6 @@ Parameter ModelBuilder::parameter(const std::string& name, std::vector<std::int6
   at::Tensor frozen = reader_.copy(stored(name), shape);
   if (!trained_whole(module, false) && !(trains_all_biases() && name.ends_with(".bias"))) return Parameter(frozen);
   return Parameter::trained_as(train(name, std::move(shape), start_as(frozen)));
-}
-
-void ModelBuilder::check_names() const {
-  if (!head_problems_.empty()) throw ConfigError(head_problems_.front());
-  for (const std::string& saved : *adapter_.modules_to_save) {
-    // PEFT lists these two for every classifier.
-    if (saved == "classifier" || saved == "score") continue;
-    if (std::none_of(modules_.begin(), modules_.end(),
-                     [&](const std::string& module) { return is_saved_whole({saved}, module); }))
-      throw ConfigError("adapter.modules_to_save: \"" + saved + "\" is no module of this model; its head has " +
-                        joined(texts(names_.head(request_.task)->modules), 9));
-  }
-  if (adapter_.method == AdapterMethod::bitfit) return;
-  const std::string remedy = "\". Its linear layers are " + joined(linears_, 7);
-  if (adapted_.empty() && !adapter_.target_modules.pattern.empty())
-    throw ConfigError("adapter.target_modules: no module of this model fits \"" + adapter_.target_modules.pattern +
-                      remedy);
-  for (const std::string& name : adapter_.target_modules.names) {
-    AdapterConfig one = adapter_;
-    one.target_modules.names = {name};
-    const auto meant = [&](const std::string& module) { return is_target(one, module); };
-    if (std::any_of(adapted_.begin(), adapted_.end(), meant)) continue;
-    one.exclude_modules = {};
-    if (std::none_of(linears_.begin(), linears_.end(), meant))
-      throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
-  }
-  if (adapted_.empty()) throw ConfigError("adapter.exclude_modules: leaves none of adapter.target_modules");
-  for (const std::string& name : adapter_.feedforward_modules.names)
-    if (std::none_of(adapted_.begin(), adapted_.end(),
-                     [&](const std::string& module) { return module.ends_with(name); }))
-      throw ConfigError("adapter.feedforward_modules: \"" + name + "\" is none of adapter.target_modules");
-  if (const std::string& pattern = adapter_.feedforward_modules.pattern;
-      !pattern.empty() && std::none_of(adapted_.begin(), adapted_.end(),
-                                       [&](const std::string& module) { return is_feedforward(adapter_, module); }))
-    throw ConfigError("adapter.feedforward_modules: none of adapter.target_modules fits \"" + pattern + "\"");
-}
-
-PlacedAdapter ModelBuilder::finish() {
-  const std::vector<std::string> over =
-      reader_.finish([&](const std::string& tensor) { return names_.of_some_head(tensor); });
-  check_names();
-  if (!over.empty())
-    notes_.insert(notes_.begin(), checkpoint_.folder().string() +
-                                      ": passed over tensors of a head that this task does not use: " +
-                                      joined(over, 20));
-  PlacedAdapter placed{.config = adapter_, .fan_in_fan_out = fan_in_fan_out_, .manifest = {}, .starts = {}};
-  if (adapter_.target_modules.all_linear) placed.config.target_modules = {.names = adapted_};
-  placed.manifest = std::make_shared<const Manifest>(Manifest::build(std::move(shapes_)).value());
-  placed.starts = std::move(starts_);
-  return placed;
 }
 
 }  // namespace weft::models

@@ -12,6 +12,7 @@
 
 #include "common/adapter/family_names.h"
 #include "common/models/checkpoint.h"
+#include "common/models/embedding.h"
 #include "common/models/linear.h"
 #include "common/models/model.h"
 #include "common/models/norm.h"
@@ -45,7 +46,12 @@ class ModelBuilder {
   // its bias zero. all-linear does not mean it.
   Linear head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options = {});
   Norm norm(const std::string& name, std::int64_t width, double epsilon, NormKind kind = NormKind::layer);
-  // NAME.weight, [rows, width]; mapped where it stays frozen.
+  // The layer that makes logits over the vocabulary, without a bias: NAME.weight, mapped where it stays frozen, or what
+  // is tied to it where that is defined. all-linear does not mean it.
+  Linear language_head(const std::string& name, std::int64_t in, std::int64_t out, const at::Tensor& tied_OI);
+  // NAME.weight, [rows, width], of which rows are looked up; mapped where it stays frozen.
+  Embedding embedding(const std::string& name, std::int64_t rows, std::int64_t width);
+  // The same where it is read as a whole.
   Parameter table(const std::string& name, std::int64_t rows, std::int64_t width);
   // Any other tensor, by its whole name.
   Parameter parameter(const std::string& name, std::vector<std::int64_t> shape);
@@ -54,8 +60,8 @@ class ModelBuilder {
 
   // Once, after everything was asked for.
   PlacedAdapter finish();
-  // What finish() found that the user should know of: a line for what of the checkpoint is not used, and for each module
-  // that is new without being named.
+  // What finish() found that the user should know of: a line for what of the checkpoint is not used, and for each
+  // module that is new without being named.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:

@@ -12,6 +12,7 @@
 #include "common/adapter/adapter_config.h"
 #include "common/adapter/task_kind.h"
 #include "common/base/rng.h"
+#include "common/models/language_head.h"
 #include "common/models/network.h"
 #include "common/models/placed_adapter.h"
 #include "common/nn/trainable.h"
@@ -72,12 +73,19 @@ class Model {
                           const Rows& rows = Rows::all()) const {
     return network().token_logits({params, mode.rng}, inputs, rows);
   }
-  // Final states [R, D]; times lm_head() they are logits over the vocabulary.
+  // Final states [R, D].
   at::Tensor language_states(const Inputs& inputs, const nn::Trainable& params, const ForwardMode& mode,
                              const Rows& rows) const {
     return network().states({params, mode.rng}, inputs, rows);
   }
-  std::shared_ptr<const nn::FrozenLinear> lm_head() const { return network().lm_head(); }
+  // Logits over the vocabulary of final states, [R, V]; and −log p(target) of each, [R].
+  at::Tensor language_logits(const at::Tensor& states_RD, const nn::Trainable& params, const ForwardMode& mode) const {
+    return network().lm_head()({params, mode.rng}, states_RD);
+  }
+  at::Tensor language_losses(const at::Tensor& states_RD, const at::Tensor& targets_R, const nn::Trainable& params,
+                             const ForwardMode& mode) const {
+    return models::language_losses({params, mode.rng}, network().lm_head(), states_RD, targets_R);
+  }
   at::Tensor image_logits(const Inputs& inputs, const nn::Trainable& params, const ForwardMode& mode) const {
     return network().image_logits({params, mode.rng}, inputs);
   }

@@ -6,7 +6,6 @@
 #include <gtest/gtest.h>
 
 #include "common/models/generation.h"
-#include "common/nn/linear_loss.h"
 #include "tests/models/decoder_support.h"
 
 namespace weft::models {
@@ -33,7 +32,7 @@ struct NextTokens {
 at::Tensor mean_loss(const Model& model, const nn::Trainable& params, const Inputs& inputs) {
   const NextTokens next(inputs);
   const at::Tensor states = model.language_states(inputs, params, {}, Rows::chosen(next.rows));
-  return nn::linear_cross_entropy(states, model.lm_head(), next.targets).mean();
+  return model.language_losses(states, next.targets, params, {}).mean();
 }
 
 class DecoderTest : public testing::TestWithParam<const char*> {
@@ -46,7 +45,7 @@ TEST_P(DecoderTest, LogitsEqualTransformers) {
   const auto model = load_decoder(golden_.folder(), TaskKind::causal_lm);
   const nn::Trainable params(drawn_state(model->manifest()), at::kCPU, false);
   const at::Tensor states = model->language_states(golden_.inputs(), params, {}, Rows::all());
-  EXPECT_LT(distance(model->lm_head()->forward(states), golden_.at("logits")), kTolerance);
+  EXPECT_LT(distance(model->language_logits(states, params, {}), golden_.at("logits")), kTolerance);
 }
 
 TEST_P(DecoderTest, AskedRowsEqualThoseOfAll) {
