@@ -12,7 +12,7 @@ using Json = nlohmann::ordered_json;  // a JSON value is a YAML value
 // In the order of the enumerations.
 constexpr std::array<const char*, 4> kMethods{"lora", "ia3", "bitfit", "full"};
 constexpr std::array<const char*, 3> kBiases{"none", "all", "lora_only"};
-constexpr std::array<const char*, 4> kInits{"default", "gaussian", "orthonormal", "pissa"};
+constexpr std::array<const char*, 5> kInits{"default", "gaussian", "orthonormal", "pissa", "olora"};
 
 template <class Enum, std::size_t count>
 std::string name_in(const std::array<const char*, count>& names, Enum value) {
@@ -26,7 +26,7 @@ Json map_of(const std::vector<std::pair<std::string, Value>>& pairs) {
   return map;
 }
 
-Json targets_of(const ModuleTargets& targets) {
+Json modules_of(const ModuleTargets& targets) {
   if (targets.all_linear) return "all-linear";
   return targets.pattern.empty() ? Json(targets.names) : Json(targets.pattern);
 }
@@ -36,12 +36,14 @@ Json keys_of(const AdapterConfig& adapter) {
   Json keys{{"method", name_in(kMethods, adapter.method)}};
   if (adapter.modules_to_save) keys["modules_to_save"] = *adapter.modules_to_save;
   if (adapter.method == AdapterMethod::bitfit) return keys;
-  keys["target_modules"] = targets_of(adapter.target_modules);
+  keys["target_modules"] = modules_of(adapter.target_modules);
+  keys["exclude_modules"] = modules_of(adapter.exclude_modules);
   if (adapter.method == AdapterMethod::ia3) {
-    keys["feedforward_modules"] = adapter.feedforward_modules;
+    keys["feedforward_modules"] = modules_of(adapter.feedforward_modules);
     return keys;
   }
   keys["layers_to_transform"] = adapter.layers_to_transform;
+  keys["layers_pattern"] = adapter.layers_pattern;
   if (adapter.method == AdapterMethod::full) return keys;
   keys["rank"] = adapter.rank;
   keys["alpha"] = adapter.alpha;
@@ -79,9 +81,10 @@ void check_agrees(const YamlView& adapter, const std::string& key, const Json& k
 AdapterStart read_adapter_start(const YamlView& adapter) {
   FoundAdapter found = find_adapter(adapter.path("start"));
   const AdapterConfig& config = found.peft.config.adapter;
-  if (config.method == AdapterMethod::lora && config.init == LoraInit::pissa)
+  if (config.changes_base())
     adapter.fail("start", "the adapter at " + found.folder.string() +
-                              " is of PiSSA and fits a changed base only; convert it to plain LoRA, as PEFT's "
+                              " began as a part of the base's weights (PiSSA or OLoRA) and fits a changed base only; "
+                              "convert it to plain LoRA, as PEFT's "
                               "save_pretrained with path_initial_model_for_weight_conversion does");
   const Json keys = keys_of(config);
   for (const std::string& key : adapter.keys())

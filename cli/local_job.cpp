@@ -70,6 +70,7 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
                                                  .adapter = settings.adapter,
                                                  .base_dropout = settings.base_dropout,
                                                  .device = device}));
+  for (const std::string& note : base.model().notes()) log::warn(note);
   if (task.kind != TaskKind::image_classification) {
     Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
     if (!tokenizer) throw ConfigError(tokenizer.error().message);

@@ -126,9 +126,9 @@ void RunStore::take(const StateDict& initial) {
   require_room(
       disk_need(options_.folder, payload_bytes(), options_.sites.size(), options_.aggregation, there.has_value()),
       *options_.disk);
-  if (options_.peft.adapter.init == LoraInit::pissa) {
-    pissa_start_ = options_.disk->scratch(options_.folder).value();
-    pissa_start_->append(bytes_of(std::span<const float>(initial.values))).value();
+  if (options_.peft.adapter.changes_base()) {
+    taken_start_ = options_.disk->scratch(options_.folder).value();
+    taken_start_->append(bytes_of(std::span<const float>(initial.values))).value();
   }
   there ? resume() : begin(initial);
 }
@@ -261,10 +261,10 @@ StateDict RunStore::load(std::uint32_t version) const {
   return adapter;
 }
 
-StateDict RunStore::pissa_start() const {
-  if (!pissa_start_) return {};
+StateDict RunStore::taken_start() const {
+  if (!taken_start_) return {};
   StateDict start = StateDict::zeros(manifest_);
-  pissa_start_->read(0, writable_bytes_of(std::span(start.values))).value();
+  taken_start_->read(0, writable_bytes_of(std::span(start.values))).value();
   return start;
 }
 
@@ -282,7 +282,7 @@ std::string RunStore::write_result() {
   checkpoint::write_peft_folder(
       folder_.adapter(),
       checkpoint::without_changed_base(
-          {.config = options_.peft, .state = load(end.best_version), .facts = std::move(facts)}, pissa_start()),
+          {.config = options_.peft, .state = load(end.best_version), .facts = std::move(facts)}, taken_start()),
       folder_.disk());
   std::unique_ptr<AtomicWriter> summary = folder_.disk().create(folder_.summary()).value();
   write_summary(ledger_,

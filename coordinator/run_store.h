@@ -73,7 +73,7 @@ class RunStore {
   void step(const char* name) const;
   VersionFile write_next(std::uint32_t version);
   StateDict load(std::uint32_t version) const;
-  StateDict pissa_start() const;
+  StateDict taken_start() const;
   void compete(const std::vector<fl::SiteScore>& scores);
   void remove_old_versions(const std::set<std::uint32_t>& at_work = {});
 
@@ -83,7 +83,7 @@ class RunStore {
   Ledger ledger_;
   RunFacts facts_;
   std::shared_ptr<const Manifest> manifest_;
-  std::unique_ptr<ScratchFile> pissa_start_;  // version 0 where PiSSA's result is made plain LoRA by it; else none
+  std::unique_ptr<ScratchFile> taken_start_;  // version 0 where the result is made plain LoRA by it; else none
   std::uint32_t version_ = 0;
   std::optional<std::uint32_t> best_;       // of the versions that have scores
   std::vector<fl::SiteScore> best_scores_;  // of best_ alone, so that a round costs the same however many were before

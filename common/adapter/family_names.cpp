@@ -15,7 +15,8 @@ FamilyNames llama_like(std::string_view model_type, std::string_view language, s
   return {.model_type = model_type,
           .prefix = "model.",
           .heads = {{kSequence, sequence, {"score"}}, {kToken, token, {"score"}}, {kLanguage, language, {"lm_head"}}},
-          .dropped = {}};
+          .dropped = {},
+          .tokens = "model.embed_tokens"};
 }
 
 const std::vector<RenamedPart>& vit_renamed() {
@@ -29,6 +30,28 @@ const std::vector<RenamedPart>& vit_renamed() {
   return parts;
 }
 
+// Of all tasks in transformers, and of value models trained beside a language model (v_head).
+constexpr std::string_view kHeads[] = {
+    "classifier",
+    "pre_classifier",
+    "score",
+    "lm_head",
+    "cls",
+    "qa_outputs",
+    "vocab_transform",
+    "vocab_layer_norm",
+    "vocab_projector",
+    "decoder",
+    "cls_classifier",
+    "distillation_classifier",
+    "multiple_choice_head",
+    "v_head",
+};
+
+bool lies_in(std::string_view tensor, std::string_view module) {
+  return tensor.size() > module.size() && tensor.starts_with(module) && tensor[module.size()] == '.';
+}
+
 void replace_once(std::string& name, std::string_view part, std::string_view by) {
   if (const std::size_t at = name.find(part); at != std::string::npos) name.replace(at, part.size(), by);
 }
@@ -37,30 +60,32 @@ const std::vector<FamilyNames>& table() {
   static const std::vector<FamilyNames> families{
       {.model_type = "bert",
        .prefix = "bert.",
-       .heads = {{kSequence, "BertForSequenceClassification", {"classifier"}},
+       .heads = {{kSequence, "BertForSequenceClassification", {"classifier"}, {"bert.pooler.dense"}},
                  {kToken, "BertForTokenClassification", {"classifier"}}},
-       .dropped = {"cls.", "bert.embeddings.position_ids"}},
+       .dropped = {"bert.embeddings.position_ids"}},
       {.model_type = "distilbert",
        .prefix = "distilbert.",
        .heads = {{kSequence, "DistilBertForSequenceClassification", {"pre_classifier", "classifier"}},
                  {kToken, "DistilBertForTokenClassification", {"classifier"}}},
-       .dropped = {"vocab_", "distilbert.embeddings.position_ids"}},
+       .dropped = {"distilbert.embeddings.position_ids"}},
       {.model_type = "roberta",
        .prefix = "roberta.",
        .heads = {{kSequence, "RobertaForSequenceClassification", {"classifier"}},
                  {kToken, "RobertaForTokenClassification", {"classifier"}}},
-       .dropped = {"lm_head.", "roberta.embeddings.position_ids"}},
+       .dropped = {"roberta.embeddings.position_ids"}},
       {.model_type = "xlm-roberta",
        .prefix = "roberta.",
        .heads = {{kSequence, "XLMRobertaForSequenceClassification", {"classifier"}},
                  {kToken, "XLMRobertaForTokenClassification", {"classifier"}}},
-       .dropped = {"lm_head.", "roberta.embeddings.position_ids"}},
+       .dropped = {"roberta.embeddings.position_ids"}},
       {.model_type = "gpt2",
        .prefix = "transformer.",
        .heads = {{kSequence, "GPT2ForSequenceClassification", {"score"}},
                  {kToken, "GPT2ForTokenClassification", {"classifier"}},
                  {kLanguage, "GPT2LMHeadModel", {"lm_head"}}},
-       .dropped = {}},
+       .dropped = {},
+       .tokens = "transformer.wte",
+       .tied = true},
       llama_like("llama", "LlamaForCausalLM", "LlamaForSequenceClassification", "LlamaForTokenClassification"),
       llama_like("mistral", "MistralForCausalLM", "MistralForSequenceClassification", "MistralForTokenClassification"),
       llama_like("qwen2", "Qwen2ForCausalLM", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification"),
@@ -68,13 +93,12 @@ const std::vector<FamilyNames>& table() {
       {.model_type = "vit",
        .prefix = "vit.",
        .heads = {{kImage, "ViTForImageClassification", {"classifier"}}},
-       .dropped = {"vit.pooler.", "vit.embeddings.mask_token", "decoder."},
+       .dropped = {"vit.pooler.", "vit.embeddings.mask_token"},
        .renamed = vit_renamed()},
       {.model_type = "deit",
        .prefix = "deit.",
        .heads = {{kImage, "DeiTForImageClassification", {"classifier"}}},
-       .dropped = {"deit.pooler.", "deit.embeddings.mask_token", "decoder.", "cls_classifier.",
-                   "distillation_classifier."},
+       .dropped = {"deit.pooler.", "deit.embeddings.mask_token"},
        .renamed = vit_renamed()},
       {.model_type = "clip",
        .prefix = "",
@@ -90,6 +114,13 @@ const FamilyHead* FamilyNames::head(TaskKind task) const {
   const auto found =
       std::find_if(heads.begin(), heads.end(), [&](const FamilyHead& head) { return head.task == task; });
   return found == heads.end() ? nullptr : &*found;
+}
+
+bool FamilyNames::of_some_head(std::string_view tensor) const {
+  const auto in = [&](std::string_view module) { return lies_in(tensor, module); };
+  return std::any_of(std::begin(kHeads), std::end(kHeads), in) ||
+         std::any_of(heads.begin(), heads.end(),
+                     [&](const FamilyHead& head) { return std::any_of(head.modules.begin(), head.modules.end(), in); });
 }
 
 std::string FamilyNames::stored_name(std::string name) const {

@@ -14,6 +14,8 @@ struct FamilyHead {
   TaskKind task;
   std::string_view architecture;          // of the model with this head, in config.json
   std::vector<std::string_view> modules;  // of the head itself: "classifier"
+  // Of the base model, below the head: what a checkpoint may lack and then learns with the head.
+  std::vector<std::string_view> below{};
 };
 
 // A part of tensors' names that files have otherwise than the model: transformers 5 renamed modules and goes on saving
@@ -26,14 +28,19 @@ struct FamilyNames {
   std::string_view model_type;            // in config.json
   std::string_view prefix;                // "bert."
   std::vector<FamilyHead> heads;          // the tasks that the family can do
-  std::vector<std::string_view> dropped;  // beginnings of tensors' names that no head here uses: of pretraining heads
-                                          // and of buffers
+  std::vector<std::string_view> dropped;  // beginnings of tensors' names that no head here uses: of buffers and poolers
   std::vector<RenamedPart> renamed{};     // in the order in which stored ones are looked for
+  // The table of tokens, which is a language model's head as well where config.json's tie_word_embeddings says so, or
+  // is silent and tied holds.
+  std::string_view tokens{};
+  bool tied = false;
 
   // Whole names in the model and in files; those of a file with the model's names stay.
   std::string stored_name(std::string name) const;
   std::string model_name(std::string stored) const;
   const FamilyHead* head(TaskKind task) const;  // nullptr: the family cannot do it
+  // Whether a tensor in a checkpoint is of a head, by its name: of a task above, or of another that transformers knows.
+  bool of_some_head(std::string_view tensor) const;
 };
 
 std::span<const FamilyNames> family_names();

@@ -5,7 +5,6 @@
 #include <pcre2.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <memory>
 
@@ -39,16 +38,22 @@ Code compile(const std::string& pattern, std::string* problem) {
   return code;
 }
 
-// Whether the pattern fits the whole text.
-bool fits(const std::string& pattern, const std::string& text) {
+// From the beginning of the text on, for `options` beside that. nullptr: no match.
+using Match = std::unique_ptr<pcre2_match_data, MatchDeleter>;
+Match match(const std::string& pattern, const std::string& text, std::uint32_t options) {
   const Code code = compile(pattern, nullptr);
-  if (code == nullptr) return false;
-  const std::unique_ptr<pcre2_match_data, MatchDeleter> data(pcre2_match_data_create_from_pattern(code.get(), nullptr));
+  if (code == nullptr) return nullptr;
+  Match data(pcre2_match_data_create_from_pattern(code.get(), nullptr));
   const std::unique_ptr<pcre2_match_context, LimitsDeleter> limits(pcre2_match_context_create(nullptr));
   pcre2_set_match_limit(limits.get(), kMatchLimit);
   const int found = pcre2_match(code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
-                                PCRE2_ANCHORED | PCRE2_ENDANCHORED, data.get(), limits.get());
-  return found > 0;
+                                PCRE2_ANCHORED | options, data.get(), limits.get());
+  return found > 0 ? std::move(data) : nullptr;
+}
+
+// Whether the pattern fits the whole text.
+bool fits(const std::string& pattern, const std::string& text) {
+  return match(pattern, text, PCRE2_ENDANCHORED) != nullptr;
 }
 
 // The whole name, or what follows a dot.
@@ -56,18 +61,28 @@ bool ends_name(const std::string& module, const std::string& suffix) {
   return module == suffix || module.ends_with("." + suffix);
 }
 
-// The first part of a name that is a number and has two parts before it, as in "bert.encoder.layer.0.output": -1: none.
-std::int64_t layer_of(const std::string& module) {
-  std::size_t begin = 0;
-  for (int part = 0;; ++part) {
-    const std::size_t end = module.find('.', begin);
-    if (end == std::string::npos) return -1;  // the number must be followed by more
-    const std::string text = module.substr(begin, end - begin);
-    const bool digits =
-        !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
-    if (part >= 2 && digits && text.size() < 10) return std::stoll(text);
-    begin = end + 1;
+// The first part of a name that is a number behind what `patterns` say, or behind two parts where there are none, as in
+// "bert.encoder.layer.0.output"; -1: none. The number is followed by more.
+std::int64_t layer_of(const std::string& module, const std::vector<std::string>& patterns) {
+  std::vector<std::string> whole{R"(.*?\.[^.]*\.(?<idx>\d{1,9})\.)"};
+  if (!patterns.empty()) whole.clear();
+  for (const std::string& pattern : patterns) whole.push_back(R"((?:^|.*?\.))" + pattern + R"(\.(?<idx>\d{1,9})\.)");
+  for (const std::string& pattern : whole) {
+    const Match found = match(pattern, module, 0);
+    if (found == nullptr) continue;
+    std::string digits(10, '\0');
+    PCRE2_SIZE size = digits.size();
+    const auto* name = reinterpret_cast<PCRE2_SPTR>("idx");
+    auto* to = reinterpret_cast<PCRE2_UCHAR*>(digits.data());
+    if (pcre2_substring_copy_byname(found.get(), name, to, &size) == 0) return std::stoll(digits.substr(0, size));
   }
+  return -1;
+}
+
+bool means(const ModuleTargets& modules, const std::string& module) {
+  if (!modules.pattern.empty()) return fits(modules.pattern, module);
+  return std::any_of(modules.names.begin(), modules.names.end(),
+                     [&](const std::string& name) { return ends_name(module, name); });
 }
 
 template <class Value>
@@ -88,13 +103,14 @@ std::string pattern_problem(const std::string& pattern) {
 
 bool is_target(const AdapterConfig& config, const std::string& module) {
   const ModuleTargets& targets = config.target_modules;
+  if (means(config.exclude_modules, module)) return false;
   if (targets.all_linear) return true;
-  if (!targets.pattern.empty()) return fits(targets.pattern, module);
+  if (!targets.pattern.empty()) return means(targets, module);
   if (std::find(targets.names.begin(), targets.names.end(), module) != targets.names.end()) return true;
   const std::vector<std::int64_t>& layers = config.layers_to_transform;
-  return std::any_of(targets.names.begin(), targets.names.end(),
-                     [&](const std::string& name) { return ends_name(module, name); }) &&
-         (layers.empty() || std::find(layers.begin(), layers.end(), layer_of(module)) != layers.end());
+  return means(targets, module) &&
+         (layers.empty() ||
+          std::find(layers.begin(), layers.end(), layer_of(module, config.layers_pattern)) != layers.end());
 }
 
 bool is_saved_whole(const std::vector<std::string>& names, const std::string& module) {
@@ -108,7 +124,9 @@ bool is_saved_whole(const std::vector<std::string>& names, const std::string& mo
 }
 
 bool is_feedforward(const AdapterConfig& config, const std::string& module) {
-  return std::any_of(config.feedforward_modules.begin(), config.feedforward_modules.end(),
+  const ModuleTargets& modules = config.feedforward_modules;
+  if (!modules.pattern.empty()) return means(modules, module);
+  return std::any_of(modules.names.begin(), modules.names.end(),
                      [&](const std::string& name) { return module.ends_with(name); });
 }
 

@@ -14,7 +14,8 @@ namespace weft {
 // What all trainable tensors' names begin with, as PEFT writes them.
 inline constexpr std::string_view kAdapterRoot = "base_model.model.";
 
-// Whether target_modules and layers_to_transform mean the module; of all-linear this holds for all.
+// Whether target_modules and layers_to_transform mean the module, and exclude_modules does not; of all-linear the
+// former holds for all.
 bool is_target(const AdapterConfig& config, const std::string& module);
 // Whether `names` (modules_to_save) has an ending of the module's name or of one that it lies in.
 bool is_saved_whole(const std::vector<std::string>& names, const std::string& module);

@@ -134,14 +134,10 @@ TensorPlan plan_of(const MergedTensor& tensor) {
 }
 
 void add_pair(std::span<float> weight, const MergedTensor& tensor, const PeftFolder& adapter) {
-  const PeftConfig& config = adapter.config;
-  const std::string module = tensor.name.substr(0, tensor.name.rfind('.'));
-  const DeltaShape shape{.out = tensor.b->shape[0],
-                         .in = tensor.a->shape[1],
-                         .rank = tensor.a->shape[0],
-                         .transposed = config.fan_in_fan_out};
+  const DeltaShape shape{
+      .out = tensor.b->shape[0], .in = tensor.a->shape[1], .rank = tensor.a->shape[0], .transposed = tensor.stored_IO};
   add_scaled_product(weight, adapter.state.tensor(tensor.b->name), adapter.state.tensor(tensor.a->name), shape,
-                     scale_of(config.adapter, module));
+                     scale_of(adapter.config.adapter, tensor.module));
   if (tensor.magnitude != nullptr) set_lengths(weight, adapter.state.tensor(tensor.magnitude->name), shape);
 }
 
@@ -149,7 +145,7 @@ void add_pair(std::span<float> weight, const MergedTensor& tensor, const PeftFol
 void multiply(std::span<float> values, const MergedTensor& tensor, const PeftFolder& adapter) {
   const auto factors = adapter.state.tensor(tensor.scale->name);
   const bool of_outputs = tensor.scale->shape[1] == 1, bias = tensor.base->shape.size() == 1;
-  const bool by_row = bias || of_outputs != adapter.config.fan_in_fan_out;
+  const bool by_row = bias || of_outputs != tensor.stored_IO;
   const std::size_t columns = bias ? 1 : static_cast<std::size_t>(tensor.base->shape[1]);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] *= factors[by_row ? i / columns : i % columns];
 }
@@ -163,6 +159,18 @@ void write_tensor(TensorWriter& writer, const MergedTensor& tensor, const PeftFo
   if (tensor.scale != nullptr) multiply(values, tensor, adapter);
   if (dtype == DType::f32) return writer.put(bytes_of(std::span<const float>(values)));
   writer.put(narrow(values, dtype));
+}
+
+// What an adapter has on the table of tokens is not on the language head that is the same tensor, nor the reverse.
+bool gets_untied(const PeftFolder& adapter, const FamilyNames& names, const FamilyHead& head, const Json& config) {
+  if (head.task != TaskKind::causal_lm || config.value("tie_word_embeddings", Json(names.tied)) != true) return false;
+  const auto tensors = adapter.state.manifest->tensors();
+  return std::any_of(tensors.begin(), tensors.end(), [&](const TensorSpec& spec) {
+    const auto in = [&](std::string_view module) {
+      return spec.name.starts_with(std::string(kAdapterRoot).append(module).append("."));
+    };
+    return in(names.tokens) || in(head.modules.front());
+  });
 }
 
 void copy_rest(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -213,14 +221,16 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
   Json config = read_config(base / "config.json");
   const FamilyNames& names = names_for(config, base / "config.json");
   const FamilyHead& head = head_for(names, adapter, config, base / "config.json");
-  if (adapter.config.adapter.method == AdapterMethod::lora && adapter.config.adapter.init == LoraInit::pissa)
+  if (adapter.config.adapter.changes_base())
     throw ConfigError(
-        "the adapter is PiSSA's and fits a base model that has lost what it began with, so it cannot be merged; save "
-        "it "
-        "as plain LoRA (PEFT: save_pretrained with path_initial_model_for_weight_conversion)");
+        "the adapter began as a part of the base's weights (PiSSA or OLoRA) and fits a base that has lost it, so it "
+        "cannot be merged; save it as plain LoRA (PEFT: save_pretrained with "
+        "path_initial_model_for_weight_conversion)");
   const Result<Safetensors> tensors = Safetensors::open(base);
   if (!tensors) throw ConfigError(tensors.error().message);
-  const std::vector<MergedTensor> plan = plan_merge(tensors.value(), adapter, names, head);
+  const bool untied = gets_untied(adapter, names, head, config);
+  const std::vector<MergedTensor> plan =
+      plan_merge(tensors.value(), adapter, {.names = names, .head = head, .untied = untied});
   std::vector<TensorPlan> layout;
   for (const MergedTensor& tensor : plan) layout.push_back(plan_of(tensor));
 
@@ -229,6 +239,7 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
   for (const MergedTensor& tensor : plan) write_tensor(writer, tensor, adapter);
   writer.close();
   add_head(config, adapter, head);
+  if (untied) config["tie_word_embeddings"] = false;
   if (const Status written = write_atomic(folder.working() / "config.json", as_bytes(config.dump(2) + "\n")); !written)
     throw Failure(written.error().message);
   copy_rest(base, folder.working());

@@ -15,7 +15,7 @@ namespace weft::checkpoint {
 namespace {
 
 constexpr const char *kConfigFile = "adapter_config.json", *kTensorFile = "adapter_model.safetensors",
-                     *kFactsFile = "weft.json";
+                     *kTorchFile = "adapter_model.bin", *kFactsFile = "weft.json";
 
 Error in_file(const std::filesystem::path& file, const std::string& problem) {
   return {file.string() + ": " + problem};
@@ -43,8 +43,23 @@ void check_may_replace(const std::filesystem::path& folder, const std::optional<
                       there.value().run_id + ")" + remedy);
 }
 
-constexpr std::string_view kA = ".lora_A.weight", kB = ".lora_B.weight", kMagnitude = ".lora_magnitude_vector",
-                           kScale = ".ia3_l";
+constexpr std::string_view kA = ".lora_A.weight", kMagnitude = ".lora_magnitude_vector", kScale = ".ia3_l";
+
+// The two of a low-rank pair: A has its rank in its rows, B in its columns.
+struct Half {
+  std::string_view ending, partner;
+  std::size_t rank_axis;
+};
+constexpr Half kHalves[] = {{kA, ".lora_B.weight", 0},
+                            {".lora_B.weight", kA, 1},
+                            {".lora_embedding_A", ".lora_embedding_B", 0},
+                            {".lora_embedding_B", ".lora_embedding_A", 1}};
+
+const Half* half_of_pair(const std::string& name) {
+  const auto* found = std::find_if(std::begin(kHalves), std::end(kHalves),
+                                   [&](const Half& half) { return name.ends_with(half.ending); });
+  return found == std::end(kHalves) ? nullptr : found;
+}
 
 // Every low-rank pair is complete and has the config's rank, and all is of the config's method.
 Status check_tensors(const PeftFolder& adapter) {
@@ -62,32 +77,34 @@ Status check_tensors(const PeftFolder& adapter) {
     };
     if (name.ends_with(kScale) && config.method != AdapterMethod::ia3) return problem("is not of the method LORA");
     if (name.ends_with(kMagnitude) && lora && config.decomposed && partner(kMagnitude, kA)) continue;
-    const bool is_a = name.ends_with(kA);
-    if (!is_a && !name.ends_with(kB)) {
+    const Half* half = half_of_pair(name);
+    if (half == nullptr) {
       if (name.find(".lora_") != std::string::npos) return problem("is of a variant of LoRA that is not known");
       continue;
     }
     if (!lora) return problem("is of LoRA, which adapter_config.json does not say");
-    if (!partner(is_a ? kA : kB, is_a ? kB : kA))
-      return problem(std::string("has no partner ") + (is_a ? "lora_B" : "lora_A"));
-    if (config.decomposed && !partner(is_a ? kA : kB, kMagnitude)) return problem("has no lora_magnitude_vector");
-    const std::string module = name.substr(kAdapterRoot.size(), name.size() - kAdapterRoot.size() - kA.size());
+    if (!partner(half->ending, half->partner)) return problem("has no partner " + std::string(half->partner.substr(1)));
+    if (config.decomposed && !partner(half->ending, kMagnitude)) return problem("has no lora_magnitude_vector");
+    const std::string module =
+        name.substr(kAdapterRoot.size(), name.size() - kAdapterRoot.size() - half->ending.size());
     const std::int64_t rank = rank_of(config, module);
-    const std::size_t rank_axis = is_a ? 0 : 1;
-    if (spec.shape.size() != 2 || spec.shape[rank_axis] != rank)
+    if (spec.shape.size() != 2 || spec.shape[half->rank_axis] != rank)
       return problem("does not have the rank " + std::to_string(rank) + " of adapter_config.json in dimension " +
-                     std::to_string(rank_axis));
+                     std::to_string(half->rank_axis));
   }
   return Ok{};
 }
 
-// With bias "all" PEFT writes a head's bias three times: as trained, and as two parts of what wraps the head.
+// With bias "all" PEFT writes a head's bias three times: as trained, and as two parts of what wraps the head. Beside a
+// pair on an embedding or a language head it writes the base's weight.
 StateDict without_copies(StateDict state) {
+  const auto copied = [](const std::string& name) {
+    return name.find(".original_module.") != std::string::npos || name.find(".modules_to_save.") != std::string::npos ||
+           name.ends_with(".base_layer.weight");
+  };
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   for (const TensorSpec& spec : state.manifest->tensors())
-    if (spec.name.find(".original_module.") == std::string::npos &&
-        spec.name.find(".modules_to_save.") == std::string::npos)
-      shapes.emplace_back(spec.name, spec.shape);
+    if (!copied(spec.name)) shapes.emplace_back(spec.name, spec.shape);
   if (shapes.size() == state.manifest->tensors().size()) return state;
   StateDict kept = StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(std::move(shapes)).value()));
   for (const TensorSpec& spec : kept.manifest->tensors()) {
@@ -130,7 +147,8 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
   const auto config = parse_file(folder / kConfigFile, &parse_peft_config);
   if (!config) return config.error();
   adapter.config = config.value();
-  const auto file = folder / kTensorFile;
+  const bool torch = !std::filesystem::exists(folder / kTensorFile) && std::filesystem::exists(folder / kTorchFile);
+  const auto file = folder / (torch ? kTorchFile : kTensorFile);
   const Result<Safetensors> tensors = Safetensors::open(file);
   if (!tensors) return tensors.error();
   Result<StateDict> state = state_dict_from(tensors.value());
@@ -149,26 +167,26 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
 
 PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial) {
   AdapterConfig& config = adapter.config.adapter;
-  if (config.method != AdapterMethod::lora || config.init != LoraInit::pissa) return adapter;
+  if (!config.changes_base()) return adapter;
   WEFT_CHECK(*initial.manifest == *adapter.state.manifest, "an adapter that did not begin with these tensors");
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   for (const TensorSpec& spec : adapter.state.manifest->tensors()) {
     shapes.emplace_back(spec.name, spec.shape);
-    if (spec.name.ends_with(kA)) shapes.back().second[0] *= 2;
-    if (spec.name.ends_with(kB)) shapes.back().second[1] *= 2;
+    if (const Half* half = half_of_pair(spec.name)) shapes.back().second[half->rank_axis] *= 2;
   }
   StateDict plain = StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(std::move(shapes)).value()));
   for (const TensorSpec& spec : adapter.state.manifest->tensors()) {
     const std::span<const float> now = adapter.state.tensor(spec.name), then = initial.tensor(spec.name);
     const auto to = plain.tensor(spec.name);
-    std::vector<float> taken(then.begin(), then.end());
-    if (spec.name.ends_with(kB)) std::transform(taken.begin(), taken.end(), taken.begin(), std::negate<>());
-    if (spec.name.ends_with(kA))
-      join(now, taken, 1, to);
-    else if (spec.name.ends_with(kB))
-      join(now, taken, static_cast<std::size_t>(spec.shape[0]), to);
-    else
+    const Half* half = half_of_pair(spec.name);
+    if (half == nullptr) {
       std::copy(now.begin(), now.end(), to.begin());
+      continue;
+    }
+    const bool is_b = half->rank_axis == 1;
+    std::vector<float> taken(then.begin(), then.end());
+    if (is_b) std::transform(taken.begin(), taken.end(), taken.begin(), std::negate<>());
+    join(now, taken, is_b ? static_cast<std::size_t>(spec.shape[0]) : 1, to);
   }
   adapter.state = std::move(plain);
   if (adapter.facts) adapter.facts->adapter_digest = adapter.state.digest();

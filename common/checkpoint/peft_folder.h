@@ -50,9 +50,9 @@ void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& ad
 // tensors that do not fit the config, non-finite values.
 Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder);
 
-// PiSSA takes its start out of the base's weights, so its pairs fit the changed base only. This makes plain LoRA of
-// twice the rank for the base as it is: A' = [A; A0], B' = [B, -B0], with A0 and B0 the pairs that training began
-// with. Any other adapter is returned as it is. As PEFT's path_initial_model_for_weight_conversion does.
+// PiSSA and OLoRA take their start out of the base's weights, so their pairs fit the changed base only. This makes
+// plain LoRA of twice the rank for the base as it is: A' = [A; A0], B' = [B, -B0], with A0 and B0 the pairs that
+// training began with. Any other adapter is returned as it is. As PEFT's path_initial_model_for_weight_conversion does.
 PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial);
 
 }  // namespace weft::checkpoint

@@ -1,4 +1,4 @@
-// The two JSON files of an adapter folder.
+// adapter_config.json.
 #include "common/checkpoint/peft_json.h"
 
 #include <algorithm>
@@ -20,8 +20,8 @@ constexpr std::array<const char*, 4> kMethods{"LORA", "IA3", "WEFT_BITFIT", "WEF
 constexpr std::array<const char*, 3> kBiases{"none", "all", "lora_only"};
 constexpr std::array<const char*, 5> kTasks{"SEQ_CLS", "TOKEN_CLS", "CAUSAL_LM", nullptr, nullptr};
 
-const std::array<Json, 4>& inits() {
-  static const std::array<Json, 4> values{true, "gaussian", "orthogonal", "pissa"};
+const std::array<Json, 5>& inits() {
+  static const std::array<Json, 5> values{true, "gaussian", "orthogonal", "pissa", "olora"};
   return values;
 }
 
@@ -31,8 +31,8 @@ const std::vector<std::pair<std::string, std::vector<Json>>>& neutral_values() {
   static const std::vector<std::pair<std::string, std::vector<Json>>> table{
       {"alora_invocation_tokens", {nullptr}},
       {"arrow_config", {nullptr}},
+      {"ensure_weight_tying", {false}},
       {"layer_replication", {nullptr}},
-      {"layers_pattern", {nullptr, Json::array()}},
       {"lora_bias", {false}},
       {"monteclora_config", {nullptr}},
       {"target_parameters", {nullptr, Json::array()}},
@@ -49,9 +49,14 @@ Json whole_if_it_is(double value) {
   return whole ? Json(static_cast<std::int64_t>(value)) : Json(value);
 }
 
-Json targets_json(const ModuleTargets& targets) {
+Json modules_json(const ModuleTargets& targets) {
   if (targets.all_linear) return "all-linear";
   return targets.pattern.empty() ? Json(targets.names) : Json(targets.pattern);
+}
+
+template <class Values>
+Json null_if_empty(const Values& values) {
+  return values.empty() ? Json() : Json(values);
 }
 
 template <class Value>
@@ -153,19 +158,47 @@ class Reader {
     }
     return result;
   }
+  // A list of names, or one regular expression.
+  ModuleTargets modules(const std::string& key) {
+    if (!at(key).is_string()) return {.names = names(key)};
+    const auto text = at(key).get<std::string>();
+    if (!pattern_problem(text).empty()) bad(key, "a list or a regular expression: " + pattern_problem(text));
+    return {.pattern = text};
+  }
+  // Regular expressions: one, or a list.
+  std::vector<std::string> patterns_of_names(const std::string& key) {
+    const ModuleTargets found = modules(key);
+    if (!found.pattern.empty()) return {found.pattern};
+    for (const std::string& pattern : found.names)
+      if (!pattern_problem(pattern).empty()) bad(key, "regular expressions: " + pattern_problem(pattern));
+    return found.names;
+  }
   ModuleTargets targets() {
     const std::string key = "target_modules";
-    if (!at(key).is_string()) return {.names = names(key), .pattern = {}};
-    const auto text = at(key).get<std::string>();
-    if (text == "all-linear") return {.names = {}, .pattern = {}, .all_linear = true};
-    if (text.empty() || !pattern_problem(text).empty()) bad(key, "a list, \"all-linear\" or a regular expression");
-    return {.names = {}, .pattern = text};
+    if (at(key) == "all-linear") return {.all_linear = true};
+    if (at(key) == "") bad(key, "a list, \"all-linear\" or a regular expression");
+    return modules(key);
   }
 
  private:
   const Json& json_;
   std::optional<Error> problem_;
 };
+
+void read_init(Reader& in, AdapterConfig& adapter) {
+  const std::string key = "init_lora_weights";
+  // false: B was random as well; eva: A came from activations. The tensors are read from the file, so that is the same
+  // to us.
+  if (in.at(key) == false || in.at(key) == "eva") return;
+  if (in.at(key).is_string() && in.at(key).get<std::string>().starts_with("pissa_niter_"))
+    return in.bad(key,
+                  "pissa: a start by random iterations is another one at each load, so that the folder does not say "
+                  "what it took out of the base. Save the adapter as plain LoRA (PEFT: save_pretrained with "
+                  "path_initial_model_for_weight_conversion)");
+  adapter.init = static_cast<LoraInit>(in.choice(key, inits(), "true, gaussian, orthogonal, pissa, olora or eva"));
+  if (adapter.init == LoraInit::olora && in.flag("fan_in_fan_out"))
+    in.bad(key, "another start: PEFT's olora mixes up input and output of layers with fan_in_fan_out");
+}
 
 void read_lora(Reader& in, AdapterConfig& adapter) {
   for (const auto& [key, neutral] : neutral_values())
@@ -179,10 +212,7 @@ void read_lora(Reader& in, AdapterConfig& adapter) {
   adapter.rank_stabilized = in.flag("use_rslora");
   adapter.decomposed = in.flag("use_dora");
   adapter.bias = static_cast<AdapterBias>(in.choice("bias", kBiases, "none, all or lora_only"));
-  // false: B was random as well. The tensors are read from the file, so that is the same to us.
-  if (in.at("init_lora_weights") != false)
-    adapter.init =
-        static_cast<LoraInit>(in.choice("init_lora_weights", inits(), "true, gaussian, orthogonal or pissa"));
+  read_init(in, adapter);
   for (const auto& [pattern, value] : in.patterns("rank_pattern"))
     adapter.rank_pattern.emplace_back(pattern, in.rank("rank_pattern", value));
   for (const auto& [pattern, value] : in.patterns("alpha_pattern"))
@@ -205,20 +235,20 @@ std::string peft_config_json(const PeftConfig& config) {
   const char* task = config.task ? kTasks[static_cast<std::size_t>(*config.task)] : nullptr;
   Json json{{"auto_mapping", nullptr},
             {"base_model_name_or_path", config.base_model},
-            {"exclude_modules", nullptr},
+            {"exclude_modules", adapter.exclude_modules.empty() ? Json() : modules_json(adapter.exclude_modules)},
             {"fan_in_fan_out", config.fan_in_fan_out},
             {"inference_mode", true},
-            {"modules_to_save", saved.empty() ? Json() : Json(saved)},
+            {"modules_to_save", null_if_empty(saved)},
             {"peft_type", kMethods[static_cast<std::size_t>(adapter.method)]},
             {"revision", nullptr},
             {"task_type", task == nullptr ? Json() : Json(task)}};
-  if (adapter.method != AdapterMethod::bitfit) json["target_modules"] = targets_json(adapter.target_modules);
+  if (adapter.method != AdapterMethod::bitfit) json["target_modules"] = modules_json(adapter.target_modules);
   if (adapter.method == AdapterMethod::lora || adapter.method == AdapterMethod::full) {
-    json["layers_pattern"] = nullptr;
-    json["layers_to_transform"] = adapter.layers_to_transform.empty() ? Json() : Json(adapter.layers_to_transform);
+    json["layers_pattern"] = null_if_empty(adapter.layers_pattern);
+    json["layers_to_transform"] = null_if_empty(adapter.layers_to_transform);
   }
   if (adapter.method == AdapterMethod::ia3) {
-    json["feedforward_modules"] = adapter.feedforward_modules;
+    json["feedforward_modules"] = modules_json(adapter.feedforward_modules);
     json["init_ia3_weights"] = true;
   }
   if (adapter.method == AdapterMethod::lora) add_lora(json, adapter);
@@ -234,49 +264,22 @@ Result<PeftConfig> parse_peft_config(const std::string& text) {
   if (in.at("peft_type").is_null()) in.bad("peft_type", "\"LORA\" or \"IA3\"");
   adapter.method = static_cast<AdapterMethod>(in.choice("peft_type", kMethods, "\"LORA\" or \"IA3\""));
   adapter.modules_to_save = in.names("modules_to_save");
-  if (adapter.method != AdapterMethod::bitfit) adapter.target_modules = in.targets();
-  if (adapter.method == AdapterMethod::lora || adapter.method == AdapterMethod::full)
+  if (adapter.method != AdapterMethod::bitfit) {
+    adapter.target_modules = in.targets();
+    adapter.exclude_modules = in.modules("exclude_modules");
+  }
+  if (adapter.method == AdapterMethod::lora || adapter.method == AdapterMethod::full) {
     adapter.layers_to_transform = in.layers("layers_to_transform");
+    adapter.layers_pattern = in.patterns_of_names("layers_pattern");
+  }
   if (adapter.method == AdapterMethod::lora) read_lora(in, adapter);
-  if (adapter.method == AdapterMethod::ia3) adapter.feedforward_modules = in.names("feedforward_modules");
+  if (adapter.method == AdapterMethod::ia3) adapter.feedforward_modules = in.modules("feedforward_modules");
   if (in.at("base_model_name_or_path").is_string())
     config.base_model = in.at("base_model_name_or_path").get<std::string>();
   config.fan_in_fan_out = in.flag("fan_in_fan_out");
   config.task = read_task(in);
   if (in.problem()) return *in.problem();
   return config;
-}
-
-std::string adapter_facts_json(const AdapterFacts& facts) {
-  const Json json{{"format", 1},
-                  {"run", facts.run},
-                  {"run_id", facts.run_id},
-                  {"version", facts.version},
-                  {"labels", facts.labels},
-                  {"problem", facts.problem},
-                  {"max_tokens", facts.max_tokens},
-                  {"base_digest", facts.base_digest},
-                  {"adapter_digest", facts.adapter_digest}};
-  return json.dump(2) + "\n";
-}
-
-Result<AdapterFacts> parse_adapter_facts(const std::string& text) {
-  const Json json = Json::parse(shallow_json(text), nullptr, false);
-  if (!json.is_object()) return Error{"not a JSON object"};
-  if (json.value("format", Json()) != 1)
-    return Error{"\"format\" is " + json.value("format", Json()).dump() + ", expected 1"};
-  try {
-    return AdapterFacts{.run = json.at("run").get<std::string>(),
-                        .run_id = json.at("run_id").get<std::string>(),
-                        .version = json.at("version").get<std::uint32_t>(),
-                        .labels = json.at("labels").get<std::vector<std::string>>(),
-                        .problem = json.value("problem", "single_label"),
-                        .max_tokens = json.at("max_tokens").get<std::uint64_t>(),
-                        .base_digest = json.at("base_digest").get<std::string>(),
-                        .adapter_digest = json.at("adapter_digest").get<std::string>()};
-  } catch (const Json::exception& error) {
-    return Error{error.what()};
-  }
 }
 
 }  // namespace weft::checkpoint

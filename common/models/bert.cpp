@@ -13,7 +13,7 @@ class Bert final : public EncoderNetwork {
                        builder.dropout("classifier_dropout", builder.dropout("hidden_dropout_prob", 0.1))) {
     const std::int64_t width = builder.config().positive("hidden_size");
     if (builder.request().task == TaskKind::sequence_classification)
-      // A BERT that was trained as a language model alone has none.
+      // A BERT that was trained as a language model alone has none, nor have many that embed sentences.
       pooler_ = builder.has("bert.pooler.dense.weight") ? builder.linear("bert.pooler.dense", width, width)
                                                         : builder.head("bert.pooler.dense", width, width);
     else

@@ -6,7 +6,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "common/adapter/module_rules.h"
 #include "common/base/result.h"
@@ -23,12 +22,6 @@ std::vector<std::string> saved_modules(const ModelRequest& request, const Family
   const FamilyHead* head = names.head(request.task);
   WEFT_CHECK(head != nullptr, "a model is built for a task that its family cannot do");
   return texts(head->modules);
-}
-
-std::string joined(const std::vector<std::string>& names, std::size_t most) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < most; ++i) text += (text.empty() ? "" : ", ") + names[i];
-  return text + (names.size() > most ? ", ..." : "");
 }
 
 AdapterConfig with_saved(const ModelRequest& request, const FamilyNames& names) {
@@ -111,37 +104,26 @@ Linear ModelBuilder::stacked(const std::vector<std::string>& names, std::int64_t
 }
 
 Linear ModelBuilder::head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options) {
-  if (has(name + ".weight")) {
-    if (out == classes()) check_order_of_labels();
-    Taken taken = take(name, in, out, options, Role::head);
-    return {taken.weight_OI, taken.bias_O, {taken.module}};
-  }
-  if (!trained_whole(name, false)) missing_heads_.push_back(name);
-  modules_.push_back(name);
-  AdaptedModule module{.out = out, .weight = std::string(kAdapterRoot) + name + ".weight", .has_bias = options.bias};
-  train(name + ".weight", {out, in}, start_normal(module.weight, config().number("initializer_range", 0.02)));
-  if (options.bias) module.bias = train(name + ".bias", {out}, start_with(0));
-  const auto zeros = [&](std::vector<std::int64_t> shape) { return at::zeros(shape, at::kFloat).to(request_.device); };
-  return {zeros({out, in}), options.bias ? zeros({out}) : at::Tensor(), {module}};
+  if (!stores(name, in, out, options.bias)) return fresh_head(name, in, out, options.bias);
+  if (out == classes()) check_order_of_labels();
+  Taken taken = take(name, in, out, options, Role::head);
+  return {taken.weight_OI, taken.bias_O, {taken.module}};
 }
 
-// A head that was trained to tell the same classes in another order would be wrong without a word. Other names are
-// those of a head to go on from.
-void ModelBuilder::check_order_of_labels() const {
-  if (!config().has("id2label")) return;
-  const auto lower = [](std::string text) {
-    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return text;
-  };
-  std::vector<std::string> theirs, ours;
-  const ModelConfig stored = config().section("id2label");
-  for (std::size_t i = 0; i < request_.labels.size(); ++i) {
-    theirs.push_back(lower(stored.text(std::to_string(i), "")));
-    ours.push_back(lower(request_.labels[i]));
-  }
-  if (theirs == ours || !std::is_permutation(theirs.begin(), theirs.end(), ours.begin(), ours.end())) return;
-  config().fail("id2label: the head in this checkpoint tells [" + joined(theirs, 20) + "], task.labels has [" +
-                joined(ours, 20) + "]; list task.labels in the checkpoint's order");
+// A head of another task or for other labels has the same name and another shape.
+bool ModelBuilder::stores(const std::string& module, std::int64_t in, std::int64_t out, bool bias) const {
+  return checkpoint_.shape_of(stored(module + ".weight")) == std::vector{out, in} &&
+         (!bias || checkpoint_.shape_of(stored(module + ".bias")) == std::vector{out});
+}
+
+Linear ModelBuilder::fresh_head(const std::string& name, std::int64_t in, std::int64_t out, bool bias) {
+  check_trained(name, in, out);
+  modules_.push_back(name);
+  AdaptedModule module{.out = out, .weight = std::string(kAdapterRoot) + name + ".weight", .has_bias = bias};
+  train(name + ".weight", {out, in}, start_normal(module.weight, config().number("initializer_range", 0.02)));
+  if (bias) module.bias = train(name + ".bias", {out}, start_with(0));
+  const auto zeros = [&](std::vector<std::int64_t> shape) { return at::zeros(shape, at::kFloat).to(request_.device); };
+  return {zeros({out, in}), bias ? zeros({out}) : at::Tensor(), {module}};
 }
 
 ModelBuilder::Taken ModelBuilder::take(const std::string& name, std::int64_t in, std::int64_t out,
@@ -214,6 +196,36 @@ Norm ModelBuilder::norm(const std::string& name, std::int64_t width, double epsi
   return {std::move(scale), std::move(shift), epsilon};
 }
 
+Linear ModelBuilder::language_head(const std::string& name, std::int64_t in, std::int64_t out,
+                                   const at::Tensor& tied_OI) {
+  Taken taken{.weight_OI = tied_OI, .bias_O = {}, .module = {.out = out, .has_bias = false}};
+  if (!tied_OI.defined()) taken.weight_OI = reader_.view(stored(name + ".weight"), {out, in});
+  adapt(taken, name, Role::head);
+  return {taken.weight_OI, at::Tensor(), {taken.module}};
+}
+
+Embedding ModelBuilder::embedding(const std::string& name, std::int64_t rows, std::int64_t width) {
+  modules_.push_back(name);
+  const std::string tensor = name + ".weight";
+  const at::Tensor frozen = reader_.view(stored(tensor), {rows, width});
+  if (trained_whole(name, false))
+    return {frozen, {.whole = train(tensor, {rows, width}, start_as(frozen)), .a_RV = {}, .b_DR = {}}};
+  if (adapter_.method != AdapterMethod::lora || adapter_.target_modules.all_linear || !is_target(adapter_, name))
+    return {frozen, {}};
+  if (adapter_.decomposed)
+    throw ConfigError("adapter.use_dora: " + name +
+                      " is an embedding, which DoRA is not computed for; leave it out of adapter.target_modules, or "
+                      "name it in adapter.exclude_modules");
+  adapted_.push_back(name);
+  const std::int64_t rank = rank_of(adapter_, name);
+  const std::string b = name + ".lora_embedding_B";
+  return {frozen,
+          {.whole = {},
+           .a_RV = train(name + ".lora_embedding_A", {rank, rows}, start_with(0)),
+           .b_DR = train(b, {width, rank}, start_normal(std::string(kAdapterRoot) + b, 1)),
+           .scale = scale_of(adapter_, name)}};
+}
+
 Parameter ModelBuilder::table(const std::string& name, std::int64_t rows, std::int64_t width) {
   modules_.push_back(name);
   const std::string tensor = name + ".weight";
@@ -227,46 +239,6 @@ Parameter ModelBuilder::parameter(const std::string& name, std::vector<std::int6
   at::Tensor frozen = reader_.copy(stored(name), shape);
   if (!trained_whole(module, false) && !(trains_all_biases() && name.ends_with(".bias"))) return Parameter(frozen);
   return Parameter::trained_as(train(name, std::move(shape), start_as(frozen)));
-}
-
-void ModelBuilder::check_names() const {
-  if (!missing_heads_.empty())
-    throw ConfigError("adapter.modules_to_save does not name " + joined(missing_heads_, 9) + ", and the checkpoint " +
-                      checkpoint_.folder().string() + " has none. Add it to the list.");
-  for (const std::string& saved : *adapter_.modules_to_save) {
-    // PEFT lists these two for every classifier.
-    if (saved == "classifier" || saved == "score") continue;
-    if (std::none_of(modules_.begin(), modules_.end(),
-                     [&](const std::string& module) { return is_saved_whole({saved}, module); }))
-      throw ConfigError("adapter.modules_to_save: \"" + saved + "\" is no module of this model; its head has " +
-                        joined(texts(names_.head(request_.task)->modules), 9));
-  }
-  if (adapter_.method == AdapterMethod::bitfit) return;
-  const std::string remedy = "\". Its linear layers are " + joined(linears_, 7);
-  if (adapted_.empty() && !adapter_.target_modules.pattern.empty())
-    throw ConfigError("adapter.target_modules: no module of this model fits \"" + adapter_.target_modules.pattern +
-                      remedy);
-  for (const std::string& name : adapter_.target_modules.names) {
-    AdapterConfig one = adapter_;
-    one.target_modules.names = {name};
-    if (std::none_of(adapted_.begin(), adapted_.end(),
-                     [&](const std::string& module) { return is_target(one, module); }))
-      throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
-  }
-  for (const std::string& name : adapter_.feedforward_modules)
-    if (std::none_of(adapted_.begin(), adapted_.end(),
-                     [&](const std::string& module) { return module.ends_with(name); }))
-      throw ConfigError("adapter.feedforward_modules: \"" + name + "\" is none of adapter.target_modules");
-}
-
-PlacedAdapter ModelBuilder::finish() {
-  reader_.finish();
-  check_names();
-  PlacedAdapter placed{.config = adapter_, .fan_in_fan_out = fan_in_fan_out_, .manifest = {}, .starts = {}};
-  if (adapter_.target_modules.all_linear) placed.config.target_modules = {.names = adapted_};
-  placed.manifest = std::make_shared<const Manifest>(Manifest::build(std::move(shapes_)).value());
-  placed.starts = std::move(starts_);
-  return placed;
 }
 
 }  // namespace weft::models

@@ -12,6 +12,7 @@
 
 #include "common/adapter/family_names.h"
 #include "common/models/checkpoint.h"
+#include "common/models/embedding.h"
 #include "common/models/linear.h"
 #include "common/models/model.h"
 #include "common/models/norm.h"
@@ -40,11 +41,17 @@ class ModelBuilder {
   // Modules that read the same input, as one layer with their outputs side by side.
   Linear stacked(const std::vector<std::string>& names, std::int64_t in, const std::vector<std::int64_t>& outs,
                  LinearOptions options = {});
-  // A module of the task's head. The checkpoint may lack it; then it must be trained whole, and starts normal with the
-  // config's initializer_range, its bias zero. all-linear does not mean it.
+  // A module of the task's head, or one below it that FamilyHead lists. The checkpoint may lack it, or have one for
+  // another task or other labels; then it must be trained whole, and starts normal with the config's initializer_range,
+  // its bias zero. all-linear does not mean it.
   Linear head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options = {});
   Norm norm(const std::string& name, std::int64_t width, double epsilon, NormKind kind = NormKind::layer);
-  // NAME.weight, [rows, width]; mapped where it stays frozen.
+  // The layer that makes logits over the vocabulary, without a bias: NAME.weight, mapped where it stays frozen, or what
+  // is tied to it where that is defined. all-linear does not mean it.
+  Linear language_head(const std::string& name, std::int64_t in, std::int64_t out, const at::Tensor& tied_OI);
+  // NAME.weight, [rows, width], of which rows are looked up; mapped where it stays frozen.
+  Embedding embedding(const std::string& name, std::int64_t rows, std::int64_t width);
+  // The same where it is read as a whole.
   Parameter table(const std::string& name, std::int64_t rows, std::int64_t width);
   // Any other tensor, by its whole name.
   Parameter parameter(const std::string& name, std::vector<std::int64_t> shape);
@@ -53,6 +60,9 @@ class ModelBuilder {
 
   // Once, after everything was asked for.
   PlacedAdapter finish();
+  // What finish() found that the user should know of: a line for what of the checkpoint is not used, and for each
+  // module that is new without being named.
+  const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   enum class Role { inner, head };
@@ -64,6 +74,9 @@ class ModelBuilder {
   void adapt(Taken& taken, const std::string& name, Role role);
   void place_low_rank(Taken& taken, const std::string& name);
   std::string stored(const std::string& name) const;
+  bool stores(const std::string& module, std::int64_t in, std::int64_t out, bool bias) const;
+  Linear fresh_head(const std::string& name, std::int64_t in, std::int64_t out, bool bias);
+  void check_trained(const std::string& head, std::int64_t in, std::int64_t out);
   // Whether all of the module's tensors are trained; `linear`: all-linear means it.
   bool trained_whole(const std::string& module, bool linear);
   bool trains_all_biases() const;
@@ -76,7 +89,7 @@ class ModelBuilder {
   const FamilyNames& names_;
   AdapterConfig adapter_;
   TensorReader reader_;
-  std::vector<std::string> modules_, linears_, adapted_, missing_heads_;
+  std::vector<std::string> modules_, linears_, adapted_, head_problems_, notes_;
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes_;
   std::map<std::string, Start> starts_;
   bool fan_in_fan_out_ = false;

@@ -24,12 +24,6 @@ std::shared_ptr<const Checkpoint::Files> open_files(const std::filesystem::path&
   return std::make_shared<const Checkpoint::Files>(Checkpoint::Files{std::move(opened).value()});
 }
 
-std::string shape_text(at::IntArrayRef shape) {
-  std::string text = "[";
-  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  return text + "]";
-}
-
 std::string listed(const std::string& title, const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 20;
   std::string text;
@@ -53,11 +47,21 @@ std::optional<at::ScalarType> scalar_type(DType dtype) {
 
 }  // namespace
 
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
 Checkpoint::Checkpoint(const std::filesystem::path& folder)
     : folder_(folder), config_(folder / "config.json"), files_(open_files(folder)) {}
 Checkpoint::~Checkpoint() = default;
 
-bool Checkpoint::has(const std::string& name) const { return files_->tensors.tensors().count(name) != 0; }
+std::optional<std::vector<std::int64_t>> Checkpoint::shape_of(const std::string& name) const {
+  const auto found = files_->tensors.tensors().find(name);
+  if (found == files_->tensors.tensors().end()) return std::nullopt;
+  return found->second.shape;
+}
 
 const void* TensorReader::find(const std::string& name, at::IntArrayRef shape) {
   const auto& tensors = checkpoint_.files_->tensors.tensors();
@@ -108,14 +112,15 @@ at::Tensor TensorReader::view(const std::string& name, at::IntArrayRef shape) {
       [files = checkpoint_.files_](void*) mutable { files.reset(); }, at::kFloat);
 }
 
-void TensorReader::finish() const {
-  std::vector<std::string> extra;
+std::vector<std::string> TensorReader::finish(const std::function<bool(const std::string&)>& may_be_over) const {
+  std::vector<std::string> extra, over;
   for (const auto& [name, view] : checkpoint_.files_->tensors.tensors()) {
     bool ignored = used_.count(name) != 0;
     for (const std::string& prefix : ignored_) ignored = ignored || name.rfind(prefix, 0) == 0;
-    if (!ignored) extra.push_back(name + " " + shape_text(view.shape));
+    if (!ignored) (may_be_over(name) ? over : extra).push_back(name + " " + shape_text(view.shape));
   }
   if (!missing_.empty() || !misshaped_.empty() || !extra.empty()) fail(extra);
+  return over;
 }
 
 void TensorReader::fail(const std::vector<std::string>& extra) const {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -46,6 +47,8 @@ class ModelConfig {
   std::string prefix_;  // of keys in messages: "rope_scaling."
 };
 
+std::string shape_text(at::IntArrayRef shape);  // "[2, 3]"
+
 class Checkpoint {
  public:
   // Maps the folder's safetensors. Throws ConfigError.
@@ -57,7 +60,8 @@ class Checkpoint {
   // into tokens and pictures into pixels alike, and compute alike. Reads every byte.
   BaseList files() const { return base_files_of(folder_); }
   std::string digest() const { return base_digest(files()); }
-  bool has(const std::string& name) const;
+  bool has(const std::string& name) const { return shape_of(name).has_value(); }
+  std::optional<std::vector<std::int64_t>> shape_of(const std::string& name) const;  // nullopt: not there
 
   struct Files;
 
@@ -80,7 +84,8 @@ class TensorReader {
   at::Tensor view(const std::string& name, at::IntArrayRef shape);
   // Tensors whose names start so may be there and are not used.
   void ignore_below(const std::string& prefix) { ignored_.push_back(prefix); }
-  void finish() const;
+  // The tensors that nobody asked for and `may_be_over` allows, with their shapes; any other one is a problem.
+  std::vector<std::string> finish(const std::function<bool(const std::string&)>& may_be_over) const;
 
  private:
   const void* find(const std::string& name, at::IntArrayRef shape);

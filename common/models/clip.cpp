@@ -62,8 +62,8 @@ class TextTower {
         end_token_(section.count("eos_token_id", 49407)) {
     TowerConfig config = tower_config(builder, section, kTextDefaults);
     config.causal = true;
-    tokens_VD_ = builder.table("text_model.embeddings.token_embedding", vocabulary_, config.width);
-    positions_PD_ = builder.table("text_model.embeddings.position_embedding", positions_, config.width);
+    token_table_ = builder.embedding("text_model.embeddings.token_embedding", vocabulary_, config.width);
+    position_table_ = builder.embedding("text_model.embeddings.position_embedding", positions_, config.width);
     tower_ = std::make_unique<const Tower>(builder, config, tower_names("text_model.", "final_layer_norm"));
     projection_ = builder.linear("text_projection", config.width, embedding, {.bias = false});
   }
@@ -71,8 +71,7 @@ class TextTower {
   std::int64_t max_positions() const { return positions_; }
   at::Tensor operator()(const Step& step, const nn::Packed& batch) const {
     check_packed(batch, positions_, vocabulary_);
-    const at::Tensor x =
-        nn::look_up(tokens_VD_(step), batch.ids_T).add(nn::look_up(positions_PD_(step), batch.position_T));
+    const at::Tensor x = token_table_(step, batch.ids_T).add(position_table_(step, batch.position_T));
     return projection_(step, tower_->states(step, x, batch, pooled_rows(batch)));
   }
 
@@ -98,7 +97,7 @@ class TextTower {
 
   at::Device device_;
   std::int64_t vocabulary_, positions_, end_token_;
-  Parameter tokens_VD_, positions_PD_;
+  Embedding token_table_, position_table_;
   std::unique_ptr<const Tower> tower_;
   Linear projection_;
 };

@@ -4,7 +4,6 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/div.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 
 #include <numeric>
@@ -24,11 +23,11 @@ std::vector<std::string> prefixed(const std::string& prefix, std::vector<std::st
 
 Decoder::Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names, bool tied)
     : config_(config), device_(builder.request().device) {
-  tokens_VD_ = builder.table(names.tokens, config.vocabulary, config.width);
+  tokens_ = builder.embedding(names.tokens, config.vocabulary, config.width);
   if (config.rotary)
     frequencies_ = nn::rotary_frequencies(*config.rotary);
   else
-    positions_PD_ = builder.table(names.positions, config.positions, config.width);
+    positions_ = builder.embedding(names.positions, config.positions, config.width);
   for (std::int64_t i = 0; i < config.layers; ++i) layers_.push_back(read_layer(builder, names, i));
   final_norm_ = builder.norm(names.final_norm, config.width, config.epsilon, config.norm);
   read_heads(builder, names, tied);
@@ -58,13 +57,11 @@ Decoder::Layer Decoder::read_layer(ModelBuilder& builder, const DecoderNames& na
 
 void Decoder::read_heads(ModelBuilder& builder, const DecoderNames& names, bool tied) {
   const TaskKind task = builder.request().task;
-  if (task != TaskKind::causal_lm || tied) builder.ignore("lm_head.");
+  if (tied) builder.ignore("lm_head.");
   if (task == TaskKind::causal_lm) {
-    const Parameter head = tied ? tokens_VD_ : builder.table("lm_head", config_.vocabulary, config_.width);
-    if (head.trained())
-      throw ConfigError("adapter.modules_to_save: the language head of this model cannot be trained" +
-                        std::string(tied ? "; it is the table of tokens, " + names.tokens : ""));
-    lm_head_ = nn::frozen_fp32(head.frozen(), {});
+    // Where it is the table of tokens, it stays as that began: what is trained on either is its own.
+    lm_head_ =
+        builder.language_head("lm_head", config_.width, config_.vocabulary, tied ? tokens_.frozen() : at::Tensor());
     return;
   }
   const bool tokens = task == TaskKind::token_classification;
@@ -81,8 +78,8 @@ nn::AttentionShape Decoder::shape_of(std::size_t layer) const {
 }
 
 at::Tensor Decoder::embedding(const Step& step, const nn::Packed& batch) const {
-  at::Tensor x = at::embedding(tokens_VD_(step), batch.ids_T);
-  if (!config_.rotary) x = at::add(x, at::embedding(positions_PD_(step), batch.position_T));
+  at::Tensor x = tokens_(step, batch.ids_T);
+  if (!config_.rotary) x = at::add(x, positions_(step, batch.position_T));
   return nn::apply_dropout(x, nn::Dropout::draw(step.rng, config_.embedding_dropout));
 }
 

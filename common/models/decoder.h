@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/models/builder.h"
+#include "common/models/embedding.h"
 #include "common/models/linear.h"
 #include "common/models/network.h"
 #include "common/models/norm.h"
@@ -53,7 +54,7 @@ class Decoder final : public Network {
   at::Tensor states(const Step& step, const Inputs& inputs, const Rows& rows) const override;
   at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const override;
   at::Tensor token_logits(const Step& step, const Inputs& inputs, const Rows& rows) const override;
-  std::shared_ptr<const nn::FrozenLinear> lm_head() const override { return lm_head_; }
+  const Linear& lm_head() const override { return lm_head_; }
   std::vector<nn::KvCache> make_caches(std::int64_t sequences, std::int64_t places) const override;
   at::Tensor next_states(const Step& step, const Inputs& inputs, const nn::CachedRows& cached,
                          std::vector<nn::KvCache>& caches, const Rows& rows) const override;
@@ -79,12 +80,11 @@ class Decoder final : public Network {
   DecoderConfig config_;
   at::Device device_;
   nn::RotaryFrequencies frequencies_;
-  Parameter tokens_VD_, positions_PD_;
+  Embedding tokens_, positions_;
   std::vector<Layer> layers_;
   Norm final_norm_;
-  Linear head_;
+  Linear head_, lm_head_;
   double head_dropout_ = 0;
-  std::shared_ptr<const nn::FrozenLinear> lm_head_;
 };
 
 }  // namespace weft::models

@@ -4,7 +4,6 @@
 #include <ATen/ops/add.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cumsum.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
@@ -52,14 +51,14 @@ Encoder::Encoder(ModelBuilder& builder, const EncoderConfig& config, const Encod
     builder.config().fail("the width " + std::to_string(config.width) + " is not a multiple of " +
                           std::to_string(config.heads) + " attention heads");
   const std::string& at = names.embeddings;
-  word_VD_ = builder.table(at + "word_embeddings", config.vocabulary, config.width);
-  position_PD_ = builder.table(at + "position_embeddings", config.positions, config.width);
-  if (config.segments > 0) type_SD_ = builder.table(at + "token_type_embeddings", config.segments, config.width);
+  word_ = builder.embedding(at + "word_embeddings", config.vocabulary, config.width);
+  position_ = builder.embedding(at + "position_embeddings", config.positions, config.width);
+  if (config.segments > 0) type_ = builder.embedding(at + "token_type_embeddings", config.segments, config.width);
   embedding_norm_ = builder.norm(at + "LayerNorm", config.width, config.epsilon);
-  if (!word_VD_.trained() && !position_PD_.trained() && !type_SD_.trained() && !embedding_norm_.trained()) {
-    tables_.word_VD = word_VD_.frozen();
-    tables_.position_PD = position_PD_.frozen();
-    tables_.type_SD = type_SD_.defined() ? type_SD_.frozen() : at::zeros({1, config.width}, at::kFloat).to(device_);
+  if (!word_.trained() && !position_.trained() && !type_.trained() && !embedding_norm_.trained()) {
+    tables_.word_VD = word_.frozen();
+    tables_.position_PD = position_.frozen();
+    tables_.type_SD = type_.defined() ? type_.frozen() : at::zeros({1, config.width}, at::kFloat).to(device_);
     tables_.norm = embedding_norm_.frozen();
   }
   for (std::int64_t i = 0; i < config.layers; ++i) layers_.push_back(read_layer(builder, names, i));
@@ -100,9 +99,9 @@ at::Tensor Encoder::embedding(const Step& step, const nn::Packed& batch) const {
 }
 
 at::Tensor Encoder::trained_embedding(const Step& step, const nn::Packed& batch) const {
-  at::Tensor x = at::embedding(word_VD_(step), batch.ids_T);
-  if (type_SD_.defined()) x = at::add(x, at::embedding(type_SD_(step), batch.type_ids_T));
-  x = at::add(x, at::embedding(position_PD_(step), rows_of_positions(batch)));
+  at::Tensor x = word_(step, batch.ids_T);
+  if (type_.defined()) x = at::add(x, type_(step, batch.type_ids_T));
+  x = at::add(x, position_(step, rows_of_positions(batch)));
   return nn::apply_dropout(embedding_norm_(step, x), nn::Dropout::draw(step.rng, config_.hidden_dropout));
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/models/builder.h"
+#include "common/models/embedding.h"
 #include "common/models/linear.h"
 #include "common/models/network.h"
 #include "common/models/norm.h"
@@ -68,7 +69,7 @@ class Encoder {
 
   EncoderConfig config_;
   at::Device device_;
-  Parameter word_VD_, position_PD_, type_SD_;
+  Embedding word_, position_, type_;  // type_ undefined: none
   Norm embedding_norm_;
   nn::EmbeddingTables tables_;  // when nothing of the embedding is trained
   std::vector<Layer> layers_;

@@ -73,7 +73,7 @@ class Generator {
     inputs.tokens.position_T = at::tensor(positions, at::kLong).to(model_.device());
     inputs.tokens.starts = cached.starts;
     const at::Tensor states = model_.network().next_states({params_}, inputs, cached, caches_, Rows::last());
-    return model_.lm_head()->forward(states).to(at::kCPU).contiguous();
+    return model_.language_logits(states, params_, {}).to(at::kCPU).contiguous();
   }
 
   bool goes_on(const Growing& sequence, std::int64_t id) {

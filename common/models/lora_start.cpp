@@ -1,6 +1,7 @@
 #include "common/models/lora_start.h"
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_svd.h>
 
 #include <algorithm>
@@ -65,17 +66,33 @@ LowRankStart start_orthonormal(const LowRankShape& shape) {
           [=, name = shape.b_name](const Rng& rng, std::span<float> b) { fill(rng, name, out, 1, rank, 1, b); }};
 }
 
-LowRankStart start_pissa(const LowRankShape& shape, at::Tensor& weight_OI) {
+void check_rank(const LowRankShape& shape, const char* init) {
   if (shape.rank > std::min(shape.in, shape.out))
-    throw ConfigError("adapter.rank: " + std::to_string(shape.rank) + " is more than the singular values of " +
-                      shape.a_name + "'s weight, " + std::to_string(std::min(shape.in, shape.out)) +
-                      "; init pissa cannot have it");
+    throw ConfigError("adapter.rank: " + std::to_string(shape.rank) + " is more than the rank of " + shape.a_name +
+                      "'s weight, " + std::to_string(std::min(shape.in, shape.out)) + "; init_lora_weights " + init +
+                      " cannot have it");
+}
+
+// The pair, and out of the weight with its product.
+LowRankStart take_out(const at::Tensor& a_RI, const at::Tensor& b_OR, double scale, at::Tensor& weight_OI) {
+  weight_OI = at::addmm(weight_OI, b_OR, a_RI, 1, -scale);
+  return {start_as(a_RI), start_as(b_OR)};
+}
+
+LowRankStart start_pissa(const LowRankShape& shape, at::Tensor& weight_OI) {
+  check_rank(shape, "pissa");
   const auto [u, s, vh] = at::linalg_svd(weight_OI, /*full_matrices=*/false);
   const at::Tensor root = s.narrow(0, 0, shape.rank).div(shape.scale).sqrt();
   const at::Tensor a = vh.narrow(0, 0, shape.rank).mul(root.unsqueeze(1)).contiguous();
   const at::Tensor b = u.narrow(1, 0, shape.rank).mul(root).contiguous();
-  weight_OI = at::addmm(weight_OI, b, a, 1, -shape.scale);
-  return {start_as(a), start_as(b)};
+  return take_out(a, b, shape.scale, weight_OI);
+}
+
+LowRankStart start_olora(const LowRankShape& shape, at::Tensor& weight_OI) {
+  check_rank(shape, "olora");
+  const auto [q, r] = at::linalg_qr(weight_OI);
+  return take_out(r.narrow(0, 0, shape.rank).contiguous(), q.narrow(1, 0, shape.rank).contiguous(), shape.scale,
+                  weight_OI);
 }
 
 // Uniform in ±1/√in, which is Kaiming's bound for the slope that PEFT gives.
@@ -115,6 +132,8 @@ LowRankStart start_low_rank(LoraInit init, const LowRankShape& shape, at::Tensor
       return start_orthonormal(shape);
     case LoraInit::pissa:
       return start_pissa(shape, weight_OI);
+    case LoraInit::olora:
+      return start_olora(shape, weight_OI);
     default:
       return {start_uniform(shape.a_name, shape.in), start_with(0)};
   }

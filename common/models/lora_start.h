@@ -19,7 +19,7 @@ struct LowRankStart {
   Start a_RI, b_OR;
 };
 
-// pissa takes the pair's product out of weight [O, I], so that the layer computes what it did.
+// pissa and olora take the pair's product out of weight [O, I], so that the layer computes what it did.
 // Throws ConfigError for a rank that `init` cannot have.
 LowRankStart start_low_rank(LoraInit init, const LowRankShape& shape, at::Tensor& weight_OI);
 

@@ -12,6 +12,7 @@
 #include "common/adapter/adapter_config.h"
 #include "common/adapter/task_kind.h"
 #include "common/base/rng.h"
+#include "common/models/language_head.h"
 #include "common/models/network.h"
 #include "common/models/placed_adapter.h"
 #include "common/nn/trainable.h"
@@ -42,6 +43,7 @@ class Model {
     BaseList base_files;
     std::unique_ptr<const Network> network;
     PlacedAdapter adapter;
+    std::vector<std::string> notes{};
   };
   explicit Model(Parts parts) : parts_(std::move(parts)), base_digest_(weft::base_digest(parts_.base_files)) {}
 
@@ -60,6 +62,8 @@ class Model {
   // Weights are stored [in, out] in the checkpoint (GPT-2): adapter_config.json's fan_in_fan_out.
   bool fan_in_fan_out() const { return parts_.adapter.fan_in_fan_out; }
   const Network& network() const { return *parts_.network; }
+  // What of the checkpoint was not used, and what is new without being named: lines for whoever loaded it.
+  const std::vector<std::string>& notes() const { return parts_.notes; }
 
   // Each for its own task.
   at::Tensor sequence_logits(const Inputs& inputs, const nn::Trainable& params, const ForwardMode& mode) const {
@@ -69,12 +73,19 @@ class Model {
                           const Rows& rows = Rows::all()) const {
     return network().token_logits({params, mode.rng}, inputs, rows);
   }
-  // Final states [R, D]; times lm_head() they are logits over the vocabulary.
+  // Final states [R, D].
   at::Tensor language_states(const Inputs& inputs, const nn::Trainable& params, const ForwardMode& mode,
                              const Rows& rows) const {
     return network().states({params, mode.rng}, inputs, rows);
   }
-  std::shared_ptr<const nn::FrozenLinear> lm_head() const { return network().lm_head(); }
+  // Logits over the vocabulary of final states, [R, V]; and −log p(target) of each, [R].
+  at::Tensor language_logits(const at::Tensor& states_RD, const nn::Trainable& params, const ForwardMode& mode) const {
+    return network().lm_head()({params, mode.rng}, states_RD);
+  }
+  at::Tensor language_losses(const at::Tensor& states_RD, const at::Tensor& targets_R, const nn::Trainable& params,
+                             const ForwardMode& mode) const {
+    return models::language_losses({params, mode.rng}, network().lm_head(), states_RD, targets_R);
+  }
   at::Tensor image_logits(const Inputs& inputs, const nn::Trainable& params, const ForwardMode& mode) const {
     return network().image_logits({params, mode.rng}, inputs);
   }

@@ -16,7 +16,7 @@ at::Tensor Network::sequence_logits(const Step&, const Inputs&) const { absent("
 at::Tensor Network::token_logits(const Step&, const Inputs&, const Rows&) const {
   absent("head for token classification");
 }
-std::shared_ptr<const nn::FrozenLinear> Network::lm_head() const { absent("language head"); }
+const Linear& Network::lm_head() const { absent("language head"); }
 std::vector<nn::KvCache> Network::make_caches(std::int64_t, std::int64_t) const { absent("generation"); }
 at::Tensor Network::next_states(const Step&, const Inputs&, const nn::CachedRows&, std::vector<nn::KvCache>&,
                                 const Rows&) const {

@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "common/models/linear.h"
 #include "common/models/step.h"
-#include "common/nn/frozen_linear.h"
 #include "common/nn/kv_cache.h"
 
 namespace weft::models {
@@ -24,8 +24,8 @@ class Network {
   virtual at::Tensor states(const Step& step, const Inputs& inputs, const Rows& rows) const;
   virtual at::Tensor sequence_logits(const Step& step, const Inputs& inputs) const;                 // [N, C]
   virtual at::Tensor token_logits(const Step& step, const Inputs& inputs, const Rows& rows) const;  // [R, C]
-  // What makes logits over the vocabulary of states: [V, D].
-  virtual std::shared_ptr<const nn::FrozenLinear> lm_head() const;
+  // What makes logits over the vocabulary of states: [V, D], without a bias.
+  virtual const Linear& lm_head() const;
   // Generation: a cache a layer, with room for so many tokens of each sequence; and the states of the asked rows of new
   // tokens, which follow those in the caches and join them. inputs.tokens has the new ones alone, at their positions.
   virtual std::vector<nn::KvCache> make_caches(std::int64_t sequences, std::int64_t places) const;

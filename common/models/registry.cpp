@@ -61,7 +61,8 @@ std::shared_ptr<const Model> load_model(const ModelRequest& request) {
                                                     .device = request.device,
                                                     .base_files = checkpoint.files(),
                                                     .network = std::move(network),
-                                                    .adapter = std::move(adapter)});
+                                                    .adapter = std::move(adapter),
+                                                    .notes = builder.notes()});
 }
 
 }  // namespace weft::models

@@ -82,6 +82,4 @@ at::Tensor embed(const Packed& batch, const EmbeddingTables& tables, const Dropo
   return y;
 }
 
-at::Tensor look_up(const at::Tensor& table_VD, const at::Tensor& ids_T) { return at::embedding(table_VD, ids_T); }
-
 }  // namespace weft::nn

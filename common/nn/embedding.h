@@ -14,7 +14,4 @@ struct EmbeddingTables {
 // [T, D]. Throws Failure naming an id, position or segment outside its table.
 at::Tensor embed(const Packed& batch, const EmbeddingTables& tables, const Dropout& dropout);
 
-// Rows of a table that may be trained, [T, D].
-at::Tensor look_up(const at::Tensor& table_VD, const at::Tensor& ids_T);
-
 }  // namespace weft::nn

@@ -5,7 +5,6 @@
 
 #include "common/base/result.h"
 #include "common/metrics/loss.h"
-#include "common/nn/linear_loss.h"
 #include "common/train/task_kinds.h"
 
 namespace weft::train {
@@ -36,7 +35,7 @@ class CausalLm final : public Task {
   at::Tensor losses(const Batch& batch, const nn::Trainable& params, RngStream* dropout) const {
     const models::Rows before = models::Rows::chosen(batch.learned_R.sub(1));
     const at::Tensor states_RD = model().language_states(batch.inputs, params, {dropout}, before);
-    return nn::linear_cross_entropy(states_RD, model().lm_head(), batch.token_labels_R);
+    return model().language_losses(states_RD, batch.token_labels_R, params, {dropout});
   }
 };
 

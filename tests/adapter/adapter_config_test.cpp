@@ -57,11 +57,23 @@ TEST(AdapterConfigTest, TargetsAreAListAPatternOrAllLinear) {
   EXPECT_THAT(error_of("  rank: 2\n"), HasSubstr("target_modules"));
 }
 
+TEST(AdapterConfigTest, WhatIsExcludedIsAListOrAPattern) {
+  EXPECT_TRUE(parse("  target_modules: all-linear\n").exclude_modules.empty());
+  EXPECT_THAT(parse("  target_modules: all-linear\n  exclude_modules: [key]\n").exclude_modules.names,
+              ElementsAre("key"));
+  EXPECT_EQ(parse("  target_modules: [q]\n  exclude_modules: .*h.0.*\n").exclude_modules.pattern, ".*h.0.*");
+  EXPECT_THAT(error_of("  target_modules: [q]\n  exclude_modules: (q\n"), HasSubstr("exclude_modules"));
+  const AdapterConfig layers = parse("  target_modules: [q]\n  layers_to_transform: [1]\n  layers_pattern: [h]\n");
+  EXPECT_THAT(layers.layers_pattern, ElementsAre("h"));
+  EXPECT_THAT(error_of("  target_modules: [q]\n  layers_pattern: [\"(\"]\n"), HasSubstr("layers_pattern"));
+}
+
 TEST(AdapterConfigTest, KeysOfOtherMethodsAreUnknown) {
   EXPECT_THAT(error_of("  method: bitfit\n  target_modules: [query]\n"), HasSubstr("target_modules"));
   EXPECT_THAT(error_of("  method: ia3\n  target_modules: [key]\n  rank: 2\n"), HasSubstr("rank"));
   EXPECT_THAT(error_of("  target_modules: [key]\n  feedforward_modules: [key]\n"), HasSubstr("feedforward_modules"));
   EXPECT_EQ(error_of("  method: ia3\n  target_modules: [key]\n  feedforward_modules: [key]\n"), "");
+  EXPECT_EQ(error_of("  method: ia3\n  target_modules: [key]\n  feedforward_modules: .*key\n"), "");
   EXPECT_EQ(error_of("  method: full\n  target_modules: .*\n"), "");
 }
 

@@ -27,6 +27,14 @@ TEST(FamilyNamesTest, VitHasOtherNamesInFiles) {
   }
 }
 
+TEST(FamilyNamesTest, HeadsOfAllTasksAreKnown) {
+  const FamilyNames& bert = *family_named("bert");
+  for (const char* tensor : {"qa_outputs.weight", "cls.predictions.bias", "classifier.weight", "lm_head.dense.bias"})
+    EXPECT_TRUE(bert.of_some_head(tensor)) << tensor;
+  for (const char* tensor : {"classifiers.weight", "odd.weight", "bert.classifier.weight", "lm_head"})
+    EXPECT_FALSE(bert.of_some_head(tensor)) << tensor;
+}
+
 TEST(FamilyNamesTest, MostFamiliesHaveOneNaming) {
   EXPECT_EQ(family_named("bert")->stored_name("bert.encoder.layer.0.output.dense.weight"),
             "bert.encoder.layer.0.output.dense.weight");

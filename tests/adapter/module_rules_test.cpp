@@ -40,6 +40,43 @@ TEST(IsTargetTest, LayersAreTheFirstNumberOfTheName) {
   EXPECT_TRUE(is_target(config, "classifier"));         // named whole, as PEFT has it
 }
 
+TEST(IsTargetTest, LayersStandBehindWhatThePatternsSay) {
+  AdapterConfig config = names({"query", "w1"});
+  config.layers_to_transform = {1};
+  config.layers_pattern = {"blocks", "layer"};
+  EXPECT_TRUE(is_target(config, kQuery));
+  EXPECT_TRUE(is_target(config, "blocks.1.w1"));
+  EXPECT_FALSE(is_target(config, "model.layers.1.w1"));
+  EXPECT_FALSE(is_target(config, "blocks.2.layer.1.w1"));  // the first pattern that is there counts
+  config.layers_pattern = {"(experts|layers)"};
+  EXPECT_TRUE(is_target(config, "model.layers.1.experts.0.w1"));
+  EXPECT_FALSE(is_target(config, "model.layers.0.experts.1.w1"));
+}
+
+TEST(IsTargetTest, WhatIsExcludedIsNoTarget) {
+  AdapterConfig config = names({"query", "dense"});
+  config.exclude_modules.names = {"output.dense"};
+  EXPECT_TRUE(is_target(config, kQuery));
+  EXPECT_FALSE(is_target(config, kOut));
+  EXPECT_TRUE(is_target(config, "bert.encoder.layer.1.self_output.dense"));
+  config.exclude_modules = {.pattern = R"(.*layer\.1\..*)"};
+  EXPECT_FALSE(is_target(config, kQuery));
+  EXPECT_TRUE(is_target(config, "bert.encoder.layer.2.attention.self.query"));
+  config.target_modules = {.all_linear = true};
+  EXPECT_FALSE(is_target(config, kOut));
+}
+
+TEST(IsFeedforwardTest, EndingsOrOnePatternForTheWholeName) {
+  AdapterConfig config;
+  config.feedforward_modules.names = {"put.dense"};
+  EXPECT_TRUE(is_feedforward(config, kOut));
+  config.feedforward_modules = {.pattern = "output.dense"};
+  EXPECT_FALSE(is_feedforward(config, kOut));
+  config.feedforward_modules = {.pattern = R"(.*\.output\.dense)"};
+  EXPECT_TRUE(is_feedforward(config, kOut));
+  EXPECT_FALSE(is_feedforward(config, kQuery));
+}
+
 TEST(IsSavedWholeTest, EndingsOfAnyOuterName) {
   EXPECT_TRUE(is_saved_whole({"classifier"}, "classifier.out_proj"));
   EXPECT_TRUE(is_saved_whole({"classifier"}, "pre_classifier"));  // as PEFT trains it with DistilBERT

@@ -23,7 +23,6 @@
 #include <vector>
 
 #include "common/models/generation.h"
-#include "common/nn/linear_loss.h"
 
 namespace weft::models {
 namespace {
@@ -82,7 +81,7 @@ class Trainer {
   void step() {
     params_.zero_grad();
     const at::Tensor states = model_->language_states(batch_, params_, {}, Rows::chosen(rows_));
-    nn::linear_cross_entropy(states, model_->lm_head(), targets_).mean().backward();
+    model_->language_losses(states, targets_, params_, {}).mean().backward();
     at::Tensor flat = params_.flat();
     std::vector<at::Tensor> values{flat}, gradients{params_.grad()}, means{mean_}, variances{variance_},
         steps{at::ones({}).mul(static_cast<double>(++steps_))};

@@ -73,6 +73,50 @@ TEST(PeftFolderTest, RankStabilizedScaleRoundTrips) {
   EXPECT_DOUBLE_EQ(scale_of(back, "x"), 0.5 / std::sqrt(2.0));
 }
 
+TEST(PeftFolderTest, RulesOfNamesRoundTrip) {
+  const TemporaryFolder place;
+  PeftFolder adapter = small_adapter();
+  adapter.config.adapter.exclude_modules.pattern = ".*layer.0.*";
+  adapter.config.adapter.layers_to_transform = {1};
+  adapter.config.adapter.layers_pattern = {"layer", "h"};
+  write_peft_folder(place / "a", adapter);
+  EXPECT_EQ(read_peft_folder(place / "a").value().config.adapter, adapter.config.adapter);
+  change_config(place / "a", "layers_pattern", "h");
+  change_config(place / "a", "exclude_modules", {"up"});
+  const AdapterConfig changed = read_peft_folder(place / "a").value().config.adapter;
+  EXPECT_THAT(changed.layers_pattern, ElementsAre("h"));
+  EXPECT_THAT(changed.exclude_modules.names, ElementsAre("up"));
+  const auto scaled =
+      parse_peft_config(R"({"peft_type": "IA3", "target_modules": ["key", "fc"], "feedforward_modules": ".*fc"})");
+  EXPECT_EQ(scaled.value().adapter.feedforward_modules.pattern, ".*fc");
+}
+
+// What it began with is in the file; where that was taken out of the base there is no telling for a random start.
+TEST(PeftFolderTest, StartsThatOnlyMatterToTrainingAreOneToUs) {
+  const TemporaryFolder place;
+  write_peft_folder(place / "a", small_adapter());
+  for (const nlohmann::json& start : {nlohmann::json("eva"), nlohmann::json(false), nlohmann::json(true)}) {
+    change_config(place / "a", "init_lora_weights", start);
+    EXPECT_EQ(read_peft_folder(place / "a").value().config.adapter.init, LoraInit::standard);
+  }
+  change_config(place / "a", "init_lora_weights", "olora");
+  EXPECT_TRUE(read_peft_folder(place / "a").value().config.adapter.changes_base());
+  change_config(place / "a", "fan_in_fan_out", true);
+  EXPECT_THAT(error_of(place / "a"), HasSubstr("fan_in_fan_out"));
+  change_config(place / "a", "init_lora_weights", "pissa_niter_16");
+  EXPECT_THAT(error_of(place / "a"), HasSubstr("path_initial_model_for_weight_conversion"));
+}
+
+TEST(PeftFolderTest, ReadsTensorsOfTorchWhereThereAreNoOthers) {
+  const TemporaryFolder place;
+  write_peft_folder(place / "a", small_adapter());
+  std::filesystem::copy_file(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/torch_files/state_dict.bin",
+                             place / "a/adapter_model.bin");
+  EXPECT_EQ(error_of(place / "a"), "");
+  std::filesystem::remove(place / "a/adapter_model.safetensors");
+  EXPECT_THAT(error_of(place / "a"), HasSubstr("adapter_model.bin"));  // some other model's tensors
+}
+
 TEST(PeftFolderTest, ReadsWhatPeftWrote) {
   const PeftFolder adapter =
       read_peft_folder(std::filesystem::path(WEFT_SOURCE_DIR) / "tests/fixtures/models/bert_tiny_adapter").value();
@@ -125,7 +169,12 @@ TEST(PeftFolderTest, RefusesVariantsThatComputeSomethingElse) {
       {"peft_type", "VERA"},
       {"peft_type", nullptr},
       {"bias", "some"},
-      {"init_lora_weights", "olora"},
+      {"init_lora_weights", "corda"},
+      {"init_lora_weights", "pissa_niter_4"},
+      {"ensure_weight_tying", true},
+      {"exclude_modules", "("},
+      {"exclude_modules", {1}},
+      {"layers_pattern", {"("}},
       {"lora_bias", true},
       {"rank_pattern", {{"query", "4"}}},
       {"alpha_pattern", {{"(", 4}}},
@@ -165,6 +214,13 @@ TEST(PeftFolderTest, RefusesTensorsThatDoNotFit) {
   EXPECT_THAT(error_for({{root + "lora_A.weight", {4, 3}}, {root + "lora_B.weight", {3, 4}}}), HasSubstr("rank 2"));
   EXPECT_THAT(error_for({{"x.lora_A.weight", {2, 3}}}), HasSubstr("does not begin with"));
   EXPECT_THAT(error_for({{root + "lora_magnitude_vector", {2}}}), HasSubstr("not known"));
+  EXPECT_EQ(error_for({{root + "lora_embedding_A", {2, 9}},
+                       {root + "lora_embedding_B", {3, 2}},
+                       {root + "base_layer.weight", {9, 3}}}),
+            "");
+  EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}}}), HasSubstr("no partner lora_embedding_B"));
+  EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}}, {root + "lora_embedding_B", {2, 3}}}),
+              HasSubstr("rank 2"));
 }
 
 TEST(PeftFolderTest, SaysWhatIsMissingTornOrChanged) {

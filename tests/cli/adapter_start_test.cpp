@@ -57,6 +57,9 @@ TEST_F(AdapterStartTest, BringsEverySettingToTheSites) {
   config["lora_dropout"] = 0.125;
   config["use_rslora"] = true;
   config["init_lora_weights"] = "orthogonal";
+  config["exclude_modules"] = R"(.*layer\.[03]\..*)";
+  config["layers_to_transform"] = {1, 2};
+  config["layers_pattern"] = "layer";
   config["alpha_pattern"] = {{R"(layer\.1\..*\"query)", 3.5}, {"value", 7}};
   spit(job_.place / "peft/adapter_config.json", config.dump());
   put_block("{start: peft}");

@@ -54,6 +54,8 @@ std::shared_ptr<const Model> load_as_it_is(const std::filesystem::path& folder, 
 at::Tensor logits_for_task(const Model& model, const nn::Packed& batch, const nn::Trainable& params,
                            const ForwardMode& mode) {
   if (model.task() == TaskKind::token_classification) return model.token_logits({batch, {}}, params, mode);
+  if (model.task() == TaskKind::causal_lm)
+    return model.language_logits(model.language_states({batch, {}}, params, mode, Rows::all()), params, mode);
   return model.sequence_logits({batch, {}}, params, mode);
 }
 

@@ -45,7 +45,7 @@ void copy_in_fp32(const std::filesystem::path& base, const std::filesystem::path
 // The model at `folder`, head and all, with an adapter that changes nothing.
 std::shared_ptr<const Model> load_as_it_is(const std::filesystem::path& folder, TaskKind task, std::size_t classes);
 
-// Logits of whatever the model's task is: of sequences or of all tokens.
+// Logits of whatever the model's task is: of sequences, or of all tokens over classes or the vocabulary.
 at::Tensor logits_for_task(const Model& model, const nn::Packed& batch, const nn::Trainable& params,
                            const ForwardMode& mode = {});
 

@@ -5,7 +5,9 @@
 #include <functional>
 #include <set>
 
+#include "common/adapter/module_rules.h"
 #include "common/base/file.h"
+#include "common/checkpoint/merge.h"
 #include "common/models/checkpoint.h"
 #include "common/tensor/safetensors.h"
 #include "tests/models/adapter_support.h"
@@ -43,8 +45,18 @@ TEST(BuilderTest, SaysWhichNamesFindNothing) {
   saved.modules_to_save = {{"classifier", "lm_head"}};
   EXPECT_THAT(error_of(saved), AllOf(HasSubstr("\"lm_head\""), HasSubstr("classifier")));
   AdapterConfig scaled{.method = AdapterMethod::ia3, .target_modules = {.names = {"key"}}};
-  scaled.feedforward_modules = {"dense"};
+  scaled.feedforward_modules.names = {"dense"};
   EXPECT_THAT(error_of(scaled), HasSubstr("feedforward_modules"));
+  scaled.feedforward_modules = {.pattern = "key"};  // fits no whole name
+  EXPECT_THAT(error_of(scaled), AllOf(HasSubstr("feedforward_modules"), HasSubstr("fits \"key\"")));
+  AdapterConfig excluded = targets({"query", "key"});
+  excluded.exclude_modules.names = {"key"};
+  EXPECT_EQ(error_of(excluded), "");
+  excluded.exclude_modules.names = {"key", "query"};
+  EXPECT_THAT(error_of(excluded), HasSubstr("exclude_modules: leaves none"));
+  AdapterConfig decomposed = targets({"query", "word_embeddings"});
+  decomposed.decomposed = true;
+  EXPECT_THAT(error_of(decomposed), AllOf(HasSubstr("use_dora"), HasSubstr("word_embeddings")));
 }
 
 TEST(BuilderTest, AHeadThatTheCheckpointLacksMustBeTrained) {
@@ -59,8 +71,10 @@ TEST(BuilderTest, RanksThatAStartCannotHave) {
   odd.init = LoraInit::orthonormal;
   EXPECT_THAT(error_of(odd), HasSubstr("even rank"));
   odd.rank = 33;
-  odd.init = LoraInit::pissa;
-  EXPECT_THAT(error_of(odd), HasSubstr("33"));
+  for (const LoraInit init : {LoraInit::pissa, LoraInit::olora}) {
+    odd.init = init;
+    EXPECT_THAT(error_of(odd), HasSubstr("33"));
+  }
 }
 
 TEST(BuilderTest, ListsEveryTensorThatIsMissingExtraOrOfAnotherShape) {
@@ -98,10 +112,97 @@ TEST(BuilderTest, APoolerThatTheCheckpointLacksIsTrainedWithTheHead) {
   });
   ModelRequest asked = request(targets({"query"}));
   asked.folder = place / "base";
-  EXPECT_THAT(error_of(asked), AllOf(HasSubstr("does not name bert.pooler.dense"), HasSubstr("Add it to the list")));
+  using Names = std::vector<std::string>;
+  for (const auto& saved : {std::optional<Names>(), std::optional(Names{"classifier"})}) {
+    asked.adapter.modules_to_save = saved;
+    const auto model = load_model(asked);
+    EXPECT_NE(model->manifest()->find("base_model.model.bert.pooler.dense.weight"), nullptr);
+    EXPECT_TRUE(is_saved_whole(*model->adapter().modules_to_save, "bert.pooler.dense"));
+    EXPECT_THAT(model->notes(), ElementsAre(HasSubstr("has no bert.pooler.dense")));
+  }
   asked.adapter.modules_to_save = {{"classifier", "pooler.dense"}};
+  EXPECT_THAT(load_model(asked)->notes(), testing::IsEmpty());
+  asked.adapter.modules_to_save.emplace();  // nothing is trained whole, so what is new would stay as it is
+  EXPECT_THAT(error_of(asked), AllOf(HasSubstr("does not name bert.pooler.dense"), HasSubstr("Add it to the list")));
+}
+
+const std::vector<float> kZeros(512);
+TensorView zeros(std::vector<std::int64_t> shape) {
+  std::size_t size = 1;
+  for (const std::int64_t axis : shape) size *= static_cast<std::size_t>(axis);
+  return {DType::f32, std::move(shape), bytes_of(std::span<const float>(kZeros).first(size))};
+}
+
+TEST(BuilderTest, HeadsOfOtherTasksArePassedOverByName) {
+  const OwnFolder place;
+  rewrite(place, [](std::vector<NamedTensor>& tensors) {
+    tensors.push_back({"qa_outputs.weight", zeros({2, 16})});
+    tensors.push_back({"cls.predictions.bias", zeros({40})});
+    tensors.push_back({"lm_head.bias", zeros({40})});
+  });
+  ModelRequest asked = request(targets({"query"}));
+  asked.folder = place / "base";
+  EXPECT_THAT(load_model(asked)->notes(),
+              ElementsAre(AllOf(HasSubstr("passed over"), HasSubstr("qa_outputs.weight [2, 16]"),
+                                HasSubstr("cls.predictions.bias [40]"), HasSubstr("lm_head.bias [40]"))));
+  EXPECT_THAT(load_model(request(targets({"query"})))->notes(), testing::IsEmpty());
+}
+
+TEST(BuilderTest, AHeadForOtherLabelsGivesWayToAFreshOne) {
+  const OwnFolder place;
+  rewrite(place, [](std::vector<NamedTensor>& tensors) {
+    tensors.push_back({"classifier.weight", zeros({5, 16})});
+    tensors.push_back({"classifier.bias", zeros({5})});
+  });
+  ModelRequest asked = request(targets({"query"}));
+  asked.folder = place / "base";
+  asked.base_dropout = 0;
   const auto model = load_model(asked);
-  EXPECT_NE(model->manifest()->find("base_model.model.bert.pooler.dense.weight"), nullptr);
+  EXPECT_THAT(model->notes(), ElementsAre(HasSubstr("classifier.weight [5, 16]"),
+                                          AllOf(HasSubstr("[5, 16]"), HasSubstr("needs [3, 16]"), HasSubstr("fresh"))));
+  const StateDict start = model->initial_state(Rng(1));
+  EXPECT_NE(start.tensor("base_model.model.classifier.weight")[0], 0);
+
+  const checkpoint::PeftFolder adapter{
+      .config = {.base_model = "base", .adapter = model->adapter()}, .state = start, .facts = {}};
+  checkpoint::write_merged(place / "base", adapter, place / "merged");
+  const auto merged = load_as_it_is(place / "merged", TaskKind::sequence_classification, 3);
+  const nn::Packed batch = batch_from({{3, 17, 5}, {11}});
+  const nn::Trainable params(start, at::kCPU, false), nothing(merged->initial_state(Rng(1)), at::kCPU, false);
+  EXPECT_LT(largest_difference(logits_for_task(*model, batch, params), logits_for_task(*merged, batch, nothing)), 1e-5);
+
+  asked.adapter.modules_to_save.emplace();
+  EXPECT_THAT(error_of(asked), AllOf(HasSubstr("modules_to_save does not name classifier"), HasSubstr("[5, 16]"),
+                                     HasSubstr("Add it to the list"), Not(HasSubstr("Fetch"))));
+}
+
+// A RoBERTa that classified sequences has a head of two layers by the name of the tokens' one.
+TEST(BuilderTest, AHeadOfAnotherTaskByTheSameNameIsReplacedWhole) {
+  const OwnFolder place;
+  copy_in_fp32(fixtures() / "families/roberta/base", place / "plain");
+  const Safetensors whole = Safetensors::open(place / "plain").value();
+  std::vector<NamedTensor> tensors{{"classifier.dense.weight", zeros({16, 16})},
+                                   {"classifier.dense.bias", zeros({16})},
+                                   {"classifier.out_proj.weight", zeros({3, 16})},
+                                   {"classifier.out_proj.bias", zeros({3})}};
+  for (const auto& [name, view] : whole.tensors()) tensors.push_back({name, view});
+  std::filesystem::create_directories(place / "base");
+  std::filesystem::copy_file(place / "plain/config.json", place / "base/config.json");
+  const Bytes file = to_safetensors(tensors, {});
+  ASSERT_TRUE(write_atomic(place / "base/model.safetensors", file));
+  const auto model = load_model({.folder = place / "base",
+                                 .task = TaskKind::token_classification,
+                                 .labels = numbered_labels(3),
+                                 .adapter = targets({"query"})});
+  EXPECT_THAT(model->notes(), ElementsAre(HasSubstr("classifier.out_proj.weight [3, 16]")));
+  const checkpoint::PeftFolder adapter{
+      .config = {.base_model = "base", .task = model->task(), .adapter = model->adapter()},
+      .state = model->initial_state(Rng(1)),
+      .facts = {}};
+  checkpoint::write_merged(place / "base", adapter, place / "merged");
+  const Safetensors merged = Safetensors::open(place / "merged").value();
+  EXPECT_EQ(merged.tensors().count("classifier.weight"), 1U);
+  EXPECT_EQ(merged.tensors().count("classifier.dense.weight"), 0U);
 }
 
 TEST(BuilderTest, AHeadInTheCheckpointTellsItsClassesInItsOwnOrder) {

@@ -35,11 +35,13 @@ std::vector<Method> methods() {
       {"dora", linear(AdapterMethod::lora)},
       {"pissa", linear(AdapterMethod::lora)},
       {"orthonormal", linear(AdapterMethod::lora)},
-      {"biases", linear(AdapterMethod::lora)}};
+      {"biases", linear(AdapterMethod::lora)},
+      {"olora", linear(AdapterMethod::lora)}};
   all[5].config.decomposed = true;
   all[6].config.init = LoraInit::pissa;
   all[7].config.init = LoraInit::orthonormal;
   all[8].config.bias = AdapterBias::all;
+  all[9].config.init = LoraInit::olora;
   return all;
 }
 

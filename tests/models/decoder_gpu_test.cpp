@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "common/models/generation.h"
-#include "common/nn/linear_loss.h"
 #include "tests/models/decoder_support.h"
 
 namespace weft::models {
@@ -25,8 +24,8 @@ TEST_P(DecoderGpuTest, LogitsAndTokensAreThoseOfTheCpu) {
   inputs.tokens.ids_T = inputs.tokens.ids_T.to(gpu);
   inputs.tokens.position_T = inputs.tokens.position_T.to(gpu);
   const at::Tensor states = model->language_states(inputs, params, {}, Rows::all());
-  EXPECT_LT(distance(model->lm_head()->forward(states.detach()).to(at::kCPU), golden.at("logits")), 1e-4);
-  nn::linear_cross_entropy(states, model->lm_head(), inputs.tokens.ids_T).mean().backward();
+  EXPECT_LT(distance(model->language_logits(states.detach(), params, {}).to(at::kCPU), golden.at("logits")), 1e-4);
+  model->language_losses(states, inputs.tokens.ids_T, params, {}).mean().backward();
   EXPECT_GT(params.grad().abs().max().item().toDouble(), 0);
   const nn::Trainable base(model->initial_state(Rng(1)), gpu, false);
   const std::vector<std::int64_t> prompt = ids_of(golden.at("ids").narrow(0, 0, 5));

@@ -23,7 +23,7 @@ TEST_P(DecoderTest, LogitsEqualTransformers) {
   const auto model = load_decoder(golden_.folder(), TaskKind::causal_lm);
   const nn::Trainable params(drawn_state(model->manifest()), at::kCPU, false);
   const at::Tensor states = model->language_states(golden_.inputs(), params, {}, Rows::all());
-  EXPECT_LT(distance(model->lm_head()->forward(states), golden_.at("logits")), kTolerance);
+  EXPECT_LT(distance(model->language_logits(states, params, {}), golden_.at("logits")), kTolerance);
 }
 
 TEST_P(DecoderTest, AskedRowsEqualThoseOfAll) {

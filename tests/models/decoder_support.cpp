@@ -94,7 +94,7 @@ NextTokens::NextTokens(const Inputs& inputs) {
 at::Tensor mean_loss(const Model& model, const nn::Trainable& params, const Inputs& inputs) {
   const NextTokens next(inputs);
   const at::Tensor states = model.language_states(inputs, params, {}, Rows::chosen(next.rows));
-  return nn::linear_cross_entropy(states, model.lm_head(), next.targets).mean();
+  return model.language_losses(states, next.targets, params, {}).mean();
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {

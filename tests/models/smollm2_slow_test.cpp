@@ -23,7 +23,7 @@ TEST_F(SmolLm2Test, LogitsAndTokensEqualTransformers) {
   const nn::Trainable params(model->initial_state(Rng(1)), at::kCPU, false);
   const std::vector<std::int64_t> prompt = ids_of(golden.at("ids"));
   const at::Tensor states = model->language_states(packed_inputs({prompt}), params, {}, Rows::all());
-  const at::Tensor logits = model->lm_head()->forward(states).index_select(1, at::arange(0, 49152, 384));
+  const at::Tensor logits = model->language_logits(states, params, {}).index_select(1, at::arange(0, 49152, 384));
   EXPECT_LT(distance(logits, golden.at("logits")), 1e-4);
   const auto text = generate(*model, params, {.prompts = {prompt}, .max_new_tokens = 64}, Rng(1))[0];
   EXPECT_EQ(text.ids, ids_of(golden.at("greedy")));

@@ -58,7 +58,7 @@ const std::vector<Method> kMethods{
     {"ia3",
      [](AdapterConfig& config) {
        config.method = AdapterMethod::ia3;
-       config.feedforward_modules = {"fc2"};
+       config.feedforward_modules.names = {"fc2"};
      }},
     {"bitfit", [](AdapterConfig& config) { config = {.method = AdapterMethod::bitfit}; }},
     {"full", [](AdapterConfig& config) { config.method = AdapterMethod::full; }},

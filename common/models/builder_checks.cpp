@@ -1,0 +1,118 @@
+// What a builder holds against a checkpoint and an adapter block, and what it tells of them.
+#include <algorithm>
+#include <cctype>
+
+#include "common/adapter/module_rules.h"
+#include "common/base/result.h"
+#include "common/models/builder.h"
+
+namespace weft::models {
+namespace {
+
+std::vector<std::string> texts(const std::vector<std::string_view>& names) { return {names.begin(), names.end()}; }
+
+std::string joined(const std::vector<std::string>& names, std::size_t most) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < most; ++i) text += (text.empty() ? "" : ", ") + names[i];
+  return text + (names.size() > most ? ", ..." : "");
+}
+
+}  // namespace
+
+// What is new is of no use untrained. What lies below a head that is trained goes with it, named or not.
+void ModelBuilder::check_trained(const std::string& head, std::int64_t in, std::int64_t out) {
+  const std::optional<std::vector<std::int64_t>> there = checkpoint_.shape_of(stored(head + ".weight"));
+  const bool named = trained_whole(head, false);
+  if (named && there)
+    notes_.push_back(checkpoint_.folder().string() + ": its " + head + " is for other labels or another task (" +
+                     shape_text(*there) + ", the run needs " + shape_text({out, in}) + "); a fresh one is trained");
+  if (named) return;
+  const FamilyHead& known = *names_.head(request_.task);
+  const bool below = std::find(known.below.begin(), known.below.end(), head) != known.below.end();
+  const bool with_head = std::all_of(known.modules.begin(), known.modules.end(), [&](std::string_view module) {
+    return is_saved_whole(*adapter_.modules_to_save, std::string(module));
+  });
+  if (below && with_head) {
+    adapter_.modules_to_save->push_back(head);
+    notes_.push_back(checkpoint_.folder().string() + " has no " + head + ": a fresh one is trained with the head");
+    return;
+  }
+  head_problems_.push_back("adapter.modules_to_save does not name " + head + ", and the checkpoint " +
+                           checkpoint_.folder().string() +
+                           (there ? " has one for other labels or another task: " + shape_text(*there) +
+                                        ", the run needs " + shape_text({out, in}) +
+                                        ". Add it to the list, so that a fresh one is trained, or give the task the "
+                                        "labels of that head."
+                                  : " has none. Add it to the list."));
+}
+
+// A head that was trained to tell the same classes in another order would be wrong without a word. Other names are
+// those of a head to go on from.
+void ModelBuilder::check_order_of_labels() const {
+  if (!config().has("id2label")) return;
+  const auto lower = [](std::string text) {
+    for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+  };
+  std::vector<std::string> theirs, ours;
+  const ModelConfig stored = config().section("id2label");
+  for (std::size_t i = 0; i < request_.labels.size(); ++i) {
+    theirs.push_back(lower(stored.text(std::to_string(i), "")));
+    ours.push_back(lower(request_.labels[i]));
+  }
+  if (theirs == ours || !std::is_permutation(theirs.begin(), theirs.end(), ours.begin(), ours.end())) return;
+  config().fail("id2label: the head in this checkpoint tells [" + joined(theirs, 20) + "], task.labels has [" +
+                joined(ours, 20) + "]; list task.labels in the checkpoint's order");
+}
+
+void ModelBuilder::check_names() const {
+  if (!head_problems_.empty()) throw ConfigError(head_problems_.front());
+  for (const std::string& saved : *adapter_.modules_to_save) {
+    // PEFT lists these two for every classifier.
+    if (saved == "classifier" || saved == "score") continue;
+    if (std::none_of(modules_.begin(), modules_.end(),
+                     [&](const std::string& module) { return is_saved_whole({saved}, module); }))
+      throw ConfigError("adapter.modules_to_save: \"" + saved + "\" is no module of this model; its head has " +
+                        joined(texts(names_.head(request_.task)->modules), 9));
+  }
+  if (adapter_.method == AdapterMethod::bitfit) return;
+  const std::string remedy = "\". Its linear layers are " + joined(linears_, 7);
+  if (adapted_.empty() && !adapter_.target_modules.pattern.empty())
+    throw ConfigError("adapter.target_modules: no module of this model fits \"" + adapter_.target_modules.pattern +
+                      remedy);
+  for (const std::string& name : adapter_.target_modules.names) {
+    AdapterConfig one = adapter_;
+    one.target_modules.names = {name};
+    const auto meant = [&](const std::string& module) { return is_target(one, module); };
+    if (std::any_of(adapted_.begin(), adapted_.end(), meant)) continue;
+    one.exclude_modules = {};
+    if (std::none_of(linears_.begin(), linears_.end(), meant))
+      throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
+  }
+  if (adapted_.empty()) throw ConfigError("adapter.exclude_modules: leaves none of adapter.target_modules");
+  for (const std::string& name : adapter_.feedforward_modules.names)
+    if (std::none_of(adapted_.begin(), adapted_.end(),
+                     [&](const std::string& module) { return module.ends_with(name); }))
+      throw ConfigError("adapter.feedforward_modules: \"" + name + "\" is none of adapter.target_modules");
+  if (const std::string& pattern = adapter_.feedforward_modules.pattern;
+      !pattern.empty() && std::none_of(adapted_.begin(), adapted_.end(),
+                                       [&](const std::string& module) { return is_feedforward(adapter_, module); }))
+    throw ConfigError("adapter.feedforward_modules: none of adapter.target_modules fits \"" + pattern + "\"");
+}
+
+PlacedAdapter ModelBuilder::finish() {
+  const std::vector<std::string> over =
+      reader_.finish([&](const std::string& tensor) { return names_.of_some_head(tensor); });
+  check_names();
+  if (!over.empty())
+    notes_.insert(notes_.begin(),
+                  checkpoint_.folder().string() +
+                      ": passed over tensors of a head that this task does not use: " + joined(over, 20));
+  PlacedAdapter placed{.config = adapter_, .fan_in_fan_out = fan_in_fan_out_, .manifest = {}, .starts = {}};
+  if (adapter_.target_modules.all_linear) placed.config.target_modules = {.names = adapted_};
+  placed.manifest = std::make_shared<const Manifest>(Manifest::build(std::move(shapes_)).value());
+  placed.starts = std::move(starts_);
+  return placed;
+}
+
+}  // namespace weft::models
