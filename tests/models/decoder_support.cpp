@@ -5,7 +5,6 @@
 
 #include "common/base/bytes.h"
 #include "common/base/digest.h"
-#include "common/nn/linear_loss.h"
 #include "common/tensor/safetensors.h"
 
 namespace weft::models {
