@@ -115,7 +115,7 @@ struct Loaded {
   StateDict adapter;
 };
 
-std::shared_ptr<const models::Model> load_model(const models::ModelRequest& request) {
+std::shared_ptr<const models::Model> load_saying_notes(const models::ModelRequest& request) {
   std::shared_ptr<const models::Model> model = models::load_model(request);
   for (const std::string& note : model->notes()) log::warn(note);
   return model;
@@ -129,14 +129,14 @@ Loaded load(const Flags& flags) {
                                .base_dropout = 0,
                                .device = pick_device(flags.device)};
   if (flags.adapter.empty()) {
-    Loaded loaded{.model = load_model(request), .adapter = {}};
+    Loaded loaded{.model = load_saying_notes(request), .adapter = {}};
     loaded.adapter = loaded.model->initial_state(Rng(0));
     return loaded;
   }
   const FoundAdapter adapter = find_adapter(flags.adapter);
   request.adapter = adapter.peft.config.adapter;
   if (!flags.force) check_base_digest(adapter, flags.model, models::Checkpoint(flags.model).digest());
-  Loaded loaded{.model = load_model(request), .adapter = adapter.peft.state};
+  Loaded loaded{.model = load_saying_notes(request), .adapter = adapter.peft.state};
   if (*loaded.model->manifest() != *adapter.peft.state.manifest)
     throw ConfigError("the adapter at " + adapter.folder.string() + " does not fit the model at " + flags.model +
                       ": their tensors differ; name the model that it was trained on");
