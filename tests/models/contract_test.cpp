@@ -115,12 +115,14 @@ TEST_P(ContractTest, StepsLowerTheLossAndReachWhatIsTrained) {
 
 TEST_P(ContractTest, ItsFolderComesBackAsItWas) {
   const OwnFolder place;
-  const checkpoint::PeftFolder written{.config = {.base_model = "base",
-                                                  .task = model_->task(),
-                                                  .adapter = model_->adapter(),
-                                                  .fan_in_fan_out = model_->fan_in_fan_out()},
-                                       .state = model_->initial_state(Rng(3)),
-                                       .facts = {}};
+  checkpoint::PeftFolder written{.config = {.base_model = "base",
+                                            .task = model_->task(),
+                                            .adapter = model_->adapter(),
+                                            .fan_in_fan_out = model_->fan_in_fan_out()},
+                                 .state = model_->initial_state(Rng(3)),
+                                 .facts = {}};
+  if (model_->fan_in_fan_out() && model_->adapter().init == LoraInit::olora)  // which PEFT has not; as runs write it
+    written = checkpoint::without_changed_base(written, written.state);
   checkpoint::write_peft_folder(place / "adapter", written);
   const checkpoint::PeftFolder read = checkpoint::read_peft_folder(place / "adapter").value();
   EXPECT_EQ(read.config.adapter, written.config.adapter);
