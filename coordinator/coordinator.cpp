@@ -238,6 +238,7 @@ void Coordinator::State::settle_rest() {
     dropped.push_back(site);
   }
   send(uploads.drop(dropped, clock.now()));
+  uploads.drop_unclaimed();
   for (auto& [site, offers] : held)
     std::erase_if(offers, [&, who = site](const auto& offer) {
       if (!late(who, offer.first)) return false;

@@ -2,7 +2,7 @@
 //
 //   DIR/config.yaml         the resolved run file (written by the caller)
 //   DIR/ledger.sqlite       rounds, updates, scores, refusals: the truth about the run
-//   DIR/incoming/SITE/      what has come of an update that is on its way; gone at the end
+//   DIR/incoming/           what has come of an update that is on its way; gone at the end
 //   DIR/versions/0003.safetensors   the adapter after round 3; written and synced before the ledger commits round 3
 //   DIR/adapter/            the best version as a PEFT folder, at the end
 //   DIR/summary.json        at the end, from the ledger

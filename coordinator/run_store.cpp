@@ -123,9 +123,11 @@ void RunStore::expect_sites(std::size_t sites) {
 void RunStore::take(const StateDict& initial) {
   const std::optional<RunFacts> there = ledger_.run();
   refuse_other_run(options_.folder, there, options_.resume);
-  require_room(
-      disk_need(options_.folder, payload_bytes(), options_.sites.size(), options_.aggregation, there.has_value()),
-      *options_.disk);
+  DiskNeed need =
+      disk_need(options_.folder, payload_bytes(), options_.sites.size(), options_.aggregation, there.has_value());
+  for (const std::filesystem::path& file : options_.disk->list(folder_.incoming()))  // is a part of it already
+    need.bytes -= std::min(need.bytes, options_.disk->open(file).value()->size());
+  require_room(need, *options_.disk);
   if (options_.peft.adapter.changes_base()) {
     taken_start_ = options_.disk->scratch(options_.folder).value();
     taken_start_->append(bytes_of(std::span<const float>(initial.values))).value();

@@ -10,6 +10,16 @@ std::size_t upload_places(std::uint64_t transfer_bytes, std::uint64_t update_byt
   return static_cast<std::size_t>(std::max<std::uint64_t>(2, transfer_bytes / each));
 }
 
+Uploads::Uploads(std::size_t places, Milliseconds stall_timeout, Disk& disk, std::filesystem::path folder)
+    : disk_(disk), folder_(std::move(folder)), turns_(places, stall_timeout) {
+  disk_.make_folder(folder_);
+  for (const std::filesystem::path& file : disk_.list(folder_)) {
+    const std::string name = file.filename(), digest = name.substr(name.rfind('.') + 1);
+    const SiteId site{name.substr(0, name.size() - std::min(name.size(), digest.size() + 1))};
+    if (!kept_.emplace(site, digest).second) disk_.remove_all(file).value();  // a second one of this site
+  }
+}
+
 std::vector<Outgoing> Uploads::offer(const SiteId& site, const wire::Offer& offer, TimePoint now) {
   std::vector<Outgoing> out;
   const auto there = uploads_.find(site);
@@ -36,15 +46,15 @@ std::vector<Outgoing> Uploads::apply(const Turns::Changes& changes) {
   return out;
 }
 
-std::filesystem::path Uploads::file_of(const SiteId& site, const wire::Offer& offer) const {
-  return folder_ / site.name / offer.digest;
+std::filesystem::path Uploads::file_of(const SiteId& site, const std::string& digest) const {
+  return folder_ / (site.name + "." + digest);
 }
 
 // What came to an earlier process is gone through as if it came now. All of an update is not taken so: its site would
 // wait for the answer to its last chunk.
 Uploads::Receiver Uploads::receiver_of(const SiteId& site, const wire::Offer& offer) {
   Receiver receiver{.check = {offer.digest, offer.bytes}, .values = {}, .inherited = false};
-  const std::filesystem::path file = file_of(site, offer);
+  const std::filesystem::path file = file_of(site, offer.digest);
   const std::shared_ptr<const RandomReader> there = disk_.exists(file) ? disk_.open(file).value() : nullptr;
   if (there != nullptr && there->size() > 0 && there->size() < offer.bytes) {
     wire::ChunkSender sender({there, 0}, offer.digest, 0);
@@ -54,28 +64,41 @@ Uploads::Receiver Uploads::receiver_of(const SiteId& site, const wire::Offer& of
       sender.on(accepted.ack).value();
     }
     receiver.inherited = true;
-    return receiver;
+  } else {
+    remove_file(site);
   }
-  disk_.remove_all(folder_ / site.name).value();
-  disk_.make_folder(folder_ / site.name);
+  kept_[site] = offer.digest;
   return receiver;
 }
 
 // A disk that is full is made less so before anybody is told.
-void Uploads::keep(const std::filesystem::path& file, std::uint64_t offset, ByteSpan bytes) {
+void Uploads::keep(const SiteId& site, const Receiver& receiver, ByteSpan bytes) {
+  const std::filesystem::path file = file_of(site, receiver.check.digest());
   if (disk_.append(file, bytes)) return;
-  for (auto& [site, upload] : uploads_) {
-    if (!upload.receiver || turns_.holds(site) || file_of(site, upload.offer) == file) continue;
-    upload.receiver.reset();
-    disk_.remove_all(folder_ / site.name).value();
+  for (const auto& [other, digest] : std::map(kept_)) {
+    if (turns_.holds(other) || other == site) continue;
+    if (const auto upload = uploads_.find(other); upload != uploads_.end()) upload->second.receiver.reset();
+    remove_file(other);
   }
   const std::uint64_t there = disk_.exists(file) ? disk_.open(file).value()->size() : 0;  // some of it may have gone in
-  disk_.append(file, bytes.subspan(there - offset)).value();
+  disk_.append(file, bytes.subspan(there - (receiver.check.offset() - bytes.size()))).value();
 }
 
 void Uploads::forget(const SiteId& site) {
   uploads_.erase(site);
-  disk_.remove_all(folder_ / site.name).value();
+  remove_file(site);
+}
+
+void Uploads::remove_file(const SiteId& site) {
+  const auto kept = kept_.find(site);
+  if (kept == kept_.end()) return;
+  disk_.remove_all(file_of(site, kept->second)).value();
+  kept_.erase(kept);
+}
+
+void Uploads::drop_unclaimed() {
+  for (const auto& [site, digest] : std::map(kept_))
+    if (!uploads_.contains(site)) remove_file(site);
 }
 
 Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, TimePoint now) {
@@ -86,9 +109,9 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
   Receiver& receiver = *upload.receiver;
   Result<wire::ChunkCheck::Accepted> accepted = receiver.check.on(chunk);
   if (!accepted && receiver.inherited && receiver.check.offset() == 0) {  // what had come was not what was on the disk
-    disk_.remove_all(file_of(site, upload.offer)).value();
-    upload.receiver = receiver_of(site, upload.offer);
-    outcome.out.push_back({site, wire::Resume{upload.offer.digest, 0}});
+    upload.receiver.reset();
+    remove_file(site);
+    if (turns_.holds(site)) outcome.out = apply({{.site = site, .granted = true}});
     return outcome;
   }
   if (!accepted) {
@@ -96,13 +119,13 @@ Uploads::Outcome Uploads::chunk(const SiteId& site, const wire::Chunk& chunk, Ti
     if (chunk.offset + chunk.data.size() == upload.offer.bytes) outcome.wrong = upload.offer;
   } else {
     if (const ByteSpan fresh = accepted->fresh; !fresh.empty()) {
-      keep(file_of(site, upload.offer), receiver.check.offset() - fresh.size(), fresh);
+      keep(site, receiver, fresh);
       receiver.values.add(fresh);
       if (counts_as_moved(receiver.check.offset(), upload.counted)) turns_.moved(site, now);
     }
     if (turns_.holds(site)) outcome.out.push_back({site, accepted->ack});
     if (!receiver.check.complete()) return outcome;
-    outcome.done = Done{upload.offer, disk_.open(file_of(site, upload.offer)).value(), receiver.values};
+    outcome.done = Done{upload.offer, disk_.open(file_of(site, upload.offer.digest)).value(), receiver.values};
   }
   forget(site);
   const std::vector<Outgoing> more = apply(turns_.release(site, now));

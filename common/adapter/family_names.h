@@ -34,6 +34,7 @@ struct FamilyNames {
   // is silent and tied holds.
   std::string_view tokens{};
   bool tied = false;
+  bool linears_IO = false;  // checkpoints have the weights of inner linear layers as [in, out]
 
   // Whole names in the model and in files; those of a file with the model's names stay.
   std::string stored_name(std::string name) const;

@@ -85,10 +85,9 @@ class Planner {
     add_whole(spec, name);
   }
 
-  // Heads are stored [O, I] in every family.
-  bool stored_IO(const std::string& module) const {
-    return adapter_.config.fan_in_fan_out && !of_head(module + ".weight", head_);
-  }
+  // Heads are stored [O, I] in every family. The adapter's own fan_in_fan_out is that of the module that PEFT came to
+  // last.
+  bool stored_IO(const std::string& module) const { return names_.linears_IO && !of_head(module + ".weight", head_); }
 
   // The base's weight of that module, if its values can be changed and it has this shape; else notes why not.
   MergedTensor* weight_of(const std::string& module, std::vector<std::int64_t> shape_OI, bool stored_IO) {

@@ -29,6 +29,8 @@ void World::note(const SiteId& site, ByteSpan message) {
   const Result<wire::Message> said = wire::decode(message);
   must(static_cast<bool>(said), "the coordinator says what is no message");
   const auto* settled = std::get_if<wire::Settled>(&said.value());
+  if (const auto* resume = std::get_if<wire::Resume>(&said.value()))
+    outcome_.counts["uploads gone on with"] += resume->offset > 0 && resume->offset < 4 * manifest_->total() ? 1 : 0;
   if (settled != nullptr) promises_.push_back({site, settled->round, settled->digest, settled->verdict == "committed"});
 }
 
@@ -124,10 +126,19 @@ std::vector<StateDict> World::check_rounds(const coordinator::Ledger& ledger) {
   return versions;
 }
 
-// Only what is bad is refused, and a bad site is put aside once.
+// Only what is bad is refused. A site is put aside, and said to be, when it was refused too often, and not before.
 void World::check_refusals(const coordinator::Ledger& ledger) {
+  const std::uint32_t committed = ledger.committed();
+  const std::vector<fl::PastRefusal> past = ledger.history("accuracy").refused;
+  std::set<std::uint32_t> rounds;
+  for (const auto& [update, seen_in] : past)
+    if (seen_in <= committed) rounds.insert(update.round);
+  const bool aside = rounds_.max_refusals > 0 && rounds.size() >= rounds_.max_refusals;
+  const auto said = ledger.refusals_by_kind();
+  must(said.contains("put_aside") == aside, aside ? "nobody was put aside" : "a site was put aside too soon");
   for (const coordinator::RefusalRow& refusal : ledger.refusals()) {
     ++outcome_.counts[refusal.kind == "put_aside" ? "put aside" : "refusals"];
+    must(refusal.kind != "put_aside" || refusal.site == spoiler_, refusal.site.name + " was put aside");
     if (!fl::is_of_update(refusal.kind)) continue;
     must(spoils(refusal.site, refusal.round), "a good update was refused: round " + std::to_string(refusal.round) +
                                                   " of " + refusal.site.name + ": " + refusal.reason);
@@ -174,6 +185,7 @@ void World::check_result(const coordinator::CoordinatorResult& result, const Sta
   const auto opened = Safetensors::of(std::move(tensors).value(), folder.adapter());
   must(opened && state_dict_from(opened.value()).value().values == best.values, "adapter/ holds something else");
   must(disk.exists(folder.summary()), "summary.json was not written");
+  must(disk.list(folder.incoming()).empty(), "updates are left in incoming/");
 }
 
 void World::check_end() {

@@ -250,26 +250,48 @@ TEST_F(RestartTest, AnUploadGoesOnWhereItWas) {
 }
 
 TEST_F(RestartTest, WhatTheDiskLostComesAgainAndIsNotTheSitesFault) {
-  std::ofstream(folder_.path() / "a" / payload_.digest) << std::string(2 * wire::kChunkBytes, '\0');
+  std::ofstream(folder_.path() / ("a." + payload_.digest)) << std::string(2 * wire::kChunkBytes, '\0');
   Uploads uploads = with_places(1, folder_);
   EXPECT_EQ(text(uploads.offer(a, payload_.offer(), at(0))), "a:resume 2");
   const Uploads::Outcome last = uploads.chunk(a, payload_.chunk(2), at(0));
   EXPECT_EQ(text(last.out), "a:resume 0");
   EXPECT_EQ(last.problem, "");
   EXPECT_FALSE(last.done || last.wrong);
-  for (const std::size_t chunk : {0U, 1U}) uploads.chunk(a, payload_.chunk(chunk), at(0));
-  expect_whole(uploads.chunk(a, payload_.chunk(2), at(0)));
+  // It moves: nobody else gets its place.
+  EXPECT_EQ(text(uploads.offer(b, Payload(2).offer(), at(900))), "");
+  for (const std::size_t chunk : {0U, 1U}) uploads.chunk(a, payload_.chunk(chunk), at(950));
+  EXPECT_EQ(text(uploads.tick(at(1500))), "");
+  expect_whole(uploads.chunk(a, payload_.chunk(2), at(1500)));
+}
+
+TEST_F(RestartTest, WhoLostItsPlaceMeanwhileIsToWait) {
+  std::ofstream(folder_.path() / ("a." + payload_.digest)) << std::string(2 * wire::kChunkBytes, '\0');
+  Uploads uploads = with_places(1, folder_);
+  uploads.offer(a, payload_.offer(), at(0));
+  uploads.offer(b, Payload(2).offer(), at(1));
+  EXPECT_EQ(text(uploads.tick(at(1000))), "b:resume 0");
+  EXPECT_EQ(text(uploads.chunk(a, payload_.chunk(2), at(1001)).out), "");
+  EXPECT_EQ(text(uploads.drop({b}, at(1002))), "a:resume 0");
+}
+
+TEST_F(RestartTest, WhatNobodyClaimsIsDropped) {
+  Uploads uploads = with_places(1, folder_);
+  uploads.offer(b, Payload(2).offer(), at(0));
+  uploads.chunk(b, Payload(2).chunk(0), at(0));
+  uploads.drop_unclaimed();
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / ("a." + payload_.digest)));
+  EXPECT_TRUE(std::filesystem::exists(folder_.path() / ("b." + Payload(2).digest)));
 }
 
 TEST_F(RestartTest, AnotherUpdateOfTheSiteTakesItsPlace) {
   const Payload other(2);
   Uploads uploads = with_places(1, folder_);
   EXPECT_EQ(text(uploads.offer(a, other.offer(), at(0))), "a:resume 0");
-  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "a" / payload_.digest));
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / ("a." + payload_.digest)));
 }
 
 TEST_F(RestartTest, OneThatIsAllHereIsSentAgain) {
-  std::ofstream(folder_.path() / "a" / payload_.digest, std::ios::app) << std::string(wire::kChunkBytes, '\1');
+  std::ofstream(folder_.path() / ("a." + payload_.digest), std::ios::app) << std::string(wire::kChunkBytes, '\1');
   Uploads uploads = with_places(1, folder_);
   EXPECT_EQ(text(uploads.offer(a, payload_.offer(), at(0))), "a:resume 0") << "its site waits for a last answer";
 }
@@ -279,8 +301,7 @@ class TightDisk final : public RealDisk {
  public:
   Status append(const std::filesystem::path& path, ByteSpan bytes) override {
     std::uint64_t used = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(path.parent_path().parent_path()))
-      if (entry.is_regular_file()) used += entry.file_size();
+    for (const auto& entry : std::filesystem::directory_iterator(path.parent_path())) used += entry.file_size();
     const std::uint64_t room = 2 * wire::kChunkBytes - used;
     system_disk().append(path, bytes.first(std::min<std::size_t>(room, bytes.size()))).value();
     if (room < bytes.size()) return Error{"disk full"};
@@ -304,6 +325,21 @@ TEST(UploadsTest, OnAFullDiskThoseWithoutAPlaceBeginAnew) {
     EXPECT_EQ(text(uploads.chunk(b, second.chunk(chunk), at(1000)).out), "b:ack " + std::to_string(chunk + 1));
   EXPECT_EQ(uploads.bytes_on_disk(), 2 * wire::kChunkBytes) << "what the other had sent made room";
   EXPECT_THROW(uploads.chunk(b, second.chunk(2), at(1001)), Failure) << "there is no more to be had";
+}
+
+TEST(UploadsTest, OnAFullDiskWhatNobodyClaimsGoesFirst) {
+  const TempFolder folder;
+  TightDisk disk;
+  const Payload first(1), second(2);
+  {
+    Uploads earlier = with_places(1, folder, disk);
+    earlier.offer(a, first.offer(), at(0));
+    earlier.chunk(a, first.chunk(0), at(0));
+  }
+  Uploads uploads = with_places(1, folder, disk);
+  uploads.offer(b, second.offer(), at(1));
+  for (const std::size_t chunk : {0U, 1U})
+    EXPECT_EQ(text(uploads.chunk(b, second.chunk(chunk), at(1)).out), "b:ack " + std::to_string(chunk + 1));
 }
 
 TEST(UploadsTest, NamesWhatIsWrong) {

@@ -1,29 +1,20 @@
 // A foreign file as a run's ledger: it is refused, or all that is said of it can be said. Ledgers are read by people
 // who did not write them (weft ledger), so nothing in one may be believed.
-#include <unistd.h>
-
 #include <filesystem>
 
 #include "common/base/file.h"
 #include "coordinator/ledger_check.h"
 #include "coordinator/ledger_report.h"
 #include "coordinator/run_folder.h"
+#include "tests/fuzz/memory_folder.h"
 
 namespace {
 
 using namespace weft;
 
 const std::filesystem::path& folder() {
-  static const std::filesystem::path made = [] {
-    const std::filesystem::path memory = "/dev/shm";  // no disk is written to, where there is that
-    const std::filesystem::path base =
-        std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path();
-    const std::filesystem::path mine = base / ("weft_ledger_fuzz_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(mine);
-    std::atexit([] { std::filesystem::remove_all(folder()); });
-    return mine;
-  }();
-  return made;
+  static const MemoryFolder made("weft_ledger_fuzz_");
+  return made.path;
 }
 
 }  // namespace

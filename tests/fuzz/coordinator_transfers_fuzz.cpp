@@ -1,16 +1,15 @@
 // Sites that offer, send, fetch, acknowledge, stall and leave in any order, and a coordinator that restarts: places and
 // bytes stay bounded, nobody who waits is forgotten, and an update that is done is what was offered.
-#include <unistd.h>
 #include <zlib.h>
 
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 
 #include "common/base/digest.h"
 #include "coordinator/downloads.h"
 #include "coordinator/uploads.h"
 #include "tests/fuzz/base_fuzz_bytes.h"
+#include "tests/fuzz/memory_folder.h"
 
 namespace {
 
@@ -48,16 +47,11 @@ wire::Chunk chunk_of(FuzzBytes& input) {
   return chunk;
 }
 
-// Empty. In memory where there is such a folder: every input writes.
+// Empty.
 const std::filesystem::path& folder() {
-  static const std::filesystem::path made = [] {
-    const std::filesystem::path memory = "/dev/shm";
-    std::atexit([] { std::filesystem::remove_all(made); });
-    return (std::filesystem::exists(memory) ? memory : std::filesystem::temp_directory_path()) /
-           ("weft_transfers_fuzz_" + std::to_string(::getpid()));
-  }();
-  std::filesystem::remove_all(made);
-  return made;
+  static const MemoryFolder made("weft_transfers_fuzz_");
+  std::filesystem::remove_all(made.path);
+  return made.path;
 }
 
 }  // namespace
