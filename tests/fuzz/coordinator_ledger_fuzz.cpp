@@ -6,7 +6,7 @@
 #include "coordinator/ledger_check.h"
 #include "coordinator/ledger_report.h"
 #include "coordinator/run_folder.h"
-#include "tests/fuzz/memory_folder.h"
+#include "tests/fuzz/base_memory_folder.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include "coordinator/downloads.h"
 #include "coordinator/uploads.h"
 #include "tests/fuzz/base_fuzz_bytes.h"
-#include "tests/fuzz/memory_folder.h"
+#include "tests/fuzz/base_memory_folder.h"
 
 namespace {
 
