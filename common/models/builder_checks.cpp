@@ -89,7 +89,8 @@ void ModelBuilder::check_names() const {
     if (std::none_of(linears_.begin(), linears_.end(), meant))
       throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
   }
-  if (adapted_.empty()) throw ConfigError("adapter.exclude_modules: leaves none of adapter.target_modules");
+  if (adapted_.empty() && adapter_.exclude_modules != ModuleTargets{})
+    throw ConfigError("adapter.exclude_modules: leaves none of adapter.target_modules");
   for (const std::string& name : adapter_.feedforward_modules.names)
     if (std::none_of(adapted_.begin(), adapted_.end(),
                      [&](const std::string& module) { return module.ends_with(name); }))
