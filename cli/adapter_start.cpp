@@ -1,8 +1,11 @@
 // An adapter_config.json as the adapter block of a run file.
 #include "cli/adapter_start.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+
+#include "common/base/joined.h"
 
 namespace weft::cli {
 namespace {
@@ -91,6 +94,14 @@ AdapterStart read_adapter_start(const YamlView& adapter) {
     if (key != "start") check_agrees(adapter, key, keys, found);
   const YamlView block = YamlView::parse(lines_of(keys), (found.folder / "adapter_config.json").string());
   return {std::move(found), block};
+}
+
+void check_order_of_labels(const AdapterStart& start, const std::vector<std::string>& labels) {
+  if (!start.found.peft.facts) return;
+  const std::vector<std::string>& theirs = start.found.peft.facts->labels;
+  if (theirs == labels || !std::is_permutation(theirs.begin(), theirs.end(), labels.begin(), labels.end())) return;
+  throw ConfigError("adapter.start: the adapter at " + start.found.folder.string() + " tells apart [" + joined(theirs) +
+                    "], task.labels has [" + joined(labels) + "]; list task.labels in the adapter's order");
 }
 
 const StateDict& initial_state_of(const AdapterStart& start, const models::Model& model) {

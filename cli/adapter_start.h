@@ -6,6 +6,7 @@
 // What is trained follows from the folder's adapter_config.json; other keys of the block may repeat what is there.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "cli/adapter_folder.h"
 #include "common/config/yaml_view.h"
@@ -21,6 +22,9 @@ struct AdapterStart {
 // Reads the folder that `adapter`, the block of a run file, names. ConfigError: no adapter there, one that cannot be
 // gone on from, or a key of the block that says something else.
 AdapterStart read_adapter_start(const YamlView& adapter);
+
+// ConfigError: `labels`, the run's, are those that the adapter tells apart, in another order.
+void check_order_of_labels(const AdapterStart& start, const std::vector<std::string>& labels);
 
 // Its tensors, as version 0 of a run on this model. ConfigError when they are of another base or do not fit it.
 const StateDict& initial_state_of(const AdapterStart& start, const models::Model& model);

@@ -91,7 +91,12 @@ data::EncodedDataset encode(const Base& base, const std::vector<data::Example>& 
   const data::Encoders encoders{.tokenizer = base.tokenizer.get(),
                                 .preprocessor = base.preprocessor.get(),
                                 .chat_template = base.chat_template.get()};
-  return data::encode(base.task->config(), encoders, examples);
+  data::EncodedDataset encoded = data::encode(base.task->config(), encoders, examples);
+  if (encoded.without_loss > 0)
+    log::warn(std::to_string(encoded.without_loss) + " of " + std::to_string(examples.size()) +
+              " examples are left out: nothing of their answers is within task.max_tokens, " +
+              std::to_string(base.task->config().max_tokens) + "; raise it, or shorten what comes before the answers");
+  return encoded;
 }
 
 train::EncodedSplits encode(const Base& base, const data::Splits& splits) {

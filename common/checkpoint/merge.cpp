@@ -95,11 +95,10 @@ const FamilyHead& head_for(const FamilyNames& names, const PeftFolder& adapter, 
 
 std::size_t class_count(const PeftFolder& adapter, const FamilyHead& head) {
   if (adapter.facts && !adapter.facts->labels.empty()) return adapter.facts->labels.size();
-  std::size_t classes = 0;  // the head's last linear layer comes last in the order of names
+  std::size_t classes = 0;  // of its last module the last linear layer, which comes last in the order of names
   for (const TensorSpec& spec : adapter.state.manifest->tensors())
-    for (const std::string_view module : head.modules)
-      if (spec.name.starts_with(std::string(kAdapterRoot).append(module)) && spec.name.ends_with("weight"))
-        classes = static_cast<std::size_t>(spec.shape[0]);
+    if (spec.name.starts_with(std::string(kAdapterRoot).append(head.modules.back())) && spec.name.ends_with("weight"))
+      classes = static_cast<std::size_t>(spec.shape[0]);
   return classes;
 }
 

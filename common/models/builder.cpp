@@ -2,6 +2,7 @@
 #include "common/models/builder.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
 
@@ -199,17 +200,35 @@ Norm ModelBuilder::norm(const std::string& name, std::int64_t width, double epsi
 Linear ModelBuilder::language_head(const std::string& name, std::int64_t in, std::int64_t out,
                                    const at::Tensor& tied_OI) {
   Taken taken{.weight_OI = tied_OI, .bias_O = {}, .module = {.out = out, .has_bias = false}};
-  if (!tied_OI.defined()) taken.weight_OI = reader_.view(stored(name + ".weight"), {out, in});
+  if (!tied_OI.defined() || has(name + ".weight")) taken.weight_OI = reader_.view(stored(name + ".weight"), {out, in});
+  const bool tied = tied_OI.defined() && at::equal(taken.weight_OI, tied_OI);
+  if (tied) taken.weight_OI = tied_OI;  // one of them in memory
+  if (tied_OI.defined() && !tied)
+    notes_.push_back(checkpoint_.folder().string() + ": its " + name +
+                     " is another one than the table of tokens, though config.json says tie_word_embeddings; it is "
+                     "taken as it is, as transformers does");
+  if (tied && adapter_.changes_base() && !adapter_.target_modules.all_linear && is_target(adapter_, name))
+    throw ConfigError("adapter.init: pissa and olora take their start out of " + name +
+                      ", which is tied to the table of tokens; choose another start, or leave it out of "
+                      "adapter.target_modules");
   adapt(taken, name, Role::head);
   return {taken.weight_OI, at::Tensor(), {taken.module}};
 }
 
-Embedding ModelBuilder::embedding(const std::string& name, std::int64_t rows, std::int64_t width) {
+std::int64_t ModelBuilder::padding_row(std::int64_t rows, std::optional<std::int64_t> fallback) const {
+  if (!config().has("pad_token_id") && !fallback) return -1;
+  auto row = static_cast<std::int64_t>(config().number("pad_token_id", static_cast<double>(fallback.value_or(-1))));
+  if (row < 0) row += rows;
+  return row >= 0 && row < rows ? row : -1;
+}
+
+Embedding ModelBuilder::embedding(const std::string& name, std::int64_t rows, std::int64_t width,
+                                  std::int64_t padding) {
   modules_.push_back(name);
   const std::string tensor = name + ".weight";
   const at::Tensor frozen = reader_.view(stored(tensor), {rows, width});
   if (trained_whole(name, false))
-    return {frozen, {.whole = train(tensor, {rows, width}, start_as(frozen)), .a_RV = {}, .b_DR = {}}};
+    return {frozen, {.whole = train(tensor, {rows, width}, start_as(frozen)), .a_RV = {}, .b_DR = {}}, padding};
   if (adapter_.method != AdapterMethod::lora || adapter_.target_modules.all_linear || !is_target(adapter_, name))
     return {frozen, {}};
   if (adapter_.decomposed)
@@ -223,7 +242,8 @@ Embedding ModelBuilder::embedding(const std::string& name, std::int64_t rows, st
           {.whole = {},
            .a_RV = train(name + ".lora_embedding_A", {rank, rows}, start_with(0)),
            .b_DR = train(b, {width, rank}, start_normal(std::string(kAdapterRoot) + b, 1)),
-           .scale = scale_of(adapter_, name)}};
+           .scale = scale_of(adapter_, name)},
+          padding};
 }
 
 Parameter ModelBuilder::table(const std::string& name, std::int64_t rows, std::int64_t width) {

@@ -7,6 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,10 +48,13 @@ class ModelBuilder {
   Linear head(const std::string& name, std::int64_t in, std::int64_t out, LinearOptions options = {});
   Norm norm(const std::string& name, std::int64_t width, double epsilon, NormKind kind = NormKind::layer);
   // The layer that makes logits over the vocabulary, without a bias: NAME.weight, mapped where it stays frozen, or what
-  // is tied to it where that is defined. all-linear does not mean it.
+  // is tied to it where that is defined and the checkpoint has no other. all-linear does not mean it.
   Linear language_head(const std::string& name, std::int64_t in, std::int64_t out, const at::Tensor& tied_OI);
-  // NAME.weight, [rows, width], of which rows are looked up; mapped where it stays frozen.
-  Embedding embedding(const std::string& name, std::int64_t rows, std::int64_t width);
+  // NAME.weight, [rows, width], of which rows are looked up; mapped where it stays frozen. `padding`: see Embedding.
+  Embedding embedding(const std::string& name, std::int64_t rows, std::int64_t width, std::int64_t padding = -1);
+  // Which row of a table of so many the padding token has: config.json's pad_token_id, or what the family takes where
+  // it says none. As torch counts: a negative one from the end. -1: none.
+  std::int64_t padding_row(std::int64_t rows, std::optional<std::int64_t> fallback = {}) const;
   // The same where it is read as a whole.
   Parameter table(const std::string& name, std::int64_t rows, std::int64_t width);
   // Any other tensor, by its whole name.

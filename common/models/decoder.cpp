@@ -23,7 +23,8 @@ std::vector<std::string> prefixed(const std::string& prefix, std::vector<std::st
 
 Decoder::Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names, bool tied)
     : config_(config), device_(builder.request().device) {
-  tokens_ = builder.embedding(names.tokens, config.vocabulary, config.width);
+  tokens_ = builder.embedding(names.tokens, config.vocabulary, config.width,
+                              config.rotary ? builder.padding_row(config.vocabulary) : -1);  // GPT-2 trains that row
   if (config.rotary)
     frequencies_ = nn::rotary_frequencies(*config.rotary);
   else

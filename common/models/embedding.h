@@ -6,6 +6,7 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <string>
 
 #include "common/models/step.h"
@@ -22,8 +23,9 @@ struct TrainedTable {
 class Embedding {
  public:
   Embedding() = default;
-  Embedding(at::Tensor frozen_VD, TrainedTable trained)
-      : frozen_VD_(std::move(frozen_VD)), trained_(std::move(trained)) {}
+  // `padding`: the row whose gradient is zero, as torch.nn.Embedding's padding_idx; -1: none.
+  Embedding(at::Tensor frozen_VD, TrainedTable trained, std::int64_t padding = -1)
+      : frozen_VD_(std::move(frozen_VD)), trained_(std::move(trained)), padding_(padding) {}
   bool defined() const { return frozen_VD_.defined(); }
   bool trained() const { return !trained_.whole.empty() || !trained_.a_RV.empty(); }
   const at::Tensor& frozen() const { return frozen_VD_; }  // as the checkpoint has it, whatever is trained
@@ -33,6 +35,7 @@ class Embedding {
  private:
   at::Tensor frozen_VD_;
   TrainedTable trained_;
+  std::int64_t padding_ = -1;
 };
 
 }  // namespace weft::models

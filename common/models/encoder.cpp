@@ -51,8 +51,9 @@ Encoder::Encoder(ModelBuilder& builder, const EncoderConfig& config, const Encod
     builder.config().fail("the width " + std::to_string(config.width) + " is not a multiple of " +
                           std::to_string(config.heads) + " attention heads");
   const std::string& at = names.embeddings;
-  word_ = builder.embedding(at + "word_embeddings", config.vocabulary, config.width);
-  position_ = builder.embedding(at + "position_embeddings", config.positions, config.width);
+  word_ = builder.embedding(at + "word_embeddings", config.vocabulary, config.width,
+                            builder.padding_row(config.vocabulary, config.padding_token < 0 ? 0 : 1));
+  position_ = builder.embedding(at + "position_embeddings", config.positions, config.width, config.padding_token);
   if (config.segments > 0) type_ = builder.embedding(at + "token_type_embeddings", config.segments, config.width);
   embedding_norm_ = builder.norm(at + "LayerNorm", config.width, config.epsilon);
   if (!word_.trained() && !position_.trained() && !type_.trained() && !embedding_norm_.trained()) {

@@ -76,6 +76,8 @@ Result<SpecialTokens> read_special_tokens(const std::filesystem::path& folder, c
     const json ids = value.is_array() ? value : json::array({value});
     for (const json& item : ids) {
       if (item.is_number_integer() && item < 0) continue;  // -1 says that there is none
+      if (one.field == &SpecialTokens::pad && item.is_number_integer() && item >= tokenizer.vocabulary_size())
+        continue;  // of a table that was made larger: nothing is padded here
       const TokenId id = checked_id(item, tokenizer, generation_file.string() + ": " + one.id);
       if (!(out.*one.field)) out.*one.field = id;
       if (one.field == &SpecialTokens::eos) add_stop(out, id);

@@ -83,6 +83,7 @@ TEST_F(AdapterStartTest, OtherKeysOfTheBlockMayOnlyRepeatTheFolder) {
   says("adapter.feedforward_modules=[query]", {"adapter.feedforward_modules", "method is lora", "remove it"});
   says("adapter.start=" + (job_.place / "data").string(), {"adapter_config.json", "data"});
   says("task.labels=[negative, positive, neutral]", {"adapter.start", "does not fit", "labels"});
+  says("task.labels=[positive, negative]", {"adapter.start", "[negative, positive]", "the adapter's order"});
   edit(job_.model() / "config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-11");
   says("seed=12", {"adapter.start", "base model", "digest", "model.path"});
 }

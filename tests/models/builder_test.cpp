@@ -65,6 +65,28 @@ TEST(BuilderTest, AHeadThatTheCheckpointLacksMustBeTrained) {
   EXPECT_THAT(error_of(none), AllOf(HasSubstr("does not name classifier"), HasSubstr("Add it to the list")));
 }
 
+TEST(BuilderTest, ThePaddingTokensRowIsNotTrained) {
+  const auto model = load_model(request(targets({"query", "word_embeddings"})));
+  StateDict state = model->initial_state(Rng(1));
+  for (float& value : state.values) value = 0.01F;
+  const nn::Trainable params(state, at::kCPU, true);
+  at::Tensor loss = model->sequence_logits({.tokens = batch_from({{0, 5, 0, 7}})}, params, {}).square().sum();
+  loss.backward();
+  const at::Tensor gradient =
+      params.leaf("base_model.model.bert.embeddings.word_embeddings.lora_embedding_A").grad().abs().sum(0);
+  EXPECT_EQ(gradient[0].item().toFloat(), 0) << "the padding token's";
+  EXPECT_GT(gradient[5].item().toFloat(), 0);
+  EXPECT_EQ(gradient[6].item().toFloat(), 0) << "of a token that did not come";
+}
+
+TEST(BuilderTest, AStartCannotBeTakenOutOfATiedHead) {
+  ModelRequest tied{.folder = fixtures() / "models/gpt2_tiny", .task = TaskKind::causal_lm};
+  tied.adapter = targets({"lm_head"});
+  EXPECT_EQ(error_of(tied), "");
+  tied.adapter.init = LoraInit::pissa;
+  EXPECT_THAT(error_of(tied), AllOf(HasSubstr("lm_head"), HasSubstr("tied to the table of tokens")));
+}
+
 TEST(BuilderTest, RanksThatAStartCannotHave) {
   AdapterConfig odd = targets({"query"});
   odd.rank = 3;

@@ -47,6 +47,13 @@ TEST_F(SpecialTokensTest, ConfigCountsWithoutAGenerationConfig) {
   EXPECT_TRUE(read_special_tokens(folder_, tokenizer_).value().stops.empty());
 }
 
+TEST_F(SpecialTokensTest, APaddingTokenBehindTheVocabularyIsNone) {
+  write("config.json", R"({"eos_token_id":2,"pad_token_id":99999})");
+  const SpecialTokens ours = read_special_tokens(folder_, tokenizer_).value();
+  EXPECT_FALSE(ours.pad);
+  EXPECT_EQ(ours.eos, 2);
+}
+
 TEST_F(SpecialTokensTest, NoFilesNoTokens) {
   const SpecialTokens ours = read_special_tokens(folder_, tokenizer_).value();
   EXPECT_FALSE(ours.eos);
