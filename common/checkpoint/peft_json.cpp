@@ -175,8 +175,9 @@ class Reader {
   }
   ModuleTargets targets() {
     const std::string key = "target_modules";
-    if (at(key) == "all-linear") return {.all_linear = true};
-    if (at(key) == "") bad(key, "a list, \"all-linear\" or a regular expression");
+    const Json& value = at(key);
+    if (value == "all-linear") return {.all_linear = true};
+    if (value.is_string() && value.get<std::string>().empty()) bad(key, "a list, \"all-linear\" or a regular expression");
     return modules(key);
   }
 
