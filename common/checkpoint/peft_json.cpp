@@ -177,7 +177,8 @@ class Reader {
     const std::string key = "target_modules";
     const Json& value = at(key);
     if (value == "all-linear") return {.all_linear = true};
-    if (value.is_string() && value.get<std::string>().empty()) bad(key, "a list, \"all-linear\" or a regular expression");
+    if (value.is_string() && value.get<std::string>().empty())
+      bad(key, "a list, \"all-linear\" or a regular expression");
     return modules(key);
   }
 
