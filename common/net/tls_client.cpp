@@ -104,7 +104,8 @@ void TlsClient::Impl::look_at_link() {
     const std::optional<LinkEvent> event = link->next_event();
     if (!event) return;
     if (event->kind == LinkEvent::Kind::failed && !up)
-      return go_down("cannot connect; nothing listens there, or it cannot be reached, or its name is not known here", false, {});
+      return go_down("cannot connect; nothing listens there, or it cannot be reached, or its name is not known here",
+                     false, {});
     lost = true;  // frames that came before are read first
   }
 }

@@ -151,8 +151,8 @@ void World::Tasks::start(worker::Task task) {
   });
 }
 
-// What was finished is on the disk until its fate is known, and then it is not asked for any more; but if it was refused
-// and the coordinator died before its round was durable, it is.
+// What was finished is on the disk until its fate is known, and then it is not asked for any more; but if it was
+// refused and the coordinator died before its round was durable, it is.
 void World::Tasks::check(const worker::Train& task) const {
   if (node_.finished.contains({task.round, task.adapter_digest}) && !node_.world.spoils(node_.site_id, task.round))
     throw Broken{"site " + node_.name + " trains round " + std::to_string(task.round) +
