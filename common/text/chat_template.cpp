@@ -10,6 +10,7 @@
 #include "common/base/json_depth.h"
 #include "common/text/chat_styles.h"
 #include "common/text/known_jinja.h"
+#include "common/text/special_tokens.h"
 
 namespace weft::text {
 namespace {
@@ -32,16 +33,6 @@ Result<std::string> jinja_in(const nlohmann::json& value, const std::string& whe
     }
   }
   return Error{where + ": no chat_template; choose one by its name"};
-}
-
-// "<s>" or {"content": "<s>", ...}; null where the file names none.
-const std::string* token_in(const nlohmann::json& config, const char* key) {
-  const auto found = config.find(key);
-  if (found == config.end()) return nullptr;
-  if (found->is_string()) return found->get_ptr<const std::string*>();
-  const auto content = found->is_object() ? found->find("content") : found->end();
-  if (!found->is_object() || content == found->end() || !content->is_string()) return nullptr;
-  return content->get_ptr<const std::string*>();
 }
 
 constexpr std::string_view kReleaseDay = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
@@ -151,14 +142,14 @@ Result<ChatTemplate> ChatTemplate::recognise(std::string_view jinja) {
 }
 
 Result<ChatTemplate> ChatTemplate::with_tokens_of(const std::filesystem::path& folder) const {
-  for (const char* file : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    auto config = read_object(folder / file);
-    if (!config) return config.error();
+  for (const char* file : kTokenFiles) {
+    auto texts = special_token_texts(folder / file);
+    if (!texts) return texts.error();
     for (const auto& [key, written] : {std::pair{"bos_token", kind_->bos}, {"eos_token", kind_->eos}}) {
-      const std::string* token = token_in(*config, key);
-      if (written.empty() || token == nullptr || *token == written) continue;
-      return Error{(folder / file).string() + ": " + key + " is \"" + *token + "\", and the chat template \"" + name() +
-                   "\" writes \"" + std::string(written) +
+      const auto token = texts->find(key);
+      if (written.empty() || token == texts->end() || token->second == written) continue;
+      return Error{(folder / file).string() + ": " + key + " is \"" + token->second + "\", and the chat template \"" +
+                   name() + "\" writes \"" + std::string(written) +
                    "\". If that is how the model was taught to read conversations, choose it by its name"};
     }
   }

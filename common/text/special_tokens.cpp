@@ -53,16 +53,30 @@ void add_stop(SpecialTokens& out, TokenId id) {
 
 }  // namespace
 
+Result<std::map<std::string, std::string>> special_token_texts(const std::filesystem::path& file) try {
+  std::map<std::string, std::string> texts;
+  const json object = read_object(file);
+  for (const auto& [key, value] : object.items()) {
+    const auto text = key.ends_with("_token") ? content_of(value) : std::nullopt;
+    if (text) texts[key] = *text;
+  }
+  return texts;
+} catch (const Failure& failure) {
+  return Error{failure.what()};
+}
+
 Result<SpecialTokens> read_special_tokens(const std::filesystem::path& folder, const Tokenizer& tokenizer) try {
   SpecialTokens out;
-  for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
-    const json file = read_object(folder / name);
+  for (const char* name : kTokenFiles) {
+    auto texts = special_token_texts(folder / name);
+    if (!texts) return texts.error();
     for (const Name& one : kNames) {
-      const auto text = file.contains(one.token) ? content_of(file[one.token]) : std::nullopt;
-      if (!text || out.*one.field) continue;
-      const auto id = tokenizer.id_of(*text);
+      const auto found = texts->find(one.token);
+      if (found == texts->end() || out.*one.field) continue;
+      const auto id = tokenizer.id_of(found->second);
       if (!id)
-        throw Failure((folder / name).string() + ": " + one.token + " \"" + *text + "\" is not in the vocabulary");
+        throw Failure((folder / name).string() + ": " + one.token + " \"" + found->second +
+                      "\" is not in the vocabulary");
       out.*one.field = id;
     }
   }
