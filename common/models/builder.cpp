@@ -129,13 +129,14 @@ Linear ModelBuilder::fresh_head(const std::string& name, std::int64_t in, std::i
 
 ModelBuilder::Taken ModelBuilder::take(const std::string& name, std::int64_t in, std::int64_t out,
                                        const LinearOptions& options, Role role) {
-  const std::vector<std::int64_t> shape = options.stored_IO ? std::vector{in, out} : std::vector{out, in};
+  const bool stored_IO = names_.linears_IO && role == Role::inner;
+  const std::vector<std::int64_t> shape = stored_IO ? std::vector{in, out} : std::vector{out, in};
   Taken taken;
   taken.weight_OI = reader_.copy(stored(name + ".weight"), shape);
-  if (options.stored_IO) taken.weight_OI = taken.weight_OI.t().contiguous();
+  if (stored_IO) taken.weight_OI = taken.weight_OI.t().contiguous();
   if (options.bias) taken.bias_O = reader_.copy(stored(name + ".bias"), {out});
-  taken.module = {.out = out, .weight_is_IO = options.stored_IO, .has_bias = options.bias};
-  fan_in_fan_out_ = fan_in_fan_out_ || options.stored_IO;
+  taken.module = {.out = out, .weight_is_IO = stored_IO, .has_bias = options.bias};
+  fan_in_fan_out_ = fan_in_fan_out_ || stored_IO;
   adapt(taken, name, role);
   return taken;
 }

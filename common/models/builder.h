@@ -23,7 +23,6 @@ namespace weft::models {
 
 struct LinearOptions {
   bool bias = true;
-  bool stored_IO = false;  // the checkpoint has the weight as [in, out] (GPT-2)
 };
 
 class ModelBuilder {
@@ -50,13 +49,15 @@ class ModelBuilder {
   // The layer that makes logits over the vocabulary, without a bias: NAME.weight, mapped where it stays frozen, or what
   // is tied to it where that is defined and the checkpoint has no other. all-linear does not mean it.
   Linear language_head(const std::string& name, std::int64_t in, std::int64_t out, const at::Tensor& tied_OI);
+  // Whether that is the table of tokens: as config.json says, or else the family.
+  bool is_tied() const { return config().flag("tie_word_embeddings", names_.tied); }
   // NAME.weight, [rows, width], of which rows are looked up; mapped where it stays frozen. `padding`: see Embedding.
   Embedding embedding(const std::string& name, std::int64_t rows, std::int64_t width, std::int64_t padding = -1);
+  // The same where it is read as a whole.
+  Parameter table(const std::string& name, std::int64_t rows, std::int64_t width);
   // Which row of a table of so many the padding token has: config.json's pad_token_id, or what the family takes where
   // it says none. As torch counts: a negative one from the end. -1: none.
   std::int64_t padding_row(std::int64_t rows, std::optional<std::int64_t> fallback = {}) const;
-  // The same where it is read as a whole.
-  Parameter table(const std::string& name, std::int64_t rows, std::int64_t width);
   // Any other tensor, by its whole name.
   Parameter parameter(const std::string& name, std::vector<std::int64_t> shape);
   // Tensors whose names begin so may be there and are not used.

@@ -21,7 +21,7 @@ std::vector<std::string> prefixed(const std::string& prefix, std::vector<std::st
 
 }  // namespace
 
-Decoder::Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names, bool tied)
+Decoder::Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names)
     : config_(config), device_(builder.request().device) {
   tokens_ = builder.embedding(names.tokens, config.vocabulary, config.width,
                               config.rotary ? builder.padding_row(config.vocabulary) : -1);  // GPT-2 trains that row
@@ -31,7 +31,7 @@ Decoder::Decoder(ModelBuilder& builder, const DecoderConfig& config, const Decod
     positions_ = builder.embedding(names.positions, config.positions, config.width);
   for (std::int64_t i = 0; i < config.layers; ++i) layers_.push_back(read_layer(builder, names, i));
   final_norm_ = builder.norm(names.final_norm, config.width, config.epsilon, config.norm);
-  read_heads(builder, names, tied);
+  read_heads(builder, names);
 }
 
 Decoder::Layer Decoder::read_layer(ModelBuilder& builder, const DecoderNames& names, std::int64_t index) const {
@@ -56,7 +56,8 @@ Decoder::Layer Decoder::read_layer(ModelBuilder& builder, const DecoderNames& na
   return layer;
 }
 
-void Decoder::read_heads(ModelBuilder& builder, const DecoderNames& names, bool tied) {
+void Decoder::read_heads(ModelBuilder& builder, const DecoderNames& names) {
+  const bool tied = builder.is_tied();
   const TaskKind task = builder.request().task;
   if (tied) builder.ignore("lm_head.");
   if (task == TaskKind::causal_lm) {

@@ -47,8 +47,7 @@ struct DecoderNames {
 
 class Decoder final : public Network {
  public:
-  // tied: the language head is the table of tokens.
-  Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names, bool tied);
+  Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names);
 
   std::int64_t max_positions() const override { return config_.positions; }
   at::Tensor states(const Step& step, const Inputs& inputs, const Rows& rows) const override;
@@ -69,7 +68,7 @@ class Decoder final : public Network {
   using Attend = std::function<at::Tensor(std::size_t index, const at::Tensor& qkv_TC, const at::Tensor& bias_C)>;
 
   Layer read_layer(ModelBuilder& builder, const DecoderNames& names, std::int64_t index) const;
-  void read_heads(ModelBuilder& builder, const DecoderNames& names, bool tied);
+  void read_heads(ModelBuilder& builder, const DecoderNames& names);
   nn::AttentionShape shape_of(std::size_t layer) const;
   at::Tensor embedding(const Step& step, const nn::Packed& batch) const;
   at::Tensor with_head_norms(const Step& step, const Layer& layer, const at::Tensor& qkv_TC) const;

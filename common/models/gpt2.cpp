@@ -40,7 +40,6 @@ DecoderConfig config_of(const ModelBuilder& builder) {
 }  // namespace
 
 std::unique_ptr<const Network> build_gpt2(ModelBuilder& builder) {
-  const LinearOptions stored{.bias = true, .stored_IO = true};
   const DecoderNames names{.tokens = "transformer.wte",
                            .positions = "transformer.wpe",
                            .layer = "transformer.h.",
@@ -53,13 +52,9 @@ std::unique_ptr<const Network> build_gpt2(ModelBuilder& builder) {
                            .inner_norm = "ln_2",
                            .query_norm = {},
                            .key_norm = {},
-                           .qkv_options = stored,
-                           .out_options = stored,
-                           .inner_options = stored,
                            .token_head = "classifier",
                            .buffers = {"attn.bias", "attn.masked_bias"}};
-  return std::make_unique<const Decoder>(builder, config_of(builder), names,
-                                         builder.config().flag("tie_word_embeddings", true));
+  return std::make_unique<const Decoder>(builder, config_of(builder), names);
 }
 
 }  // namespace weft::models

@@ -102,8 +102,7 @@ std::unique_ptr<const Network> build(ModelBuilder& builder, const Kind& kind) {
                            .inner_options = {.bias = inner_biased},
                            .token_head = "score",
                            .buffers = {"self_attn.rotary_emb.inv_freq"}};
-  return std::make_unique<const Decoder>(builder, config_of(builder, kind), names,
-                                         builder.config().flag("tie_word_embeddings", false));
+  return std::make_unique<const Decoder>(builder, config_of(builder, kind), names);
 }
 
 }  // namespace
