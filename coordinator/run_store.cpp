@@ -146,8 +146,11 @@ void RunStore::begin(const StateDict& initial) {
 void RunStore::resume() {
   ledger_.check_same_run(facts_);
   facts_ = ledger_.run().value();
-  version_ = ledger_.committed();
-  for (std::uint32_t version = 0; version <= version_; ++version) compete(ledger_.scores(version));
+  const std::string& metric = options_.scheme.primary;
+  history_ = ledger_.history(metric);
+  version_ = history_.committed;
+  best_ = fl::best_version(history_.validation, metric);
+  if (best_) best_scores_ = ledger_.scores(*best_);
   median_norm_ = fl::median_norm(ledger_.norms(fl::kMostNorms));
   version_file(version_);
   for (std::uint32_t version = 0; version <= version_; ++version) stored_.insert(version);  // as far as they are there

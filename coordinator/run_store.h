@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/disk_room.h"
@@ -37,6 +38,8 @@ class RunStore {
 
   const RunFacts& facts() const { return facts_; }
   Ledger& ledger() { return ledger_; }
+  // What was durable when it was opened, as decisions need it; once.
+  fl::History take_history() { return std::exchange(history_, {}); }
   std::uint32_t version() const { return version_; }
   std::uint64_t payload_bytes() const { return manifest_->total() * sizeof(float); }
 
@@ -84,6 +87,7 @@ class RunStore {
   RunFacts facts_;
   std::shared_ptr<const Manifest> manifest_;
   std::unique_ptr<ScratchFile> taken_start_;  // version 0 where the result is made plain LoRA by it; else none
+  fl::History history_;                       // until it is taken
   std::uint32_t version_ = 0;
   std::optional<std::uint32_t> best_;       // of the versions that have scores
   std::vector<fl::SiteScore> best_scores_;  // of best_ alone, so that a round costs the same however many were before
