@@ -90,8 +90,7 @@ Verdict look_at_device(const std::string& name) {
 }
 
 Verdict look_at_disk(const DiskNeed& need) {
-  std::filesystem::path there = std::filesystem::absolute(need.folder);
-  while (!std::filesystem::exists(there)) there = there.parent_path();
+  const std::filesystem::path there = nearest_existing(need.folder);
   if (!std::filesystem::is_directory(there))
     return {Health::problem,
             need.folder.string() + " cannot be made: " + there.string() + " is not a folder; choose another place"};

@@ -14,7 +14,6 @@
 #include "cli/commands.h"
 #include "cli/local_job.h"
 #include "common/base/json_depth.h"
-#include "common/base/log.h"
 #include "common/models/checkpoint.h"
 #include "common/models/generation.h"
 #include "common/text/chat_template.h"
@@ -114,12 +113,6 @@ struct Loaded {
   std::shared_ptr<const models::Model> model;
   StateDict adapter;
 };
-
-std::shared_ptr<const models::Model> load_saying_notes(const models::ModelRequest& request) {
-  std::shared_ptr<const models::Model> model = models::load_model(request);
-  for (const std::string& note : model->notes()) log::warn(note);
-  return model;
-}
 
 Loaded load(const Flags& flags) {
   models::ModelRequest request{.folder = flags.model,

@@ -55,6 +55,12 @@ at::Device pick_device(const std::string& name) {
   throw ConfigError("device: got \"" + name + "\", expected auto, cpu or cuda:N");
 }
 
+std::shared_ptr<const models::Model> load_saying_notes(const models::ModelRequest& request) {
+  std::shared_ptr<const models::Model> model = models::load_model(request);
+  for (const std::string& note : model->notes()) log::warn(note);
+  return model;
+}
+
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device) {
   if (!std::filesystem::is_directory(model))
     throw ConfigError("model.path: there is no folder " + model.string() +
@@ -64,13 +70,12 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
   Base base;
   const bool regression = task.problem == data::Problem::regression;
   base.task =
-      train::make_task(task, models::load_model({.folder = model,
-                                                 .task = task.kind,
-                                                 .labels = regression ? std::vector<std::string>{"value"} : task.labels,
-                                                 .adapter = settings.adapter,
-                                                 .base_dropout = settings.base_dropout,
-                                                 .device = device}));
-  for (const std::string& note : base.model().notes()) log::warn(note);
+      train::make_task(task, load_saying_notes({.folder = model,
+                                                .task = task.kind,
+                                                .labels = regression ? std::vector<std::string>{"value"} : task.labels,
+                                                .adapter = settings.adapter,
+                                                .base_dropout = settings.base_dropout,
+                                                .device = device}));
   if (task.kind != TaskKind::image_classification) {
     Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
     if (!tokenizer) throw ConfigError(tokenizer.error().message);

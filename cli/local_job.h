@@ -22,6 +22,9 @@ namespace weft::cli {
 // "auto": the first CUDA device, else the CPU. "cpu", "cuda:N". ConfigError when it is not there.
 at::Device pick_device(const std::string& name);
 
+// The model; what it says of its checkpoint is in the log.
+std::shared_ptr<const models::Model> load_saying_notes(const models::ModelRequest& request);
+
 // What one process loads of a base model for a run's task, shared by all its sites.
 struct Base {
   std::shared_ptr<const train::Task> task;

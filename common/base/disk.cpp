@@ -93,9 +93,7 @@ class SystemDisk final : public Disk {
 
   std::optional<std::uint64_t> free_bytes(const fs::path& folder) override {
     std::error_code error;
-    fs::path there = fs::absolute(folder, error);
-    while (!fs::exists(there, error) && there.has_relative_path()) there = there.parent_path();
-    const fs::space_info space = fs::space(there, error);
+    const fs::space_info space = fs::space(nearest_existing(folder), error);
     if (error) return std::nullopt;
     return space.available;
   }

@@ -144,6 +144,13 @@ Status append_to(const std::filesystem::path& path, ByteSpan bytes) {
   return write_all(fd.get(), path, bytes);
 }
 
+std::filesystem::path nearest_existing(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::path there = std::filesystem::absolute(path, error);
+  while (!std::filesystem::exists(there, error) && there.has_relative_path()) there = there.parent_path();
+  return there;
+}
+
 // What is written into a folder is durable only if the folder is, which its parent's sync makes it.
 void make_folder(const std::filesystem::path& path) {
   std::error_code error;

@@ -58,6 +58,9 @@ Result<std::unique_ptr<ScratchFile>> scratch_file(const std::filesystem::path& f
 // Behind what the file has, which is made if it is not there. Not synced.
 Status append_to(const std::filesystem::path& path, ByteSpan bytes);
 
+// The path, or the nearest above it that is there.
+std::filesystem::path nearest_existing(const std::filesystem::path& path);
+
 // Creates the folder and its parents; throws Failure with the system's reason.
 void make_folder(const std::filesystem::path& path);
 
