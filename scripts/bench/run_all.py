@@ -114,15 +114,15 @@ def main():
     parser.add_argument("--root", type=Path, default=ROOT, help="the project folder")
     parser.add_argument("only", nargs="*", help="parts of names; others are left out")
     arguments = parser.parse_args()
-    todo = commands(arguments.root, arguments.build.resolve(), arguments.reference_python, arguments.gpu, arguments.only)
-    if not todo:
+    chosen = commands(arguments.root, arguments.build.resolve(), arguments.reference_python, arguments.gpu, arguments.only)
+    if not chosen:
         print("there is no such benchmark")
         sys.exit(0 if arguments.gpu else 1)
     environment = dict(os.environ)
     if arguments.reference_python:
         environment["WEFT_REFERENCE_PYTHON"] = arguments.reference_python
     figures, failed = [], []
-    for label, command, is_ours in todo:
+    for label, command, is_ours in chosen:
         found, code = run(label, command, is_ours, arguments.root, environment, arguments.limit_seconds)
         figures += found
         if code != 0:
