@@ -30,7 +30,10 @@ void World::note(const SiteId& site, ByteSpan message) {
   must(static_cast<bool>(said), "the coordinator says what is no message");
   const auto* settled = std::get_if<wire::Settled>(&said.value());
   if (const auto* resume = std::get_if<wire::Resume>(&said.value()))
-    outcome_.counts["uploads gone on with"] += resume->offset > 0 && resume->offset < 4 * manifest_->total() ? 1 : 0;
+    if (const std::uint64_t bytes = update_bytes(); bytes > wire::kChunkBytes && resume->offset < bytes) {
+      outcome_.counts["uploads gone on with"] += resume->offset > 0 ? 1 : 0;
+      disturb_upload(site);
+    }
   if (settled != nullptr) promises_.push_back({site, settled->round, settled->digest, settled->verdict == "committed"});
 }
 

@@ -11,6 +11,7 @@ void World::plan_faults(TimePoint until) {
   const auto span = static_cast<std::uint64_t>((until - schedule_.now()).count());
   if (random_.below(3) == 0) network_.frame_fault = 0.02 * random_.uniform();
   network_.jitter = Milliseconds(1 + random_.below(2'000));
+  network_.bytes_per_ms = 100 + random_.below(3'000);
   for (std::uint64_t count = random_.below(40); count > 0; --count)
     schedule_.after(Milliseconds(random_.below(span)), [this] {
       if (!calm_) fault(random_.below(3) == 0 ? *nodes_.front() : any_node());
@@ -75,22 +76,41 @@ void World::fault(Node& node) {
     case 3:
       say(node, "stands still");
       return node.machine.take(lasting);
-    case 4: {
-      const SiteId& site = sites_[random_.below(sites_.size())];
-      say(node, "link of " + site.name + " is cut for " + std::to_string(lasting.count()) + " ms");
-      network_.cut(site);
-      return over([this, &site] { network_.heal(site); });
-    }
+    case 4:
+      return cut_link(sites_[random_.below(sites_.size())], lasting);
     case 5:
-      say(node, "disk full");
-      node.disk.full = true;
-      return over([&node] { node.disk.full = false; });
+      return fill_disk(node, lasting);
     default:
       say(node, "slow disk, wrong clock");
       node.disk.slowness = Milliseconds(random_.below(300));
       node.machine.wall_error = Milliseconds(random_.below(100'000'000)) - Milliseconds(50'000'000);
       return over([&node] { node.disk.slowness = {}; });
   }
+}
+
+void World::cut_link(const SiteId& site, Milliseconds lasting) {
+  say(*nodes_.front(), "link of " + site.name + " is cut for " + std::to_string(lasting.count()) + " ms");
+  network_.cut(site);
+  schedule_.after(lasting, [this, site] { network_.heal(site); });
+}
+
+// Up to the last byte, or with room for some of what is about to be written.
+void World::fill_disk(Node& node, Milliseconds lasting) {
+  const std::uint64_t room = random_.below(2) == 0 ? 0 : random_.below(2 * update_bytes());
+  say(node, "disk full but for " + std::to_string(room) + " bytes");
+  node.disk.limit = node.disk.used() + room;
+  schedule_.after(lasting, [&node] { node.disk.limit.reset(); });
+}
+
+// A site is about to send what takes more than a moment: when it has sent some of it, its link breaks or the
+// coordinator's disk gets full.
+void World::disturb_upload(const SiteId& site) {
+  if (calm_ || random_.below(2) == 0) return;
+  const bool full = random_.below(2) == 0;
+  schedule_.after(Milliseconds(random_.below(4'000)), [this, site, full] {
+    if (calm_) return;
+    full ? fill_disk(*nodes_.front(), Milliseconds(10'000)) : cut_link(site, Milliseconds(20'000));
+  });
 }
 
 void World::cut_power(Node& node) {
@@ -108,7 +128,7 @@ void World::calm() {
   for (const auto& node : nodes_) {
     node->machine.fuse = 0;
     node->machine.busy_until = schedule_.now();
-    node->disk.full = false;
+    node->disk.limit.reset();
     node->disk.slowness = {};
     say(*node, "all is calm");
   }

@@ -19,10 +19,10 @@ void World::CoordinatorNode::make() {
   observer.world = &world;
   if (!world.promises_.empty()) {
     const std::int64_t fuse = std::exchange(machine.fuse, 0);
-    const bool full = std::exchange(disk.full, false);
+    const auto limit = std::exchange(disk.limit, std::nullopt);
     world.check_promises(coordinator::Ledger(coordinator::RunFolder(kRunFolder).ledger(), {}, disk));
     machine.fuse = fuse;
-    disk.full = full;
+    disk.limit = limit;
   }
   transport = std::make_unique<SimNetwork::Server>(world.network_, machine);
   coordinator::CoordinatorOptions options;

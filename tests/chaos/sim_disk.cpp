@@ -204,9 +204,28 @@ Result<std::unique_ptr<ScratchFile>> SimDisk::scratch(const fs::path& folder) {
 
 Status SimDisk::put(Inode& inode, const std::string& path, ByteSpan bytes) {
   if (!step()) return failed(path, kKilled);
-  if (full) return failed(path, kFull);
-  inode.write(inode.content().size(), bytes);
+  const std::size_t end = inode.content().size(), fits = fitting(inode, end, bytes.size());
+  if (fits > 0) inode.write(end, bytes.first(fits));
+  if (fits < bytes.size()) return failed(path, kFull);
   return Ok{};
+}
+
+std::uint64_t SimDisk::used() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [path, inode] : names_) bytes += inode->content().size();
+  return bytes;
+}
+
+std::optional<std::uint64_t> SimDisk::free_bytes(const fs::path& /*folder*/) {
+  if (!limit) return std::nullopt;
+  return *limit - std::min(*limit, used());
+}
+
+std::size_t SimDisk::fitting(const Inode& inode, std::size_t offset, std::size_t size) const {
+  if (!limit) return size;
+  const std::uint64_t free = *limit - std::min(*limit, used());
+  const std::uint64_t end = inode.content().size() + free;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(size, end - std::min<std::uint64_t>(end, offset)));
 }
 
 Result<std::unique_ptr<AtomicWriter>> SimDisk::create(const fs::path& path) {

@@ -1,10 +1,11 @@
-// A disk in memory that behaves as a real one may: it is full or slow, and a power cut takes what was not synced. What
-// was written since the last sync of a file survives in any combination, torn at sectors; what was renamed, made or
-// removed since the last sync of its folder survives up to some point, in order. Folders themselves survive.
+// A disk in memory that behaves as a real one may: it gets full or slow, and a power cut takes what was not synced.
+// What was written since the last sync of a file survives in any combination, torn at sectors; what was renamed, made
+// or removed since the last sync of its folder survives up to some point, in order. Folders themselves survive.
 #pragma once
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,9 +45,10 @@ class SimDisk final : public Disk {
   SimDisk(const SimDisk&) = delete;
   SimDisk& operator=(const SimDisk&) = delete;
 
-  bool full = false;
   std::function<void(const std::string& path, ByteSpan content)> on_written = {};  // by write_atomic, and it is durable
   Milliseconds slowness{};                                                         // of each operation
+  std::optional<std::uint64_t> limit;                                              // of used()
+  std::uint64_t used() const;                                                      // bytes in files that have names
   void release_locks() {
     ++boot_;
     locked_.clear();
@@ -68,6 +70,7 @@ class SimDisk final : public Disk {
   Status remove_all(const std::filesystem::path& path) override;
   Status publish(const std::filesystem::path& working, const std::filesystem::path& target) override;
   std::shared_ptr<void> lock(const std::filesystem::path& folder, const std::string& whom) override;
+  std::optional<std::uint64_t> free_bytes(const std::filesystem::path& folder) override;
   const char* sqlite_vfs() const override { return name_.c_str(); }
 
   // For SQLite (sim_vfs.cpp).
@@ -79,7 +82,11 @@ class SimDisk final : public Disk {
   void sync_folder(const std::filesystem::path& folder);
   RngStream& random() { return random_; }
 
-  // For what it hands out. A write that a process makes after it was killed, or on a full disk, is an Error.
+  // How much of what is written there fits.
+  std::size_t fitting(const Inode& inode, std::size_t offset, std::size_t size) const;
+
+  // For what it hands out. A write that a process makes after it was killed is an Error, and so is one on a full disk,
+  // of which what fits was written.
   Status put(Inode& inode, const std::string& path, ByteSpan bytes);
   Status publish_file(const std::shared_ptr<Inode>& inode, const std::filesystem::path& path);
   void unlink(const std::string& path) { change({{path, nullptr}}); }

@@ -109,8 +109,9 @@ void SimNetwork::transmit(std::uint64_t id, End to, ByteSpan bytes) {
 
 void SimNetwork::plan(std::uint64_t id, End to, Frame frame, Milliseconds extra) {
   Session& session = sessions_.at(id);
-  TimePoint arrival = schedule_.now() + delay() + extra;
-  if (extra.count() == 0) session.last[to] = arrival = std::max(arrival, session.last[to]);
+  const Milliseconds sending(frame.bytes.size() / bytes_per_ms);
+  TimePoint arrival = schedule_.now() + delay() + extra + sending;
+  if (extra.count() == 0) session.last[to] = arrival = std::max(arrival, session.last[to] + sending);
   schedule_.at(arrival, [this, id, to, frame = std::move(frame)]() mutable { arrive(id, to, std::move(frame)); });
 }
 

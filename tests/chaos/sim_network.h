@@ -72,6 +72,7 @@ class SimNetwork {
 
   double frame_fault = 0;  // chance of one frame to be lost, repeated, reordered or torn
   Milliseconds latency{5}, jitter{20};
+  std::size_t bytes_per_ms = 1'000'000;                                 // of a session, either way
   std::function<void(const SiteId&, ByteSpan)> on_server_message = {};  // sees what the coordinator says
   std::string certificate;                                              // of the coordinator, as sites see it
   void cut(const SiteId& site);

@@ -43,11 +43,11 @@ int read_file(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) 
 int write_file(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
   const OpenFile& open = as_open(file);
   if (!open.disk->step()) return SQLITE_IOERR_WRITE;
-  if (open.disk->full) return SQLITE_FULL;
-  (*open.inode)
-      ->write(static_cast<std::size_t>(offset),
-              {static_cast<const std::uint8_t*>(from), static_cast<std::size_t>(amount)});
-  return SQLITE_OK;
+  Inode& inode = **open.inode;
+  const auto at = static_cast<std::size_t>(offset), size = static_cast<std::size_t>(amount);
+  const std::size_t fits = open.disk->fitting(inode, at, size);
+  if (fits > 0) inode.write(at, {static_cast<const std::uint8_t*>(from), fits});
+  return fits == size ? SQLITE_OK : SQLITE_FULL;
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {

@@ -53,9 +53,9 @@ void World::draw_job() {
     sites_.push_back({"site-" + std::to_string(i + 1)});
     examples_[sites_.back()] = 20 + random_.below(500);
   }
-  const bool large = random_.below(16) == 0;  // several chunks
+  const bool large = random_.below(8) == 0;  // two chunks
   manifest_ = std::make_shared<const Manifest>(
-      Manifest::build({{"base_model.model.query.lora_A.weight", {2, large ? 300'000 : 5}},
+      Manifest::build({{"base_model.model.query.lora_A.weight", {2, large ? 140'000 : 5}},
                        {"base_model.model.query.lora_B.weight", {3, 2}}})
           .value());
   initial_ = StateDict::zeros(manifest_);

@@ -44,6 +44,7 @@ class World {
   void draw_job();
   void draw_base();
   void draw_trouble();
+  std::uint64_t update_bytes() const { return manifest_->total() * sizeof(float); }
   bool spoils(const SiteId& site, std::uint32_t round) const;
 
   // Life of processes (world.cpp).
@@ -59,6 +60,9 @@ class World {
   // What goes wrong (faults.cpp).
   void plan_faults(TimePoint until);
   void fault(Node& node);
+  void fill_disk(Node& node, Milliseconds lasting);
+  void cut_link(const SiteId& site, Milliseconds lasting);
+  void disturb_upload(const SiteId& site);
   void cut_power(Node& node);
   void calm();
   void change_list();
