@@ -10,10 +10,10 @@
 #include "common/adapter/module_rules.h"
 #include "common/base/file.h"
 #include "common/base/json_depth.h"
-#include "common/checkpoint/half.h"
 #include "common/checkpoint/merge_plan.h"
 #include "common/checkpoint/new_folder.h"
 #include "common/checkpoint/tensor_writer.h"
+#include "common/tensor/half.h"
 
 namespace weft::checkpoint {
 namespace {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "common/adapter/module_rules.h"
+#include "common/tensor/half.h"
 
 namespace weft::checkpoint {
 namespace {
@@ -100,8 +101,7 @@ class Planner {
     found->second.module = module;
     found->second.stored_IO = stored_IO;
     const TensorView& base = *found->second.base;
-    const bool real = base.dtype == DType::f32 || base.dtype == DType::f16 || base.dtype == DType::bf16;
-    bool same = real && base.shape.size() == shape_OI.size();
+    bool same = is_real(base.dtype) && base.shape.size() == shape_OI.size();
     for (std::size_t i = 0; same && i < shape_OI.size(); ++i) same = shape_OI[i] == 1 || shape_OI[i] == base.shape[i];
     if (same) return &found->second;
     problem(module, "its tensors do not have the shape of " + module + ".weight");

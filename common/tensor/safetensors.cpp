@@ -11,6 +11,7 @@
 #include <set>
 
 #include "common/base/json_depth.h"
+#include "common/tensor/half.h"
 #include "common/tensor/torch_file.h"
 
 namespace weft {
@@ -85,15 +86,6 @@ Status check_cover(const std::map<std::string, TensorView>& tensors, ByteSpan pa
   }
   if (at != payload.data() + payload.size()) return Error{"bytes follow the last tensor; the file is torn"};
   return Ok{};
-}
-
-float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16, exponent = (half >> 10) & 31U;
-  std::uint32_t mantissa = half & 0x3ffU;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
-  const float magnitude = static_cast<float>(mantissa) * 0x1.0p-24F;
-  return sign != 0 ? -magnitude : magnitude;
 }
 
 Bytes image(const Json& header, std::size_t payload_bytes) {
@@ -287,18 +279,9 @@ Result<StateDict> state_dict_from(const Safetensors& file) {
   StateDict state = StateDict::zeros(std::make_shared<const Manifest>(std::move(manifest).value()));
   for (const auto& [name, view] : file.tensors()) {
     const std::span<float> out = state.tensor(name);
-    if (view.dtype == DType::f32) {
-      std::memcpy(out.data(), view.bytes.data(), view.bytes.size());
-    } else if (view.dtype == DType::f16 || view.dtype == DType::bf16) {
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        std::uint16_t raw = 0;
-        std::memcpy(&raw, view.bytes.data() + 2 * i, 2);
-        out[i] =
-            view.dtype == DType::f16 ? half_to_float(raw) : std::bit_cast<float>(static_cast<std::uint32_t>(raw) << 16);
-      }
-    } else {
+    if (!is_real(view.dtype))
       return Error{"tensor \"" + name + "\" has dtype " + name_of(view.dtype) + ", expected F32, F16 or BF16"};
-    }
+    widen(view, out);
     if (!std::all_of(out.begin(), out.end(), [](float x) { return std::isfinite(x); }))
       return Error{"tensor \"" + name + "\" holds a NaN or an infinity"};
   }

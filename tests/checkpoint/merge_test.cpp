@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "common/checkpoint/half.h"
+#include "common/tensor/half.h"
 #include "common/tensor/safetensors.h"
 #include "tests/checkpoint/checkpoint_support.h"
 

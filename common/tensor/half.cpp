@@ -1,20 +1,21 @@
 // Conversions by bit pattern, so that they do not depend on the processor.
-#include "common/checkpoint/half.h"
+#include "common/tensor/half.h"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 
-namespace weft::checkpoint {
+namespace weft {
 namespace {
 
 float from_half(std::uint16_t half) {
-  const int exponent = (half >> 10) & 0x1f, mantissa = half & 0x3ff;
-  const float sign = (half & 0x8000) != 0 ? -1.0F : 1.0F;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-  if (exponent == 31) return mantissa == 0 ? sign * INFINITY : NAN;
-  return sign * std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16, exponent = (half >> 10) & 31U;
+  std::uint32_t mantissa = half & 0x3ffU;
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13));
+  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
+  const float magnitude = static_cast<float>(mantissa) * 0x1.0p-24F;
+  return sign != 0 ? -magnitude : magnitude;
 }
 
 std::uint16_t to_half(float value) {
@@ -41,22 +42,27 @@ std::uint16_t to_brain(float value) {
 }  // namespace
 
 std::vector<float> widen(const TensorView& view) {
-  WEFT_CHECK(view.dtype == DType::f32 || view.dtype == DType::f16 || view.dtype == DType::bf16, name_of(view.dtype));
   std::vector<float> values(view.bytes.size() / bytes_per_value(view.dtype));
-  if (view.dtype == DType::f32) {
-    if (!values.empty()) std::memcpy(values.data(), view.bytes.data(), view.bytes.size());
-    return values;
-  }
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::uint16_t raw = 0;
-    std::memcpy(&raw, view.bytes.data() + 2 * i, 2);
-    values[i] = view.dtype == DType::f16 ? from_half(raw) : std::bit_cast<float>(std::uint32_t{raw} << 16);
-  }
+  widen(view, values);
   return values;
 }
 
+void widen(const TensorView& view, std::span<float> into) {
+  WEFT_CHECK(is_real(view.dtype), name_of(view.dtype));
+  WEFT_CHECK(into.size() * bytes_per_value(view.dtype) == view.bytes.size(), "values of a tensor of another size");
+  if (view.dtype == DType::f32) {
+    if (!into.empty()) std::memcpy(into.data(), view.bytes.data(), view.bytes.size());
+    return;
+  }
+  for (std::size_t i = 0; i < into.size(); ++i) {
+    std::uint16_t raw = 0;
+    std::memcpy(&raw, view.bytes.data() + 2 * i, 2);
+    into[i] = view.dtype == DType::f16 ? from_half(raw) : std::bit_cast<float>(std::uint32_t{raw} << 16);
+  }
+}
+
 Bytes narrow(std::span<const float> values, DType dtype) {
-  WEFT_CHECK(dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16, name_of(dtype));
+  WEFT_CHECK(is_real(dtype), name_of(dtype));
   Bytes bytes(values.size() * bytes_per_value(dtype));
   if (dtype == DType::f32) {
     if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
@@ -69,4 +75,4 @@ Bytes narrow(std::span<const float> values, DType dtype) {
   return bytes;
 }
 
-}  // namespace weft::checkpoint
+}  // namespace weft
