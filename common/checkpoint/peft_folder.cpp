@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "common/adapter/module_rules.h"
+#include "common/base/digest.h"
 #include "common/base/file.h"
 #include "common/checkpoint/new_folder.h"
 #include "common/checkpoint/peft_json.h"
+#include "common/tensor/half.h"
 #include "common/tensor/safetensors.h"
 
 namespace weft::checkpoint {
@@ -77,14 +79,22 @@ Status check_tensors(const PeftFolder& adapter) {
     };
     if (name.ends_with(kScale) && config.method != AdapterMethod::ia3) return problem("is not of the method LORA");
     if (name.ends_with(kMagnitude) && lora && config.decomposed && partner(kMagnitude, kA)) continue;
+    if (name.ends_with(kMagnitude) && partner(kMagnitude, ".lora_embedding_A"))
+      return problem(
+          "is of DoRA on an embedding, which weft does not compute; train it without the embedding in "
+          "target_modules, or without use_dora");
     const Half* half = half_of_pair(name);
     if (half == nullptr) {
-      if (name.find(".lora_") != std::string::npos) return problem("is of a variant of LoRA that is not known");
+      if (name.find(".lora_") != std::string::npos)
+        return problem("is of a variant of LoRA that weft does not compute");
       continue;
     }
     if (!lora) return problem("is of LoRA, which adapter_config.json does not say");
-    if (!partner(half->ending, half->partner)) return problem("has no partner " + std::string(half->partner.substr(1)));
-    if (config.decomposed && !partner(half->ending, kMagnitude)) return problem("has no lora_magnitude_vector");
+    if (!partner(half->ending, half->partner))
+      return problem("has no partner " + std::string(half->partner.substr(1)) +
+                     "; a part of the adapter is missing: save or copy it again");
+    if (config.decomposed && !partner(half->ending, kMagnitude))
+      return problem("has no lora_magnitude_vector, though adapter_config.json says use_dora; save or copy it again");
     const std::string module =
         name.substr(kAdapterRoot.size(), name.size() - kAdapterRoot.size() - half->ending.size());
     const std::int64_t rank = rank_of(config, module);
@@ -97,21 +107,25 @@ Status check_tensors(const PeftFolder& adapter) {
 
 // With bias "all" PEFT writes a head's bias three times: as trained, and as two parts of what wraps the head. Beside a
 // pair on an embedding or a language head it writes the base's weight.
-StateDict without_copies(StateDict state) {
+void take_out_copies(PeftFolder& adapter, const Safetensors& file) {
+  const StateDict& state = adapter.state;
   const auto copied = [](const std::string& name) {
     return name.find(".original_module.") != std::string::npos || name.find(".modules_to_save.") != std::string::npos ||
            name.ends_with(".base_layer.weight");
   };
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
-  for (const TensorSpec& spec : state.manifest->tensors())
-    if (!copied(spec.name)) shapes.emplace_back(spec.name, spec.shape);
-  if (shapes.size() == state.manifest->tensors().size()) return state;
+  for (const auto& [name, view] : file.tensors()) {
+    if (!copied(name)) shapes.emplace_back(name, view.shape);
+    if (name.ends_with(".base_layer.weight"))
+      adapter.base_copies[name] = {.dtype = view.dtype, .shape = view.shape, .digest = sha256_hex(view.bytes)};
+  }
+  if (shapes.size() == state.manifest->tensors().size()) return;
   StateDict kept = StateDict::zeros(std::make_shared<const Manifest>(Manifest::build(std::move(shapes)).value()));
   for (const TensorSpec& spec : kept.manifest->tensors()) {
-    const std::span<const float> from = std::as_const(state).tensor(spec.name);
+    const std::span<const float> from = state.tensor(spec.name);
     std::copy(from.begin(), from.end(), kept.tensor(spec.name).begin());
   }
-  return kept;
+  adapter.state = std::move(kept);
 }
 
 // Rows of `first` with those of `second` beside them.
@@ -153,7 +167,8 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
   if (!tensors) return tensors.error();
   Result<StateDict> state = state_dict_from(tensors.value());
   if (!state) return in_file(file, state.error().message);
-  adapter.state = without_copies(std::move(state).value());
+  adapter.state = std::move(state).value();
+  take_out_copies(adapter, tensors.value());
   if (const Status fits = check_tensors(adapter); !fits) return in_file(file, fits.error().message);
   if (!std::filesystem::exists(folder / kFactsFile)) return adapter;
   const auto facts = parse_file(folder / kFactsFile, &parse_adapter_facts);
@@ -163,6 +178,25 @@ Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder) {
     return in_file(file, "its digest is " + adapter.state.digest() + ", weft.json says " +
                              adapter.facts->adapter_digest + "; the file was changed or is torn");
   return adapter;
+}
+
+Status check_base_copies(const PeftFolder& adapter, const std::filesystem::path& base) {
+  if (adapter.base_copies.empty()) return Ok{};
+  const Result<Safetensors> tensors = Safetensors::open(base);
+  if (!tensors) return tensors.error();
+  for (const auto& [name, copy] : adapter.base_copies) {
+    const auto same = [&copy](const auto& tensor) {
+      const TensorView& view = tensor.second;
+      if (view.shape != copy.shape) return false;
+      if (view.dtype == copy.dtype) return sha256_hex(view.bytes) == copy.digest;
+      return is_real(view.dtype) && sha256_hex(narrow(widen(view), copy.dtype)) == copy.digest;
+    };
+    if (std::none_of(tensors.value().tensors().begin(), tensors.value().tensors().end(), same))
+      return Error{"the adapter was saved with " + name + ", a weight of its base, which " + base.string() +
+                   " does not have; name the base model that it was trained on, such as one whose vocabulary was "
+                   "changed for it"};
+  }
+  return Ok{};
 }
 
 PeftFolder without_changed_base(PeftFolder adapter, const StateDict& initial) {

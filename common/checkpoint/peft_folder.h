@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "common/adapter/task_kind.h"
 #include "common/base/disk.h"
 #include "common/base/result.h"
+#include "common/tensor/safetensors.h"
 #include "common/tensor/state_dict.h"
 
 namespace weft::checkpoint {
@@ -36,10 +38,18 @@ struct AdapterFacts {
   std::string adapter_digest;  // StateDict::digest()
 };
 
+// A weight of the base that PEFT has written beside a pair on an embedding or a language head.
+struct BaseCopy {
+  DType dtype = DType::f32;
+  std::vector<std::int64_t> shape;
+  std::string digest;  // SHA-256 of its bytes
+};
+
 struct PeftFolder {
   PeftConfig config;
-  StateDict state;                    // names as PEFT writes them: base_model.model.<module>.lora_A.weight
-  std::optional<AdapterFacts> facts;  // absent where another program wrote the folder
+  StateDict state;                                // names as PEFT writes them: base_model.model.<module>.lora_A.weight
+  std::optional<AdapterFacts> facts;              // absent where another program wrote the folder
+  std::map<std::string, BaseCopy> base_copies{};  // by tensor
 };
 
 // Writes `folder` whole or not at all, synced. A folder of the same run is replaced; any other is left alone.
@@ -49,6 +59,10 @@ void write_peft_folder(const std::filesystem::path& folder, const PeftFolder& ad
 // Ours or PEFT's own. An Error names file, what was found and what is expected: a method or variant that is not known,
 // tensors that do not fit the config, non-finite values.
 Result<PeftFolder> read_peft_folder(const std::filesystem::path& folder);
+
+// Error: a weight of the base that stands in the adapter's file is not in this base, rounded to the file's type, so the
+// adapter belongs to another one; or the folder cannot be read.
+Status check_base_copies(const PeftFolder& adapter, const std::filesystem::path& base);
 
 // PiSSA and OLoRA take their start out of the base's weights, so their pairs fit the changed base only. This makes
 // plain LoRA of twice the rank for the base as it is: A' = [A; A0], B' = [B, -B0], with A0 and B0 the pairs that

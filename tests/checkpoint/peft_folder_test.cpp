@@ -7,13 +7,16 @@
 #include <nlohmann/json.hpp>
 
 #include "common/adapter/module_rules.h"
+#include "common/base/digest.h"
 #include "common/checkpoint/peft_json.h"
+#include "common/tensor/half.h"
 #include "common/tensor/safetensors.h"
 #include "tests/checkpoint/checkpoint_support.h"
 
 namespace weft::checkpoint {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -213,14 +216,56 @@ TEST(PeftFolderTest, RefusesTensorsThatDoNotFit) {
   EXPECT_THAT(error_for({{root + "lora_B.weight", {3, 2}}}), HasSubstr("no partner lora_A"));
   EXPECT_THAT(error_for({{root + "lora_A.weight", {4, 3}}, {root + "lora_B.weight", {3, 4}}}), HasSubstr("rank 2"));
   EXPECT_THAT(error_for({{"x.lora_A.weight", {2, 3}}}), HasSubstr("does not begin with"));
-  EXPECT_THAT(error_for({{root + "lora_magnitude_vector", {2}}}), HasSubstr("not known"));
+  EXPECT_THAT(error_for({{root + "lora_magnitude_vector", {2}}}), HasSubstr("a variant of LoRA"));
   EXPECT_EQ(error_for({{root + "lora_embedding_A", {2, 9}},
                        {root + "lora_embedding_B", {3, 2}},
                        {root + "base_layer.weight", {9, 3}}}),
             "");
   EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}}}), HasSubstr("no partner lora_embedding_B"));
+  EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}},
+                         {root + "lora_embedding_B", {3, 2}},
+                         {root + "lora_magnitude_vector", {3}}}),
+              HasSubstr("DoRA on an embedding"));
   EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}}, {root + "lora_embedding_B", {2, 3}}}),
               HasSubstr("rank 2"));
+}
+
+// PEFT would load what it has written beside the pair in the base's place; here the base must have it already.
+TEST(PeftFolderTest, AWeightOfTheBaseInTheFileMustBeTheBases) {
+  const TemporaryFolder place;
+  const std::string root = "base_model.model.model.embed_tokens.";
+  write_peft_folder(place / "a", small_adapter());
+  std::filesystem::remove(place / "a/weft.json");
+  StateDict state =
+      StateDict::zeros(std::make_shared<const Manifest>(Manifest::build({{root + "lora_embedding_A", {2, 9}},
+                                                                         {root + "lora_embedding_B", {3, 2}},
+                                                                         {root + "base_layer.weight", {9, 3}}})
+                                                            .value()));
+  for (std::size_t i = 0; i < 27; ++i) state.tensor(root + "base_layer.weight")[i] = 1.0F / static_cast<float>(i + 3);
+  write_file(place / "a/adapter_model.safetensors", std::string(as_text(to_safetensors(state))));
+  const PeftFolder adapter = read_peft_folder(place / "a").value();
+  EXPECT_EQ(adapter.state.manifest->tensors().size(), 2U);
+
+  const std::span<const float> table = std::as_const(state).tensor(root + "base_layer.weight");
+  std::vector<float> values(table.begin(), table.end());
+  std::filesystem::create_directories(place / "base");
+  const auto check = [&](const PeftFolder& checked) {
+    const NamedTensor tensor{"embed_tokens.weight", {DType::f32, {9, 3}, bytes_of(std::span<const float>(values))}};
+    write_file(place / "base/model.safetensors",
+               std::string(as_text(to_safetensors(std::vector<NamedTensor>{tensor}, {}))));
+    return check_base_copies(checked, place / "base");
+  };
+  EXPECT_TRUE(check(adapter));
+  PeftFolder rounded = adapter;  // as PEFT writes it when the base was loaded in bf16
+  rounded.base_copies.at(root + "base_layer.weight") = {
+      .dtype = DType::bf16, .shape = {9, 3}, .digest = sha256_hex(narrow(values, DType::bf16))};
+  EXPECT_TRUE(check(rounded));
+  values[13] += 0.25F;
+  for (const PeftFolder* changed : {&adapter, &std::as_const(rounded)}) {
+    const Status found = check(*changed);
+    ASSERT_FALSE(found);
+    EXPECT_THAT(found.error().message, AllOf(HasSubstr("embed_tokens.base_layer.weight"), HasSubstr("does not have")));
+  }
 }
 
 TEST(PeftFolderTest, SaysWhatIsMissingTornOrChanged) {
