@@ -60,6 +60,15 @@ bool Linear::trained() const {
                      [](const AdaptedModule& module) { return !module.fused() || !module.a.empty(); });
 }
 
+std::vector<at::Tensor> Linear::leaves(const Step& step) const {
+  std::vector<at::Tensor> found;
+  for (const AdaptedModule& module : modules_)
+    for (const std::string* name : {&module.a, &module.b, &module.magnitude, &module.input_scale, &module.output_scale,
+                                    &module.weight, &module.bias})
+      if (!name->empty()) found.push_back(step.params.leaf(*name));
+  return found;
+}
+
 at::Tensor Linear::product(const Step& step, const at::Tensor& x) const {
   if (std::all_of(modules_.begin(), modules_.end(), [](const AdaptedModule& module) { return module.fused(); })) {
     std::vector<nn::LoraSlice> slices;

@@ -45,7 +45,8 @@ class Linear {
   Linear modules(std::size_t first, std::size_t count) const;
   // The frozen layer underneath; what is trained is not in it.
   const std::shared_ptr<const nn::FrozenLinear>& frozen() const { return frozen_; }
-  bool trained() const;  // whether anything is trained on it
+  bool trained() const;                                    // whether anything is trained on it
+  std::vector<at::Tensor> leaves(const Step& step) const;  // what is
 
  private:
   at::Tensor module_product(const Step& step, const AdaptedModule& module, const at::Tensor& x) const;

@@ -71,7 +71,7 @@ at::Tensor through_softmax(at::Tensor& logits, const at::Tensor& targets) {
 // body(rows' begin, count) chunk by chunk.
 template <class Body>
 void by_chunks(std::int64_t rows, std::int64_t vocabulary, Body&& body) {
-  const std::int64_t most = std::clamp<std::int64_t>(kChunkFloats / vocabulary, 16, 4096);
+  const std::int64_t most = rows_at_once(vocabulary);
   for (std::int64_t begin = 0; begin < rows; begin += most) body(begin, std::min(most, rows - begin));
 }
 
@@ -96,6 +96,10 @@ struct FrozenHeadNode final : Node {
 };
 
 }  // namespace
+
+std::int64_t rows_at_once(std::int64_t vocabulary) {
+  return std::clamp<std::int64_t>(kChunkFloats / vocabulary, 16, 4096);
+}
 
 at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const std::shared_ptr<const FrozenLinear>& head,
                                 const at::Tensor& targets_R) {

@@ -12,6 +12,9 @@
 
 namespace weft::nn {
 
+// How many rows of logits are held at once.
+std::int64_t rows_at_once(std::int64_t vocabulary);
+
 // −log softmax(states·Wᵀ)[target] of each row, [R]; differentiable in states [R, D]. targets [R] int64, each in [0, V):
 // throws Failure naming one that is not. The head's bias is not read: language heads have none.
 at::Tensor linear_cross_entropy(const at::Tensor& states_RD, const std::shared_ptr<const FrozenLinear>& head,
