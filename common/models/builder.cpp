@@ -172,7 +172,8 @@ void ModelBuilder::place_low_rank(Taken& taken, const std::string& name) {
                            .in = taken.weight_OI.size(1),
                            .out = taken.weight_OI.size(0),
                            .rank = rank_of(adapter_, name),
-                           .scale = scale_of(adapter_, name)};
+                           .scale = scale_of(adapter_, name),
+                           .place = request_.adapter_place};
   module.scale = shape.scale;
   module.dropout = adapter_.dropout;
   // The pair's product is zero at the start, or taken out of the weight: these are the lengths with it.
@@ -209,9 +210,9 @@ Linear ModelBuilder::language_head(const std::string& name, std::int64_t in, std
                      " is another one than the table of tokens, though config.json says tie_word_embeddings; it is "
                      "taken as it is, as transformers does");
   if (tied && adapter_.changes_base() && !adapter_.target_modules.all_linear && is_target(adapter_, name))
-    throw ConfigError("adapter.init: pissa and olora take their start out of " + name +
-                      ", which is tied to the table of tokens; choose another start, or leave it out of "
-                      "adapter.target_modules");
+    fail_adapter("init_lora_weights",
+                 "pissa and olora take their start out of " + name +
+                     ", which is tied to the table of tokens; choose another start, or leave it out of target_modules");
   adapt(taken, name, Role::head);
   return {taken.weight_OI, at::Tensor(), {taken.module}};
 }
@@ -233,9 +234,9 @@ Embedding ModelBuilder::embedding(const std::string& name, std::int64_t rows, st
   if (adapter_.method != AdapterMethod::lora || adapter_.target_modules.all_linear || !is_target(adapter_, name))
     return {frozen, {}};
   if (adapter_.decomposed)
-    throw ConfigError("adapter.use_dora: " + name +
-                      " is an embedding, which DoRA is not computed for; leave it out of adapter.target_modules, or "
-                      "name it in adapter.exclude_modules");
+    fail_adapter("use_dora", name +
+                                 " is an embedding, which DoRA is not computed for; leave it out of target_modules, or "
+                                 "name it in exclude_modules");
   adapted_.push_back(name);
   const std::int64_t rank = rank_of(adapter_, name);
   const std::string b = name + ".lora_embedding_B";

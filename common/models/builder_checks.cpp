@@ -19,13 +19,20 @@ std::string joined(const std::vector<std::string>& names, std::size_t most) {
 
 }  // namespace
 
+void ModelBuilder::fail_adapter(const std::string& key, const std::string& problem) const {
+  throw ConfigError(request_.adapter_place + key + ": " + problem);
+}
+
 // What is new is of no use untrained. What lies below a head that is trained goes with it, named or not.
 void ModelBuilder::check_trained(const std::string& head, std::int64_t in, std::int64_t out) {
   const std::optional<std::vector<std::int64_t>> there = checkpoint_.shape_of(stored(head + ".weight"));
   const bool named = trained_whole(head, false);
-  if (named && there)
+  if (named && there) {
+    ignore(head + ".weight");
+    ignore(head + ".bias");
     notes_.push_back(checkpoint_.folder().string() + ": its " + head + " is for other labels or another task (" +
                      shape_text(*there) + ", the run needs " + shape_text({out, in}) + "); a fresh one is trained");
+  }
   if (named) return;
   const FamilyHead& known = *names_.head(request_.task);
   const bool below = std::find(known.below.begin(), known.below.end(), head) != known.below.end();
@@ -37,7 +44,7 @@ void ModelBuilder::check_trained(const std::string& head, std::int64_t in, std::
     notes_.push_back(checkpoint_.folder().string() + " has no " + head + ": a fresh one is trained with the head");
     return;
   }
-  head_problems_.push_back("adapter.modules_to_save does not name " + head + ", and the checkpoint " +
+  head_problems_.push_back(request_.adapter_place + "modules_to_save does not name " + head + ", and the checkpoint " +
                            checkpoint_.folder().string() +
                            (there ? " has one for other labels or another task: " + shape_text(*there) +
                                         ", the run needs " + shape_text({out, in}) +
@@ -72,33 +79,56 @@ void ModelBuilder::check_names() const {
     if (saved == "classifier" || saved == "score") continue;
     if (std::none_of(modules_.begin(), modules_.end(),
                      [&](const std::string& module) { return is_saved_whole({saved}, module); }))
-      throw ConfigError("adapter.modules_to_save: \"" + saved + "\" is no module of this model; its head has " +
-                        joined(texts(names_.head(request_.task)->modules), 9));
+      fail_adapter("modules_to_save", "\"" + saved + "\" is no module of " + checkpoint_.folder().string() +
+                                          "; its head has " + joined(texts(names_.head(request_.task)->modules), 9));
   }
   if (adapter_.method == AdapterMethod::bitfit) return;
-  const std::string remedy = "\". Its linear layers are " + joined(linears_, 7);
-  if (adapted_.empty() && !adapter_.target_modules.pattern.empty())
-    throw ConfigError("adapter.target_modules: no module of this model fits \"" + adapter_.target_modules.pattern +
-                      remedy);
+  check_targets();
+  check_feedforward();
+}
+
+// Each name of target_modules is that of some module, and so is each of layers_to_transform's; exclude_modules leaves
+// some of them.
+void ModelBuilder::check_targets() const {
+  const auto meant_by = [&](const AdapterConfig& config, const std::vector<std::string>& modules) {
+    std::vector<std::string> meant;
+    for (const std::string& module : modules)
+      if (is_target(config, module)) meant.push_back(module);
+    return meant;
+  };
+  const std::string model = checkpoint_.folder().string(), remedy = ". Its linear layers are " + joined(linears_, 7);
+  AdapterConfig all = adapter_;  // whatever the layer, and none left out
+  all.exclude_modules = {};
+  all.layers_to_transform.clear();
+  if (const std::string& pattern = all.target_modules.pattern;
+      !pattern.empty() && adapted_.empty() && meant_by(all, linears_).empty())
+    fail_adapter("target_modules", "no module of " + model + " fits \"" + pattern + "\"" + remedy);
   for (const std::string& name : adapter_.target_modules.names) {
-    AdapterConfig one = adapter_;
+    AdapterConfig one = all;
     one.target_modules.names = {name};
-    const auto meant = [&](const std::string& module) { return is_target(one, module); };
-    if (std::any_of(adapted_.begin(), adapted_.end(), meant)) continue;
-    one.exclude_modules = {};
-    if (std::none_of(linears_.begin(), linears_.end(), meant))
-      throw ConfigError("adapter.target_modules: no linear layer of this model is called \"" + name + remedy);
+    if (meant_by(one, adapted_).empty() && meant_by(one, linears_).empty())
+      fail_adapter("target_modules", "no linear layer of " + model + " is called \"" + name + "\"" + remedy);
   }
-  if (adapted_.empty() && adapter_.exclude_modules != ModuleTargets{})
-    throw ConfigError("adapter.exclude_modules: leaves none of adapter.target_modules");
+  if (!adapted_.empty()) return;
+  AdapterConfig every = adapter_;
+  every.exclude_modules = {};
+  const std::vector<std::string> excluded = meant_by(every, linears_);
+  if (excluded.empty() && !adapter_.layers_to_transform.empty())
+    fail_adapter("layers_to_transform", "no layer with such a number has one of target_modules, which are in " +
+                                            joined(meant_by(all, linears_), 3) + "; the first layer is 0");
+  if (!excluded.empty())
+    fail_adapter("exclude_modules", "leaves none of target_modules, which are " + joined(excluded, 7));
+}
+
+void ModelBuilder::check_feedforward() const {
   for (const std::string& name : adapter_.feedforward_modules.names)
     if (std::none_of(adapted_.begin(), adapted_.end(),
                      [&](const std::string& module) { return module.ends_with(name); }))
-      throw ConfigError("adapter.feedforward_modules: \"" + name + "\" is none of adapter.target_modules");
+      fail_adapter("feedforward_modules", "\"" + name + "\" is none of target_modules");
   if (const std::string& pattern = adapter_.feedforward_modules.pattern;
       !pattern.empty() && std::none_of(adapted_.begin(), adapted_.end(),
                                        [&](const std::string& module) { return is_feedforward(adapter_, module); }))
-    throw ConfigError("adapter.feedforward_modules: none of adapter.target_modules fits \"" + pattern + "\"");
+    fail_adapter("feedforward_modules", "none of target_modules fits \"" + pattern + "\"");
 }
 
 PlacedAdapter ModelBuilder::finish() {

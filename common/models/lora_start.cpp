@@ -42,7 +42,7 @@ Rows orthonormal(RngStream stream, std::size_t size) {
 // A from one half of the rows of an orthonormal matrix, B from the other: B·A = 0 though neither is zero.
 LowRankStart start_orthonormal(const LowRankShape& shape) {
   if (shape.rank % 2 != 0)
-    throw ConfigError("adapter.init: orthonormal needs an even rank, but " + shape.a_name + " has " +
+    throw ConfigError(shape.place + "init_lora_weights: orthonormal needs an even rank, but " + shape.a_name + " has " +
                       std::to_string(shape.rank));
   const auto rank = static_cast<std::size_t>(shape.rank);
   const auto basis = [rank, label = shape.a_name](const Rng& rng) {
@@ -68,9 +68,9 @@ LowRankStart start_orthonormal(const LowRankShape& shape) {
 
 void check_rank(const LowRankShape& shape, const char* init) {
   if (shape.rank > std::min(shape.in, shape.out))
-    throw ConfigError("adapter.rank: " + std::to_string(shape.rank) + " is more than the rank of " + shape.a_name +
-                      "'s weight, " + std::to_string(std::min(shape.in, shape.out)) + "; init_lora_weights " + init +
-                      " cannot have it");
+    throw ConfigError(shape.place + "rank: " + std::to_string(shape.rank) + " is more than the rank of " +
+                      shape.a_name + "'s weight, " + std::to_string(std::min(shape.in, shape.out)) +
+                      "; init_lora_weights " + init + " cannot have it");
 }
 
 // The pair, and out of the weight with its product.

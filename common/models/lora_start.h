@@ -14,6 +14,7 @@ struct LowRankShape {
   std::string a_name, b_name;  // label their random streams
   std::int64_t in = 0, out = 0, rank = 0;
   double scale = 1;
+  std::string place{};  // see ModelRequest::adapter_place
 };
 struct LowRankStart {
   Start a_RI, b_OR;

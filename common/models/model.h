@@ -27,6 +27,7 @@ struct ModelRequest {
   AdapterConfig adapter;
   std::optional<double> base_dropout;  // nullopt: as the checkpoint's config says
   at::Device device = at::kCPU;
+  std::string adapter_place = "adapter.";  // before a key of the adapter in errors: its file, or its block
 };
 
 // Dropout draws from `rng` when training; nullptr evaluates (no dropout).
