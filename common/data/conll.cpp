@@ -25,8 +25,9 @@ class Sentence {
       : source_(source), sink_(sink), columns_(source.wanted.size()) {
     if (!source.columns.empty()) return;
     if (source.wanted.size() > 2)
-      row_error(source.origin, 1,
-                "the columns have no names, so none is \"" + source.wanted.back() + "\"; name them with data.columns");
+      row_error(
+          source.origin, 1,
+          "the columns have no names, so none is \"" + source.wanted.back().name + "\"; name them with data.columns");
   }
 
   void add(std::size_t line, const std::vector<std::string>& cells) {

@@ -74,6 +74,7 @@ struct LabelRule {
   bool drop_unmapped = false;   // else a ConfigError at the line
 
   std::optional<std::int32_t> label_of(std::string_view cell) const;
+  std::string expected_text() const;  // ": expected \"yes\", \"no\""; empty without words
 };
 
 enum class Documents { paragraphs, lines, file };

@@ -152,13 +152,6 @@ Add adder_of(TaskKind kind) {
 
 }  // namespace
 
-text::ChatTemplate load_chat_template(const TaskConfig& task, const std::filesystem::path& folder) {
-  auto found = task.chat_template == "checkpoint" ? text::ChatTemplate::of_checkpoint(folder)
-                                                  : text::ChatTemplate::by_name(task.chat_template);
-  if (!found) throw ConfigError("task.template: " + found.error().message);
-  return std::move(found).value();
-}
-
 EncodedDataset encode(const TaskConfig& task, const Encoders& encoders, const std::vector<Example>& examples) {
   EncodedDataset out;
   if (encoders.preprocessor != nullptr) {

@@ -65,9 +65,6 @@ struct Encoders {
   const text::ChatTemplate* chat_template = nullptr;
 };
 
-// The template that task.template names, or that of the checkpoint in `folder`. ConfigError when there is none.
-text::ChatTemplate load_chat_template(const TaskConfig& task, const std::filesystem::path& folder);
-
 // Texts are cut at task.max_tokens, special tokens included; documents of causal_lm into sequences of that length, the
 // ids being those that the tokenizer gives for the whole document. ConfigError: a picture that cannot be decoded or is
 // of another size than the others, a conversation that the template does not have.

@@ -54,58 +54,68 @@ std::optional<std::int32_t> LabelRule::label_of(std::string_view raw) const {
   return {};
 }
 
+std::string LabelRule::expected_text() const {
+  static constexpr std::size_t kMost = 12;
+  std::string text;
+  std::size_t count = 0;
+  for (const auto& [word, label] : words) {
+    if (++count > kMost) break;
+    text += (text.empty() ? ": expected " : ", ") + shown(word);
+  }
+  return text + (words.size() > kMost ? " or another of " + std::to_string(words.size()) : "");
+}
+
 void ExampleReader::Cell::fail(const std::string& problem) const {
   row_error(origin, row.line, "column \"" + column + "\": " + problem);
 }
 
-void ExampleReader::add(const std::string& column, Take take) {
-  fields_.push_back({column, take});
-  columns_.push_back(column);
-}
-
-void ExampleReader::add_json(const std::string& column, Take take) {
-  add(column, take);
-  json_columns_.push_back(column);
+void ExampleReader::add(WantedColumn column, Take take) {
+  columns_.push_back(std::move(column));
+  takes_.push_back(take);
 }
 
 ExampleReader::ExampleReader(const DataConfig& config) : config_(config) {
   using R = ExampleReader;
+  const WantedColumn text{.name = config.text_column, .key = "data.text"};
+  const WantedColumn label{.name = config.label.column, .key = "data.label.column"};
   switch (config.task.kind) {
     case TaskKind::sequence_classification:
-      add(config.text_column, &R::take_text);
-      if (!config.pair_column.empty()) add(config.pair_column, &R::take_pair);
-      if (config.task.problem == Problem::multi_label) add_json(config.label.column, &R::take_labels);
-      if (config.task.problem == Problem::regression) add(config.label.column, &R::take_target);
+      add(text, &R::take_text);
+      if (!config.pair_column.empty()) add({.name = config.pair_column, .key = "data.text_pair"}, &R::take_pair);
+      if (config.task.problem == Problem::multi_label)
+        add({.name = label.name, .key = label.key, .structured = true}, &R::take_labels);
+      if (config.task.problem == Problem::regression) add(label, &R::take_target);
       break;
     case TaskKind::token_classification:
-      add_json(config.words_column, &R::take_words);
-      add_json(config.tags_column, &R::take_tags);
+      add({.name = config.words_column, .key = "data.words", .structured = true}, &R::take_words);
+      add({.name = config.tags_column, .key = "data.tags", .structured = true}, &R::take_tags);
       break;
     case TaskKind::causal_lm:
       if (!config.task.has_conversations()) {
-        add(config.text_column, &R::take_text);
+        add(text, &R::take_text);
       } else if (!config.messages_column.empty()) {
-        add_json(config.messages_column, &R::take_messages);
+        add({.name = config.messages_column, .key = "data.messages", .structured = true}, &R::take_messages);
       } else {
-        add(config.prompt_column, &R::take_prompt);
-        add(config.response_column, &R::take_response);
+        add({.name = config.prompt_column, .key = "data.prompt"}, &R::take_prompt);
+        add({.name = config.response_column, .key = "data.response"}, &R::take_response);
       }
       break;
     case TaskKind::image_classification:
     case TaskKind::image_text:
       // Other formats than those with columns deliver the picture itself.
-      if (has_columns(config.format)) add_json(config.image_column, &R::take_image);
-      if (config.task.kind == TaskKind::image_text) add(config.text_column, &R::take_text);
+      if (has_columns(config.format))
+        add({.name = config.image_column, .key = "data.image", .structured = true}, &R::take_image);
+      if (config.task.kind == TaskKind::image_text) add(text, &R::take_text);
       break;
   }
-  if (config.task.has_one_label()) add(config.label.column, &R::take_label);
+  if (config.task.has_one_label()) add(label, &R::take_label);
 }
 
 Outcome ExampleReader::read(const Row& row, const std::string& origin, Example& example) const {
   example.image = row.image;
-  for (std::size_t i = 0; i < fields_.size(); ++i) {
-    const Cell cell{row.cells[i], row, origin, fields_[i].column};
-    const Outcome outcome = (this->*fields_[i].take)(cell, example);
+  for (std::size_t i = 0; i < takes_.size(); ++i) {
+    const Cell cell{row.cells[i], row, origin, columns_[i].name};
+    const Outcome outcome = (this->*takes_[i])(cell, example);
     if (outcome != Outcome::kept) return outcome;
   }
   return Outcome::kept;
@@ -129,8 +139,9 @@ Outcome ExampleReader::take_pair(const Cell& cell, Example& example) const {
 Outcome ExampleReader::unmapped(const Cell& cell, std::string_view label) const {
   if (config_.label.drop_unmapped) return Outcome::unmapped;
   row_error(cell.origin, cell.row.line,
-            "label " + shown(label) + " in column \"" + cell.column +
-                "\" is not mapped; add it to data.label.map or data.label.ranges, or set data.label.unmapped: drop");
+            "label " + shown(label) + " in column \"" + cell.column + "\" is not mapped" +
+                config_.label.expected_text() +
+                "; add it to data.label.map or data.label.ranges, or set data.label.unmapped: drop");
 }
 
 Outcome ExampleReader::take_label(const Cell& cell, Example& example) const {

@@ -10,15 +10,19 @@ namespace weft::data {
 
 struct Row;
 
+struct WantedColumn {
+  std::string name;         // in the file
+  std::string key;          // of a run file, which says the name: "data.text"
+  bool structured = false;  // jsonl: may be an array or an object, delivered as JSON text
+};
+
 enum class Outcome { kept, empty, too_long, unmapped };  // why a row gives no example
 
 class ExampleReader {
  public:
   explicit ExampleReader(const DataConfig& config);
   // The columns that a row must deliver, in this order.
-  const std::vector<std::string>& columns() const { return columns_; }
-  // Those of them that may hold arrays and objects, as JSON text.
-  const std::vector<std::string>& json_columns() const { return json_columns_; }
+  const std::vector<WantedColumn>& columns() const { return columns_; }
   // Fills a fresh example. ConfigError at the row's line when a cell is malformed, or not mapped and unmapped is no
   // reason to drop it.
   Outcome read(const Row& row, const std::string& origin, Example& example) const;
@@ -33,13 +37,8 @@ class ExampleReader {
     [[noreturn]] void fail(const std::string& problem) const;
   };
   using Take = Outcome (ExampleReader::*)(const Cell&, Example&) const;
-  struct Field {
-    std::string column;
-    Take take;
-  };
 
-  void add(const std::string& column, Take take);
-  void add_json(const std::string& column, Take take);
+  void add(WantedColumn column, Take take);
   Outcome take_text(const Cell& cell, Example& example) const;
   Outcome take_pair(const Cell& cell, Example& example) const;
   Outcome take_label(const Cell& cell, Example& example) const;
@@ -56,8 +55,8 @@ class ExampleReader {
   bool too_long(std::size_t characters) const;
 
   DataConfig config_;
-  std::vector<Field> fields_;
-  std::vector<std::string> columns_, json_columns_;
+  std::vector<WantedColumn> columns_;
+  std::vector<Take> takes_;  // what fills an example from each
 };
 
 // Without spaces at its ends.

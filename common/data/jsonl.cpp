@@ -1,23 +1,33 @@
 // JSON objects, one a line.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/joined.h"
 #include "common/base/json_depth.h"
 #include "common/data/rows.h"
 
 namespace weft::data {
 namespace {
 
-std::string cell_of(const nlohmann::json& object, const std::string& name, const RowSource& source, std::size_t line) {
+std::string keys_of(const nlohmann::json& object) {
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.push_back(shown(key));
+  return keys.empty() ? "none" : joined(keys);
+}
+
+std::string cell_of(const nlohmann::json& object, const WantedColumn& wanted, const std::string& origin,
+                    std::size_t line) {
+  const std::string& name = wanted.name;
   const auto at = object.find(name);
   if (at == object.end()) {
-    row_error(source.origin, line, "no value for \"" + name + "\"; add it, or correct the name below data");
+    row_error(origin, line,
+              "no value for \"" + name + "\", the keys are: " + keys_of(object) + "; say in " + wanted.key +
+                  " which is meant, or add the value");
   }
   if (at->is_null()) return "";
   if (at->is_string()) return at->get<std::string>();
   if (at->is_number() || at->is_boolean()) return at->dump();
-  if (std::find(source.json.begin(), source.json.end(), name) != source.json.end()) return at->dump();
-  row_error(source.origin, line, "\"" + name + "\" is of type " + at->type_name() + ", expected a string or number");
+  if (wanted.structured) return at->dump();
+  row_error(origin, line, "\"" + name + "\" is of type " + at->type_name() + ", expected a string or number");
 }
 
 std::string fault_of(std::string_view line) {
@@ -43,7 +53,8 @@ void read_jsonl(const RowSource& source, const RowSink& sink) {
       row_error(source.origin, row.line, std::string("got a JSON ") + object.type_name() + ", expected an object");
     }
     row.cells.clear();
-    for (const auto& name : source.wanted) row.cells.push_back(cell_of(object, name, source, row.line));
+    for (const WantedColumn& wanted : source.wanted)
+      row.cells.push_back(cell_of(object, wanted, source.origin, row.line));
     sink(row);
   }
 }

@@ -45,13 +45,14 @@ ColumnPicker::ColumnPicker(const RowSource& source) : source_(source) {
 void ColumnPicker::set_columns(const std::vector<std::string>& columns, std::size_t line) {
   columns_ = columns;
   row_.cells.resize(source_.wanted.size());
-  for (const auto& name : source_.wanted) {
+  for (const auto& [name, key, structured] : source_.wanted) {
     const auto at = std::find(columns_.begin(), columns_.end(), name);
     if (at == columns_.end()) {
       row_error(source_.origin, line,
-                "no column \"" + name + "\", the columns are: " + joined(columns_) +
-                    (source_.columns.empty() ? "; if the first line is no header, name the columns with data.columns"
-                                             : "; correct data.columns, or the name"));
+                "no column \"" + name + "\", the columns are: " + joined(columns_) + "; say in " + key +
+                    " which is meant" +
+                    (source_.columns.empty() ? ", or, if the first line is no header, name the columns in data.columns"
+                                             : ", or correct data.columns"));
     }
     if (std::find(std::next(at), columns_.end(), name) != columns_.end()) {
       row_error(source_.origin, line, "column \"" + name + "\" is there twice; rename one");

@@ -15,6 +15,7 @@
 
 #include "common/data/data_config.h"
 #include "common/data/dataset.h"
+#include "common/data/example_reader.h"
 
 namespace weft::data {
 
@@ -27,10 +28,9 @@ using RowSink = std::function<void(const Row&)>;
 
 struct RowSource {
   std::string_view content;
-  std::string origin;                // for errors
-  std::vector<std::string> columns;  // tsv and csv; empty: the first line names them
-  std::vector<std::string> wanted;   // columns to deliver
-  std::vector<std::string> json;     // jsonl: those of them that may be arrays or objects, delivered as JSON text
+  std::string origin;                           // for errors
+  std::vector<std::string> columns;             // tsv and csv; empty: the first line names them
+  std::vector<WantedColumn> wanted;             // columns to deliver
   Documents documents = Documents::paragraphs;  // text
 };
 

@@ -86,8 +86,8 @@ void Cleaner::add_row(const Row& row, const std::string& origin) {
 void Cleaner::add_text(std::string_view content, const std::string& origin) {
   const auto sink = [&](const Row& row) { add_row(row, origin); };
   if (config_.format == Format::pixels) return read_pixels(content, config_.pixels, origin, sink);
-  RowSource source{content, origin, config_.columns, reader_.columns(), reader_.json_columns(), config_.documents};
-  if (!groups_.column.empty()) source.wanted.push_back(groups_.column);
+  RowSource source{content, origin, config_.columns, reader_.columns(), config_.documents};
+  if (!groups_.column.empty()) source.wanted.push_back({.name = groups_.column, .key = "data.sites.column"});
   read_rows(config_.format, source, sink);
 }
 
@@ -95,8 +95,10 @@ SiteData make_site(const DataConfig& config, const std::string& site, std::vecto
                    const CleaningReport& report) {
   SiteData data{site, split(std::move(examples), config.validation, config.test), report};
   if (data.splits.train.empty()) {
-    throw ConfigError("site \"" + site + "\" has no example to train on (" + report.summary() +
-                      "); give it more data or correct data.label and data.split");
+    throw ConfigError("site \"" + site + "\" has no example to train on (" + report.summary() + "); " +
+                      (report.read == 0
+                           ? "what it is given holds no row: name another file, or divide the data otherwise"
+                           : "give it more data, or correct data.label and data.split"));
   }
   return data;
 }

@@ -60,7 +60,8 @@ TEST(CleanerTest, NoLimitWhenMaxCharactersIsZero) {
 TEST(CleanerTest, AnUnmappedLabelIsAnErrorAtItsLineByDefault) {
   const auto config = config_of(kTsv);
   EXPECT_EQ(error_of([&] { clean(config, "positive\tx\n\nneutral\ty\n"); }),
-            "f.tsv:3: label \"neutral\" in column \"label\" is not mapped; add it to data.label.map or "
+            "f.tsv:3: label \"neutral\" in column \"label\" is not mapped: expected \"negative\", \"positive\"; add it "
+            "to data.label.map or "
             "data.label.ranges, or set data.label.unmapped: drop");
   // A whole text in the label's place is not told, and is cut between characters.
   const std::string error = error_of([&] { clean(config, std::string(39, 'x') + "é and so on\ty\n"); });

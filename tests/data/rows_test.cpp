@@ -20,7 +20,9 @@ struct Found {
 
 Found read(Format format, std::string_view content, Cells wanted = {"a", "b"}, Cells columns = {}) {
   Found found;
-  read_rows(format, {content, "f", std::move(columns), std::move(wanted)}, [&](const Row& row) {
+  std::vector<WantedColumn> delivered;
+  for (std::string& name : wanted) delivered.push_back({.name = std::move(name), .key = "data.text"});
+  read_rows(format, {content, "f", std::move(columns), std::move(delivered)}, [&](const Row& row) {
     found.cells.push_back(row.cells);
     found.lines.push_back(row.line);
   });
@@ -72,9 +74,10 @@ TEST(TsvTest, NamesTheLineOfARaggedRow) {
 
 TEST(RowsTest, SaysWhichColumnsThereAre) {
   EXPECT_EQ(error(Format::tsv, "a\tc\n1\t2\n"),
-            "f:1: no column \"b\", the columns are: a, c; if the first line is no header, name the columns with "
-            "data.columns");
-  EXPECT_THAT(error(Format::csv, "1,2\n", {"b"}, {"a", "c"}), HasSubstr("a, c; correct data.columns, or the name"));
+            "f:1: no column \"b\", the columns are: a, c; say in data.text which is meant, or, if the first line is no "
+            "header, name the columns in data.columns");
+  EXPECT_THAT(error(Format::csv, "1,2\n", {"b"}, {"a", "c"}),
+              HasSubstr("data.text which is meant, or correct data.columns"));
   EXPECT_THAT(error(Format::csv, "a,b,a\n1,2,3\n"), HasSubstr("f:1: column \"a\" is there twice"));
 }
 
@@ -105,7 +108,8 @@ TEST(JsonlTest, NamesTheLineOfBadJson) {
   EXPECT_THAT(error(Format::jsonl, "{\"a\": " + std::string(70, '[') + std::string(70, ']') + ", \"b\": 1}\n"),
               HasSubstr("f:1: not JSON"));
   EXPECT_THAT(error(Format::jsonl, "\n[1]\n"), HasSubstr("f:2: got a JSON array, expected an object"));
-  EXPECT_THAT(error(Format::jsonl, "{\"a\": 1}\n"), HasSubstr("f:1: no value for \"b\""));
+  EXPECT_THAT(error(Format::jsonl, "{\"a\": 1}\n"),
+              HasSubstr("f:1: no value for \"b\", the keys are: \"a\"; say in data.text which"));
   EXPECT_THAT(error(Format::jsonl, "{\"a\": {}, \"b\": 1}\n"), HasSubstr("\"a\" is of type object, expected"));
 }
 
