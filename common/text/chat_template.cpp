@@ -43,8 +43,9 @@ struct ChatTemplate::Kind {
   std::string name;
   void (*render)(chat::Messages, ChatEnd, const chat::Style&, ChatText&);
   chat::Style style;
-  std::string_view bos, eos;            // the tokens of these kinds that it writes; empty: neither
-  std::vector<std::string_view> marks;  // an unknown Jinja with all of them is nearest to this one, in this order
+  std::string_view bos, eos;             // the tokens of these kinds that it writes; empty: neither
+  std::vector<std::string_view> tokens;  // others that it writes
+  std::vector<std::string_view> marks;   // an unknown Jinja with all of them is nearest to this one, in this order
 };
 
 std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
@@ -59,22 +60,49 @@ std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
   constexpr std::string_view kQwen25 = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
   constexpr std::string_view kSmolLm2 = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
   constexpr std::string_view kBegin = "<|begin_of_text|>", kStart = "<|im_start|>", kHeading = "<|start_header_id|>";
+  const std::vector<std::string_view> chatml_tokens{kStart, "<|im_end|>"},
+      llama_tokens{kHeading, "<|end_header_id|>", "<|eot_id|>"}, mistral_tokens{"[INST]", "[/INST]"};
   static const std::vector<Kind> kAll = {
-      {"qwen3", qwen3, {}, "", "", {kStart, "last_query_index", "</think>"}},
-      {"qwen2.5", chatml, {.system = kQwen25}, "", "", {kStart, "You are Qwen, created by Alibaba Cloud."}},
-      {"smollm2", chatml, {.system = kSmolLm2}, "", "", {kStart, "named SmolLM, trained by Hugging Face"}},
-      {"qwen2", chatml, {.system = "You are a helpful assistant."}, "", "", {kStart, "You are a helpful assistant."}},
-      {"qwen1.5", chatml, {.system = "You are a helpful assistant"}, "", "", {kStart, "You are a helpful assistant<"}},
-      {"chatml", chatml, {}, "", "", {kStart}},
-      {"llama3.2", llama31, {.system = kReleaseDay}, kBegin, "", {kHeading, "strftime_now"}},
-      {"llama3.1", llama31, {.system = kReleaseDay}, kBegin, "", {kHeading, "Cutting Knowledge Date"}},
-      {"llama3", llama3, {}, kBegin, "", {kHeading}},
-      {"llama2", llama2, {}, "<s>", "</s>", {"[INST]", "<<SYS>>"}},
+      {"qwen3", qwen3, {}, "", "", chatml_tokens, {kStart, "last_query_index", "</think>"}},
+      {"qwen2.5",
+       chatml,
+       {.system = kQwen25},
+       "",
+       "",
+       chatml_tokens,
+       {kStart, "You are Qwen, created by Alibaba Cloud."}},
+      {"smollm2",
+       chatml,
+       {.system = kSmolLm2},
+       "",
+       "",
+       chatml_tokens,
+       {kStart, "named SmolLM, trained by Hugging Face"}},
+      {"qwen2",
+       chatml,
+       {.system = "You are a helpful assistant."},
+       "",
+       "",
+       chatml_tokens,
+       {kStart, "You are a helpful assistant."}},
+      {"qwen1.5",
+       chatml,
+       {.system = "You are a helpful assistant"},
+       "",
+       "",
+       chatml_tokens,
+       {kStart, "You are a helpful assistant<"}},
+      {"chatml", chatml, {}, "", "", chatml_tokens, {kStart}},
+      {"llama3.2", llama31, {.system = kReleaseDay}, kBegin, "", llama_tokens, {kHeading, "strftime_now"}},
+      {"llama3.1", llama31, {.system = kReleaseDay}, kBegin, "", llama_tokens, {kHeading, "Cutting Knowledge Date"}},
+      {"llama3", llama3, {}, kBegin, "", llama_tokens, {kHeading}},
+      {"llama2", llama2, {}, "<s>", "</s>", {}, {"[INST]", "<<SYS>>"}},
       {"mistral-nemo",
        mistral,
        {.before_question = "[INST]", .after_question = "[/INST]", .system_place = SystemPlace::last_message},
        "<s>",
        "</s>",
+       mistral_tokens,
        {"\"[INST]\" + system_message"}},
       {"mistral-v3",
        mistral,
@@ -85,6 +113,7 @@ std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
         .strips_answers = true},
        "<s>",
        "</s>",
+       mistral_tokens,
        {"\"[INST] \" + system_message"}},
       {"mistral-v1",
        mistral,
@@ -94,15 +123,17 @@ std::span<const ChatTemplate::Kind> ChatTemplate::kinds() {
         .system_place = SystemPlace::first_question},
        "<s>",
        "</s>",
+       {},
        {" [INST] ", "system_message"}},
       {"mistral-v0.1",
        mistral,
        {.before_question = "[INST] ", .after_question = " [/INST]", .after_answer = " "},
        "<s>",
        "</s>",
+       {},
        {"[INST] ", "eos_token + ' '"}},
-      {"mistral", mistral, {.before_question = "[INST] ", .after_question = " [/INST]"}, "<s>", "</s>", {"[INST]"}},
-      {"zephyr", zephyr, {}, "", "</s>", {"<|user|>", "<|assistant|>", "eos_token"}},
+      {"mistral", mistral, {.before_question = "[INST] ", .after_question = " [/INST]"}, "<s>", "</s>", {}, {"[INST]"}},
+      {"zephyr", zephyr, {}, "", "</s>", {}, {"<|user|>", "<|assistant|>", "eos_token"}},
   };
   return kAll;
 }
@@ -169,6 +200,19 @@ Result<ChatTemplate> ChatTemplate::of_checkpoint(const std::filesystem::path& fo
   if (!jinja) return jinja.error();
   auto found = recognise(*jinja);
   return found ? found->with_tokens_of(folder) : found;
+}
+
+Result<ChatTemplate> ChatTemplate::load(const std::string& name, const std::filesystem::path& folder) {
+  return name == "checkpoint" ? of_checkpoint(folder) : by_name(name);
+}
+
+std::vector<std::string> ChatTemplate::marks_without_token(const Tokenizer& tokenizer) const {
+  std::vector<std::string_view> marks{kind_->bos, kind_->eos};
+  marks.insert(marks.end(), kind_->tokens.begin(), kind_->tokens.end());
+  std::vector<std::string> without;
+  for (const std::string_view mark : marks)
+    if (!mark.empty() && !tokenizer.id_of(mark)) without.emplace_back(mark);
+  return without;
 }
 
 Result<ChatText> ChatTemplate::render(std::span<const ChatMessage> messages, ChatEnd end) const {

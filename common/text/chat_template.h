@@ -40,8 +40,12 @@ class ChatTemplate {
   // The Jinja of a checkpoint's chat_template.jinja or tokenizer_config.json, recognised. Error too where the
   // checkpoint's begin or end token is not the one that the template writes.
   static Result<ChatTemplate> of_checkpoint(const std::filesystem::path& folder);
+  // "checkpoint": that of the checkpoint, else by_name.
+  static Result<ChatTemplate> load(const std::string& name, const std::filesystem::path& folder);
 
   const std::string& name() const;
+  // Its marks that should each be one token, and are none of this tokenizer: a model reads those letter by letter.
+  std::vector<std::string> marks_without_token(const Tokenizer& tokenizer) const;
   // Error: a role, or an order of roles, that the template does not have.
   Result<ChatText> render(std::span<const ChatMessage> messages, ChatEnd end) const;
 

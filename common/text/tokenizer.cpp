@@ -112,6 +112,13 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& tokenizer_json) {
+  if (!std::filesystem::exists(tokenizer_json)) {
+    for (const char* older : {"vocab.txt", "vocab.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model"})
+      if (const auto folder = tokenizer_json.parent_path(); std::filesystem::exists(folder / older))
+        return Error{folder.string() + ": has " + older +
+                     " and no tokenizer.json; write one with transformers: " + "AutoTokenizer.from_pretrained(\"" +
+                     folder.string() + "\").save_pretrained(\"" + folder.string() + "\")"};
+  }
   auto text = read_text(tokenizer_json);
   if (!text) return text.error();
   auto tokenizer = parse(*text);

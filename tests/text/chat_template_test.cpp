@@ -114,6 +114,19 @@ TEST(ChatTemplateTest, ReadsTheTemplateOfACheckpoint) {
   EXPECT_THAT(ChatTemplate::of_checkpoint(folder).error().message, testing::HasSubstr("no chat_template"));
 }
 
+TEST(ChatTemplateTest, NamesTheMarksThatATokenizerDoesNotHave) {
+  const auto tokenizer_with = [](const json& words) {
+    return Tokenizer::parse(json{{"model", {{"type", "BPE"}, {"vocab", words}, {"merges", json::array()}}}}.dump());
+  };
+  const auto marks = [&](const char* name, const json& words) {
+    return ChatTemplate::by_name(name).value().marks_without_token(tokenizer_with(words).value());
+  };
+  EXPECT_THAT(marks("chatml", {{"<|im_start|>", 0}, {"<|im_end|>", 1}}), testing::IsEmpty());
+  EXPECT_THAT(marks("chatml", {{"<|im_start|>", 0}}), testing::ElementsAre("<|im_end|>"));
+  EXPECT_THAT(marks("llama2", {{"</s>", 0}}), testing::ElementsAre("<s>"));
+  EXPECT_THAT(marks("mistral-v3", {{"<s>", 0}, {"</s>", 1}, {"[INST]", 2}}), testing::ElementsAre("[/INST]"));
+}
+
 TEST(ChatTemplateTest, NamesAnUnknownRoleOrTemplate) {
   const auto chat = ChatTemplate::by_name("chatml").value();
   const std::vector<ChatMessage> tool = {{"tool", "x"}};
