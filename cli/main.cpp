@@ -1,10 +1,33 @@
 // weft: one binary for coordinator, workers and simulation.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <set>
+#include <string>
 
 #include "cli/commands.h"
 #include "common/base/log.h"
+#include "common/base/nearest.h"
 #include "common/base/result.h"
+
+namespace {
+
+// "; did you mean X?" for each word that is no command or flag and is near one.
+std::string suggestions(const CLI::App& app) {
+  const CLI::App* asked = &app;
+  while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+  std::set<std::string> known;
+  for (const CLI::App* command : asked->get_subcommands([](const CLI::App*) { return true; }))
+    known.insert(command->get_name());
+  for (const CLI::Option* option : asked->get_options())
+    for (const std::string& name : option->get_lnames()) known.insert("--" + name);
+  std::string text;
+  for (const std::string& word : app.remaining(/*recurse=*/true))
+    if (const std::string near = weft::nearest(word.substr(0, word.find('=')), known); !near.empty())
+      text.append("Did you mean ").append(near).append("?\n");
+  return text;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -37,7 +60,9 @@ int main(int argc, char** argv) {
     std::fputs(app.help().c_str(), stdout);
     return 0;
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    const int code = app.exit(error);
+    std::fputs(suggestions(app).c_str(), stderr);
+    return code == 0 ? 0 : 2;
   } catch (const weft::ConfigError& error) {
     weft::log::error(error.what());
     return 2;

@@ -54,8 +54,6 @@ std::string dump_yaml(const YamlView::Node& root, const std::vector<std::string>
 
 // A text as errors quote it: one line, not too long.
 std::string quoted_for_people(const std::string& text);
-// The nearest of `known` by edit distance, or empty when none is near.
-std::string nearest(const std::string& word, const std::set<std::string>& known);
 
 }  // namespace config
 }  // namespace weft

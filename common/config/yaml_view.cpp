@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/file.h"
+#include "common/base/nearest.h"
 #include "common/config/yaml_node.h"
 #include "common/config/yaml_scalar.h"
 
@@ -59,7 +60,7 @@ void unknown_keys(const Node& map, std::string& report) {
     std::string advice = "not used beside the other keys given here; remove it";
     if (map.known.count(key) == 0) {
       advice = "unknown key";
-      if (const auto near = config::nearest(key, map.known); !near.empty()) {
+      if (const auto near = nearest(key, map.known); !near.empty()) {
         advice += "; did you mean \"" + near + "\"?";
       } else if (!map.known.empty()) {
         advice += "; known here:";
@@ -178,7 +179,7 @@ std::string YamlView::choice(const std::string& key, const std::vector<std::stri
   if (!node) missing(*node_, key, expected);
   if (node->kind != Node::Kind::scalar) wrong(*node, expected);
   if (std::find(choices.begin(), choices.end(), node->scalar) != choices.end()) return node->scalar;
-  const auto near = config::nearest(node->scalar, {choices.begin(), choices.end()});
+  const auto near = nearest(node->scalar, {choices.begin(), choices.end()});
   wrong(*node, expected + (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
 }
 

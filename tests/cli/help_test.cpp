@@ -33,5 +33,12 @@ TEST(HelpTest, AWrongFlagIsAConfigurationError) {
     EXPECT_EQ(weft(arguments).code, 2) << arguments.front();
 }
 
+TEST(HelpTest, SaysWhatAMistypedWordMayMean) {
+  expect_parts(weft({"simulat"}).err, {"Did you mean simulate?"});
+  expect_parts(weft({"generate", ".", "--promt=x"}).err, {"Did you mean --prompt?"});
+  expect_parts(weft({"pki", "issu", "coordinator"}).err, {"Did you mean issue?"});
+  EXPECT_EQ(weft({"frobnicate"}).err.find("Did you mean"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace weft::cli
