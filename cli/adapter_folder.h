@@ -18,11 +18,15 @@ struct FoundAdapter {
 // `path`: a PEFT folder, or a run folder that holds one as adapter/. ConfigError.
 FoundAdapter find_adapter(const std::filesystem::path& path);
 
+std::filesystem::path config_file_of(const FoundAdapter& adapter);
+// What stands before one of its keys in errors.
+std::string place_of(const FoundAdapter& adapter);
+
 // The folder that --model names, else the one that adapter_config.json names. ConfigError when it is not a folder.
 std::filesystem::path base_folder_of(const FoundAdapter& adapter, const std::string& model_flag);
 
-// ConfigError with the remedy when the adapter was trained on another base than one with this digest. Passes when the
-// adapter does not know its base.
-void check_base_digest(const FoundAdapter& adapter, const std::filesystem::path& base, const std::string& digest);
+// ConfigError with the remedy when the adapter was trained on another base than this one, which has this digest. Passes
+// when the adapter does not know its base.
+void check_base(const FoundAdapter& adapter, const std::filesystem::path& base, const std::string& digest);
 
 }  // namespace weft::cli

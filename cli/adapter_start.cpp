@@ -69,14 +69,13 @@ std::string lines_of(const Json& keys, const std::string& but = {}) {
 
 // A key that is given beside `start` changes nothing of what the folder says.
 void check_agrees(const YamlView& adapter, const std::string& key, const Json& keys, const FoundAdapter& found) {
-  const std::string file = (found.folder / "adapter_config.json").string();
   if (!keys.contains(key))
     adapter.fail(key, "is no setting of the adapter that adapter.start names, whose method is " +
-                          keys.at("method").get<std::string>() + " (" + file + "); remove it");
+                          keys.at("method").get<std::string>() + " (" + found.folder.string() + "); remove it");
   const YamlView changed = YamlView::parse(lines_of(keys, key) + adapter.dump({key}), "the adapter block beside start");
   if (AdapterConfig::parse(changed) != found.peft.config.adapter)
-    adapter.fail(key, "is not what the adapter that adapter.start names has: " + file + " says " + keys.at(key).dump() +
-                          "; remove the key, or start from another adapter");
+    adapter.fail(key, "is not what the adapter that adapter.start names has: " + config_file_of(found).string() +
+                          " says " + keys.at(key).dump() + "; remove the key, or start from another adapter");
 }
 
 }  // namespace
@@ -92,7 +91,7 @@ AdapterStart read_adapter_start(const YamlView& adapter) {
   const Json keys = keys_of(config);
   for (const std::string& key : adapter.keys())
     if (key != "start") check_agrees(adapter, key, keys, found);
-  const YamlView block = YamlView::parse(lines_of(keys), (found.folder / "adapter_config.json").string());
+  const YamlView block = YamlView::parse(lines_of(keys), config_file_of(found).string());
   return {std::move(found), block};
 }
 
@@ -104,12 +103,15 @@ void check_order_of_labels(const AdapterStart& start, const std::vector<std::str
                     "], task.labels has [" + joined(labels) + "]; list task.labels in the adapter's order");
 }
 
-const StateDict& initial_state_of(const AdapterStart& start, const models::Model& model) {
+const StateDict& initial_state_of(const AdapterStart& start, const std::filesystem::path& base,
+                                  const models::Model& model) {
   const checkpoint::PeftFolder& peft = start.found.peft;
   const std::string where = "adapter.start: the adapter at " + start.found.folder.string();
   if (peft.facts && peft.facts->base_digest != model.base_digest())
     throw ConfigError(where + " was trained on a base model with digest " + peft.facts->base_digest +
                       ", that of model.path has " + model.base_digest() + "; name that model's folder there");
+  if (const Status fits = checkpoint::check_base_copies(peft, base); !fits)
+    throw ConfigError(where + ": " + fits.error().message + " in model.path");
   if (*model.manifest() != *peft.state.manifest)
     throw ConfigError(where +
                       " does not fit the model of model.path and the run's task: their tensors differ; name the "

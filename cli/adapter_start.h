@@ -26,7 +26,9 @@ AdapterStart read_adapter_start(const YamlView& adapter);
 // ConfigError: `labels`, the run's, are those that the adapter tells apart, in another order.
 void check_order_of_labels(const AdapterStart& start, const std::vector<std::string>& labels);
 
-// Its tensors, as version 0 of a run on this model. ConfigError when they are of another base or do not fit it.
-const StateDict& initial_state_of(const AdapterStart& start, const models::Model& model);
+// Its tensors, as version 0 of a run on the model of `base`. ConfigError when they are of another base or do not fit
+// it.
+const StateDict& initial_state_of(const AdapterStart& start, const std::filesystem::path& base,
+                                  const models::Model& model);
 
 }  // namespace weft::cli

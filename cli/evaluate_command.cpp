@@ -74,6 +74,7 @@ data::DataConfig format_of(const Flags& flags, const RunFile& run) {
 Settings settings_of(const RunFile& run, const FoundAdapter& adapter) {
   Settings settings = run.settings;
   settings.adapter = adapter.peft.config.adapter;
+  settings.adapter_place = place_of(adapter);
   if (!adapter.peft.facts) return settings;
   const checkpoint::AdapterFacts& facts = *adapter.peft.facts;
   const auto listed = [](const std::vector<std::string>& labels) { return "[" + joined(labels) + "]"; };
@@ -223,7 +224,7 @@ int evaluate(const Flags& flags) {
   const Base base = load_base(job.settings, job.model, pick_device(flags.device));
   if (job.adapter) {
     check_fits(job, base.model());
-    if (!flags.force) check_base_digest(*job.adapter, job.model, base.model().base_digest());
+    if (!flags.force) check_base(*job.adapter, job.model, base.model().base_digest());
   }
   const StateDict adapter = job.adapter ? job.adapter->peft.state : base.model().initial_state(Rng(job.settings.seed));
   report.adapter_sha256 = adapter.digest();

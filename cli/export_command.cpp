@@ -17,16 +17,16 @@ struct Flags {
   bool merge = false, force = false;
 };
 
-void check_base(const FoundAdapter& adapter, const std::filesystem::path& base, const Flags& flags) {
+void check(const FoundAdapter& adapter, const std::filesystem::path& base, const Flags& flags) {
   if (flags.force) return;
   if (!adapter.peft.facts)
-    return log::warn(adapter.folder.string() + " has no weft.json, so its base model cannot be checked by digest");
-  check_base_digest(adapter, base, models::Checkpoint(base).digest());
+    log::warn(adapter.folder.string() + " has no weft.json, so its base model cannot be checked by digest");
+  check_base(adapter, base, models::Checkpoint(base).digest());
 }
 
 int merge(const FoundAdapter& adapter, const Flags& flags) {
   const std::filesystem::path base = base_folder_of(adapter, flags.model);
-  check_base(adapter, base, flags);
+  check(adapter, base, flags);
   checkpoint::write_merged(base, adapter.peft, flags.out);
   std::printf("merged %s into %s: %s loads with transformers, without PEFT\n", adapter.folder.c_str(), base.c_str(),
               flags.out.c_str());
@@ -37,7 +37,7 @@ int merge(const FoundAdapter& adapter, const Flags& flags) {
 int copy(FoundAdapter adapter, const Flags& flags) {
   if (!flags.model.empty()) {
     const std::filesystem::path base = base_folder_of(adapter, flags.model);
-    check_base(adapter, base, flags);
+    check(adapter, base, flags);
     adapter.peft.config.base_model = std::filesystem::absolute(base).lexically_normal().string();
   }
   checkpoint::write_peft_folder(flags.out, adapter.peft);

@@ -24,8 +24,10 @@
 namespace weft::cli {
 namespace {
 
+const std::string kOwnTemplate = "checkpoint";
+
 struct Flags {
-  std::string model, adapter, file, system, chat_template, device = "auto";
+  std::string model, adapter, file, system, chat_template = kOwnTemplate, device = "auto";
   std::vector<std::string> prompts, chats, stops;
   models::Sampling sampling;
   std::int64_t max_new_tokens = 256;
@@ -44,22 +46,30 @@ struct Prompt {
   text::Specials specials = text::Specials::with;
 };
 
-text::ChatTemplate template_of(const Flags& flags) {
-  Result<text::ChatTemplate> found = flags.chat_template.empty() ? text::ChatTemplate::of_checkpoint(flags.model)
-                                                                 : text::ChatTemplate::by_name(flags.chat_template);
-  if (!found) throw ConfigError(found.error().message + " (--template NAME)");
-  return std::move(found).value();
-}
+// Turns messages into prompts; reads the template when the first come.
+class Chats {
+ public:
+  Chats(const Flags& flags, const text::Tokenizer& tokenizer) : flags_(flags), tokenizer_(tokenizer) {}
+  Prompt prompt_of(Messages messages) {
+    if (!template_) {
+      Result<text::ChatTemplate> found = load_template(flags_.chat_template, flags_.model, tokenizer_);
+      if (!found) throw ConfigError(found.error().message + " (--template NAME)");
+      template_ = std::move(found).value();
+    }
+    if (!flags_.system.empty()) messages.insert(messages.begin(), {"system", flags_.system});
+    Result<text::ChatText> rendered = template_->render(messages, text::ChatEnd::open);
+    if (!rendered) throw ConfigError(rendered.error().message);
+    return {std::move(rendered).value().text, text::Specials::without};
+  }
 
-Prompt chat_prompt(const Flags& flags, Messages messages) {
-  if (!flags.system.empty()) messages.insert(messages.begin(), {"system", flags.system});
-  Result<text::ChatText> rendered = template_of(flags).render(messages, text::ChatEnd::open);
-  if (!rendered) throw ConfigError(rendered.error().message);
-  return {std::move(rendered).value().text, text::Specials::without};
-}
+ private:
+  const Flags& flags_;
+  const text::Tokenizer& tokenizer_;
+  std::optional<text::ChatTemplate> template_;
+};
 
 // A line {"prompt": "..."} or {"messages": [{"role": "...", "content": "..."}]}.
-Prompt prompt_of_line(const Flags& flags, const std::string& line, const std::string& where) {
+Prompt prompt_of_line(Chats& chats, const std::string& line, const std::string& where) {
   const nlohmann::json json = nlohmann::json::parse(shallow_json(line), nullptr, false);
   const auto text_at = [](const nlohmann::json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
@@ -75,28 +85,28 @@ Prompt prompt_of_line(const Flags& flags, const std::string& line, const std::st
     }
   if (messages.empty())
     throw ConfigError(where + ": expected {\"prompt\": TEXT} or {\"messages\": [{\"role\": ..., \"content\": ...}]}");
-  return chat_prompt(flags, std::move(messages));
+  return chats.prompt_of(std::move(messages));
 }
 
 // Flags that would change nothing.
 void check_flags(const Flags& flags) {
   const bool chats = !flags.chats.empty() || !flags.file.empty();
-  for (const auto& [name, value] : {std::pair{"--template", &flags.chat_template}, {"--system", &flags.system}})
-    if (!chats && !value->empty())
-      throw ConfigError(std::string(name) +
-                        " is for --chat and for messages of --file; --prompt is continued as it is");
+  const char* flag = flags.chat_template != kOwnTemplate ? "--template" : flags.system.empty() ? nullptr : "--system";
+  if (!chats && flag != nullptr)
+    throw ConfigError(std::string(flag) + " is for --chat and for messages of --file; --prompt is continued as it is");
 }
 
-std::vector<Prompt> read_prompts(const Flags& flags) {
+std::vector<Prompt> read_prompts(const Flags& flags, const text::Tokenizer& tokenizer) {
+  Chats chats(flags, tokenizer);
   std::vector<Prompt> prompts;
   for (const std::string& prompt : flags.prompts) prompts.push_back({prompt});
-  for (const std::string& message : flags.chats) prompts.push_back(chat_prompt(flags, {{"user", message}}));
+  for (const std::string& message : flags.chats) prompts.push_back(chats.prompt_of({{"user", message}}));
   if (!flags.file.empty()) {
     std::ifstream in(flags.file);
     if (!in) throw ConfigError("--file: cannot read " + flags.file);
     std::string line;
     for (int number = 1; std::getline(in, line); ++number)
-      if (!line.empty()) prompts.push_back(prompt_of_line(flags, line, flags.file + ":" + std::to_string(number)));
+      if (!line.empty()) prompts.push_back(prompt_of_line(chats, line, flags.file + ":" + std::to_string(number)));
   }
   if (prompts.empty()) throw ConfigError("nothing to generate from: give --prompt, --chat or --file");
   return prompts;
@@ -128,7 +138,8 @@ Loaded load(const Flags& flags) {
   }
   const FoundAdapter adapter = find_adapter(flags.adapter);
   request.adapter = adapter.peft.config.adapter;
-  if (!flags.force) check_base_digest(adapter, flags.model, models::Checkpoint(flags.model).digest());
+  request.adapter_place = place_of(adapter);
+  if (!flags.force) check_base(adapter, flags.model, models::Checkpoint(flags.model).digest());
   Loaded loaded{.model = load_saying_notes(request), .adapter = adapter.peft.state};
   if (*loaded.model->manifest() != *adapter.peft.state.manifest)
     throw ConfigError("the adapter at " + adapter.folder.string() + " does not fit the model at " + flags.model +
@@ -155,10 +166,10 @@ void print_text(std::size_t index, const std::string& text) { std::printf("--- %
 
 int generate(const Flags& flags) {
   check_flags(flags);
-  const std::vector<Prompt> prompts = read_prompts(flags);
   at::set_num_threads(flags.threads > 0 ? flags.threads
                                         : static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
   const text::Tokenizer tokenizer = load_tokenizer(flags.model);
+  const std::vector<Prompt> prompts = read_prompts(flags, tokenizer);
   Result<text::SpecialTokens> specials = text::read_special_tokens(flags.model, tokenizer);
   if (!specials) throw ConfigError(specials.error().message);
   const Loaded loaded = load(flags);
@@ -212,7 +223,8 @@ void add_generate(CLI::App& app, Chosen& chosen) {
   command->add_option("--file", flags->file,
                       "JSON lines: {\"prompt\": TEXT} or {\"messages\": [{\"role\": ..., \"content\": ...}]}");
   command->add_option("--system", flags->system, "System message before each --chat");
-  command->add_option("--template", flags->chat_template, "Chat template by name (default: the model's own)");
+  command->add_option("--template", flags->chat_template, "Chat template by name, or checkpoint: the model's own")
+      ->capture_default_str();
   command->add_option("--max-new-tokens", flags->max_new_tokens, "At most so many")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();

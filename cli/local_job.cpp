@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "common/base/joined.h"
 #include "common/base/log.h"
 #include "common/train/step_memory.h"
 
@@ -61,6 +62,16 @@ std::shared_ptr<const models::Model> load_saying_notes(const models::ModelReques
   return model;
 }
 
+Result<text::ChatTemplate> load_template(const std::string& name, const std::filesystem::path& folder,
+                                         const text::Tokenizer& tokenizer) {
+  Result<text::ChatTemplate> found = text::ChatTemplate::load(name, folder);
+  if (!found) return found;
+  if (const std::vector<std::string> marks = found->marks_without_token(tokenizer); !marks.empty())
+    log::warn("the chat template \"" + found->name() + "\" writes " + joined(marks) + ", which the tokenizer of " +
+              folder.string() + " has no tokens for: the model reads them letter by letter. Is that its template?");
+  return found;
+}
+
 Base load_base(const Settings& settings, const std::filesystem::path& model, at::Device device) {
   if (!std::filesystem::is_directory(model))
     throw ConfigError("model.path: there is no folder " + model.string() +
@@ -75,7 +86,8 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
                                                 .labels = regression ? std::vector<std::string>{"value"} : task.labels,
                                                 .adapter = settings.adapter,
                                                 .base_dropout = settings.base_dropout,
-                                                .device = device}));
+                                                .device = device,
+                                                .adapter_place = settings.adapter_place}));
   if (task.kind != TaskKind::image_classification) {
     Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model / "tokenizer.json");
     if (!tokenizer) throw ConfigError(tokenizer.error().message);
@@ -83,8 +95,11 @@ Base load_base(const Settings& settings, const std::filesystem::path& model, at:
   }
   if (task.kind == TaskKind::image_classification || task.kind == TaskKind::image_text)
     base.preprocessor = std::make_shared<const image::Preprocessor>(image::Preprocessor::load(model));
-  if (task.has_conversations())
-    base.chat_template = std::make_shared<const text::ChatTemplate>(data::load_chat_template(task, model));
+  if (task.has_conversations()) {
+    Result<text::ChatTemplate> found = load_template(task.chat_template, model, *base.tokenizer);
+    if (!found) throw ConfigError("task.template: " + found.error().message);
+    base.chat_template = std::make_shared<const text::ChatTemplate>(std::move(found).value());
+  }
   const std::int64_t positions = base.model().max_positions();
   if (base.tokenizer && static_cast<std::int64_t>(task.max_tokens) > positions)
     throw ConfigError("task.max_tokens: got " + std::to_string(task.max_tokens) + ", the model at " + model.string() +
@@ -105,9 +120,12 @@ data::EncodedDataset encode(const Base& base, const std::vector<data::Example>& 
 }
 
 train::EncodedSplits encode(const Base& base, const data::Splits& splits) {
-  return {.train = encode(base, splits.train),
-          .validation = encode(base, splits.validation),
-          .test = encode(base, splits.test)};
+  data::EncodedDataset train = encode(base, splits.train);
+  if (train.size() == 0 && !splits.train.empty())
+    throw ConfigError("task.max_tokens: got " + std::to_string(base.task->config().max_tokens) +
+                      ", which leaves none of " + std::to_string(splits.train.size()) +
+                      " training examples anything to learn; raise it, or shorten what comes before the answers");
+  return {.train = std::move(train), .validation = encode(base, splits.validation), .test = encode(base, splits.test)};
 }
 
 std::unique_ptr<fl::LocalTrainer> make_trainer(const Settings& settings, const Base& base, train::EncodedSplits data,

@@ -25,6 +25,11 @@ at::Device pick_device(const std::string& name);
 // The model; what it says of its checkpoint is in the log.
 std::shared_ptr<const models::Model> load_saying_notes(const models::ModelRequest& request);
 
+// The template by its name, or the checkpoint's own ("checkpoint"), for this tokenizer; what a model would not read as
+// one token is in the log.
+Result<text::ChatTemplate> load_template(const std::string& name, const std::filesystem::path& folder,
+                                         const text::Tokenizer& tokenizer);
+
 // What one process loads of a base model for a run's task, shared by all its sites.
 struct Base {
   std::shared_ptr<const train::Task> task;

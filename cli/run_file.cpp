@@ -72,7 +72,10 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   const YamlView adapter = root.child("adapter");
   if (adapter.has("start")) file.start = read_adapter_start(adapter);
   file.settings = Settings::parse(root, file.start ? file.start->block : adapter);
-  if (file.start) check_order_of_labels(*file.start, file.settings.task.labels);
+  if (file.start) {
+    file.settings.adapter_place = place_of(file.start->found);
+    check_order_of_labels(*file.start, file.settings.task.labels);
+  }
   file.model = root.child("model").path("path");
   file.aggregation = fl::AggregationConfig::parse(root.child_or_empty("aggregation"));
   fl::check_together(root.child("rounds"), file.settings.rounds, file.aggregation);

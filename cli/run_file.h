@@ -27,6 +27,7 @@ struct Settings {
   data::TaskConfig task;
   std::optional<double> base_dropout;  // nullopt: as in the checkpoint's config
   AdapterConfig adapter;
+  std::string adapter_place = "adapter.";  // see ModelRequest
   train::TrainConfig train;
   fl::RoundsConfig rounds;
   int threads = 1;  // of a site's training; a site's own file may say otherwise

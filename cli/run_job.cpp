@@ -29,7 +29,8 @@ checkpoint::PeftConfig peft_config(const RunFile& run, const models::Model& mode
 }  // namespace
 
 StateDict initial_adapter(const RunFile& run, const Base& base) {
-  return run.start ? initial_state_of(*run.start, base.model()) : base.model().initial_state(Rng(run.settings.seed));
+  return run.start ? initial_state_of(*run.start, run.model, base.model())
+                   : base.model().initial_state(Rng(run.settings.seed));
 }
 
 coordinator::CoordinatorOptions coordinator_options(const RunFile& run, const Base& base, const RunPlace& place) {

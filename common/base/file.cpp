@@ -34,6 +34,13 @@ Error system_error(const char* doing, const std::filesystem::path& path) {
   return {text};
 }
 
+// What git has in place of a large file that was not fetched.
+Status check_no_pointer(const std::filesystem::path& path, std::string_view content) {
+  if (!content.starts_with("version https://git-lfs.github.com/spec/")) return Ok{};
+  return Error{path.string() + " is a pointer of git-lfs, not the file; fetch it: git -C " +
+               path.parent_path().string() + " lfs pull"};
+}
+
 Status write_all(int fd, const std::filesystem::path& path, ByteSpan content) {
   std::size_t done = 0;
   while (done < content.size()) {
@@ -118,6 +125,7 @@ Result<std::string> read_text(const std::filesystem::path& path) {
   ssize_t got = 0;
   while ((got = ::read(fd.get(), block, sizeof block)) > 0) text.append(block, static_cast<std::size_t>(got));
   if (got < 0) return system_error("read", path);
+  if (Status whole = check_no_pointer(path, text); !whole) return whole.error();
   return text;
 }
 
@@ -189,7 +197,9 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   if (size == 0) return MappedFile(nullptr, 0);
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) return system_error("map", path);
-  return MappedFile(static_cast<const std::uint8_t*>(data), size);
+  MappedFile mapped(static_cast<const std::uint8_t*>(data), size);
+  if (Status whole = check_no_pointer(path, as_text(mapped.bytes())); !whole) return whole.error();
+  return mapped;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

@@ -114,6 +114,17 @@ TEST(MappedFileTest, MapsContentAndEmptyFilesAndRefusesFolders) {
   EXPECT_FALSE(MappedFile::open(folder / "absent"));
 }
 
+TEST(MappedFileTest, NamesAPointerOfGitLfs) {
+  const auto folder = fresh_folder("pointer");
+  ASSERT_TRUE(
+      write_atomic(folder / "big", as_bytes("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n")));
+  for (const std::string& error :
+       {MappedFile::open(folder / "big").error().message, read_text(folder / "big").error().message}) {
+    EXPECT_NE(error.find("big is a pointer of git-lfs"), std::string::npos) << error;
+    EXPECT_NE(error.find("lfs pull"), std::string::npos) << error;
+  }
+}
+
 TEST(Sha256Test, MatchesPublishedVectors) {  // FIPS 180-4 examples
   EXPECT_EQ(sha256_hex({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(sha256_hex(as_bytes("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

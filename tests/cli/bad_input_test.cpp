@@ -56,6 +56,8 @@ TEST_F(BadInputTest, ModelFolder) {
   spit(config, good_config);
   std::filesystem::remove(job_.model() / "tokenizer.json");
   expect_refused({"tokenizer.json", "No such file"});
+  spit(job_.model() / "vocab.txt", "[UNK]\n");
+  expect_refused({"vocab.txt and no tokenizer.json", "save_pretrained"});
 }
 
 TEST_F(BadInputTest, DataFiles) {
@@ -66,9 +68,9 @@ TEST_F(BadInputTest, DataFiles) {
   spit(file, good + "middling\tthe film was long\n");
   expect_refused({"birch.tsv:122", "middling", "unmapped"});
   spit(file, "label\ttext\n");
-  expect_refused({"birch", "no example"});
+  expect_refused({"birch", "no example", "holds no row"});
   spit(file, "sign\ttext\ngood\tthe film\n");
-  expect_refused({"birch.tsv", "label", "sign"});
+  expect_refused({"birch.tsv", "label", "sign", "data.label.column"});
   std::filesystem::remove(file);
   expect_refused({"birch.tsv", "No such file"});
 }

@@ -130,6 +130,13 @@ TEST_F(GenerateTest, DrawsBySeed) {
   EXPECT_NE(with_seed("1"), with_seed("2"));
 }
 
+TEST_F(GenerateTest, WarnsOfATemplateWhoseMarksAreNoTokens) {
+  const Ended ended = generate({"--chat", "hello", "--template", "chatml", "--max-new-tokens", "2"});
+  EXPECT_EQ(ended.code, 0);
+  EXPECT_NE(ended.err.find("<|im_start|>, <|im_end|>"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("letter by letter"), std::string::npos) << ended.err;
+}
+
 TEST_F(GenerateTest, SaysWhatIsWrong) {
   const auto expect_refused = [&](const Arguments& arguments, const std::string& part) {
     const Ended ended = generate(arguments);
@@ -138,6 +145,7 @@ TEST_F(GenerateTest, SaysWhatIsWrong) {
   };
   expect_refused({}, "--prompt, --chat or --file");
   expect_refused({"--chat", "hello"}, "--template NAME");
+  expect_refused({"--chat", "hello", "--template", "checkpoint"}, "--template NAME");
   expect_refused({"--prompt", "hello", "--template", "chatml"}, "--template is for --chat");
   expect_refused({"--prompt", "hello", "--system", "Be brief."}, "--system is for --chat");
   expect_refused({"--prompt", "a", "--adapter", place_.path().string()}, "adapter_config.json");

@@ -112,6 +112,14 @@ TEST_P(TaskKindTest, HasTheSameBitsAsProcesses) {
   EXPECT_EQ(job_.summary("apart").at("final"), job_.summary("alone").at("final"));
 }
 
+class ShortConversationsTest : public TaskKindTest {};
+
+TEST_P(ShortConversationsTest, MustLeaveSomethingToLearn) {
+  expect_one_error(job_.simulate("out", {"--set", "task.max_tokens=6"}), 2,
+                   {"task.max_tokens: got 6", "none of", "anything to learn"});
+}
+
+INSTANTIATE_TEST_SUITE_P(One, ShortConversationsTest, testing::Values(kKinds[0]));
 INSTANTIATE_TEST_SUITE_P(AllKinds, TaskKindTest, testing::ValuesIn(kKinds),
                          [](const auto& kind) { return kind.param.name; });
 
