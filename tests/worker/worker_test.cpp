@@ -143,7 +143,8 @@ TEST_F(WorkerTest, TakesNoPartWhenItsDiskHasNoRoomForWhatItWouldFinish) {
 // The link breaks in the middle of a file, the worker is stopped in the middle of another and started again, and a byte
 // of what it has rots: in the end the folder is the base model, and only then was a trainer made.
 TEST_F(WorkerTest, FetchesTheBaseModelThroughBreaksAndVerifiesIt) {
-  const BaseContents contents = small_base();
+  BaseContents contents = small_base();
+  contents["tokenizer.json"] = base_bytes(wire::kChunkBytes + 1, 3);  // so that it has a middle
   const BaseList list = list_of(contents);
   const std::filesystem::path model = folder_ / "model";
   std::stop_source stop;
