@@ -1,8 +1,6 @@
 // The folder of receipts.
 #include "worker/receipts.h"
 
-#include <algorithm>
-
 #include "common/base/digest.h"
 #include "common/base/file.h"
 #include "worker/spool.h"
@@ -12,9 +10,9 @@ namespace {
 
 constexpr const char* kFolder = "receipts";
 
-Result<wire::Receipt> read_receipt(const std::filesystem::path& file) {
-  const Result<std::string> text = read_text(file);
-  return text ? wire::receipt_from_json(text.value()) : text.error();
+Result<wire::Receipt> read_receipt(const std::filesystem::path& file, Disk& disk) {
+  const Result<MappedFile> content = disk.read(file);
+  return content ? wire::receipt_from_json(as_text(content.value().bytes())) : content.error();
 }
 
 }  // namespace
@@ -29,15 +27,11 @@ Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& re
   return disk.write_atomic(file, as_bytes(wire::to_json(receipt)), 0600);
 }
 
-std::vector<StoredReceipt> receipts_of(const std::filesystem::path& folder, const std::string& run_id) {
-  std::vector<std::filesystem::path> files;
-  std::error_code missing;
-  for (const auto& entry : std::filesystem::directory_iterator(folder / kFolder, missing))
-    if (entry.path().extension() == ".json" && entry.path().filename().string().starts_with(run_id + "-"))
-      files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
+std::vector<StoredReceipt> receipts_of(const std::filesystem::path& folder, const std::string& run_id, Disk& disk) {
   std::vector<StoredReceipt> receipts;
-  for (const auto& file : files) receipts.push_back({file, read_receipt(file)});
+  for (const std::filesystem::path& file : disk.list(folder / kFolder))
+    if (file.extension() == ".json" && file.filename().string().starts_with(run_id + "-"))
+      receipts.push_back({file, read_receipt(file, disk)});
   return receipts;
 }
 

@@ -23,6 +23,7 @@ struct StoredReceipt {
   Result<wire::Receipt> receipt;  // Error: not a receipt
 };
 // All of a run, in the order of their names. Empty when there are none.
-std::vector<StoredReceipt> receipts_of(const std::filesystem::path& folder, const std::string& run_id);
+std::vector<StoredReceipt> receipts_of(const std::filesystem::path& folder, const std::string& run_id,
+                                       Disk& disk = system_disk());
 
 }  // namespace weft::worker

@@ -14,6 +14,7 @@
 #include "coordinator/ledger_check.h"
 #include "coordinator/run_folder.h"
 #include "tests/chaos/nodes.h"
+#include "worker/receipts.h"
 #include "worker/spool.h"
 
 namespace weft::chaos {
@@ -158,10 +159,9 @@ void World::check_receipts(const coordinator::Ledger& ledger) {
   for (const auto& node : nodes_) {
     if (node->site() == nullptr) continue;
     node->machine.dead = false;  // so that its disk may be read
-    for (const std::filesystem::path& file : node->disk.list(kStateFolder / "receipts")) {
-      Result<wire::Receipt> receipt = wire::receipt_from_json(as_text(node->disk.read(file).value().bytes()));
-      if (receipt) kept.emplace(*node->site(), receipt.value().digest);
-      request.receipts.push_back({node->name + file.string(), std::move(receipt)});
+    for (worker::StoredReceipt& stored : worker::receipts_of(kStateFolder, kRunId, node->disk)) {
+      if (stored.receipt) kept.emplace(*node->site(), stored.receipt->digest);
+      request.receipts.push_back({node->name + stored.file.string(), std::move(stored.receipt)});
     }
     for (const std::filesystem::path& file : node->disk.list(kStateFolder))
       if (file.extension() == ".update")
