@@ -2,6 +2,7 @@
 #pragma once
 #include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weft::cli {
@@ -16,6 +17,9 @@ struct Finding {
   Verdict verdict;
 };
 
+// A problem that an earlier check has told is not told again.
+Verdict not_again(const std::vector<Finding>& earlier, Verdict verdict);
+
 // Of a run file or a site file; what a check throws is a problem. A later check may use what an earlier one has left in
 // the visit.
 template <class Visit>
@@ -28,11 +32,13 @@ template <class Visit>
 std::vector<Finding> look(const std::vector<Check<Visit>>& checks, Visit& visit) {
   std::vector<Finding> findings;
   for (const Check<Visit>& check : checks) {
+    Verdict verdict;
     try {
-      findings.push_back({check.name, check.look(visit)});
+      verdict = check.look(visit);
     } catch (const std::exception& error) {
-      findings.push_back({check.name, {Health::problem, error.what()}});
+      verdict = {Health::problem, error.what()};
     }
+    findings.push_back({check.name, not_again(findings, std::move(verdict))});
   }
   return findings;
 }

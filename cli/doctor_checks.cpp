@@ -36,6 +36,14 @@ Synchronised synchronised() {
 
 }  // namespace
 
+Verdict not_again(const std::vector<Finding>& earlier, Verdict verdict) {
+  const auto told = std::find_if(earlier.begin(), earlier.end(), [&](const Finding& finding) {
+    return finding.verdict.health == Health::problem && finding.verdict.text == verdict.text;
+  });
+  if (told == earlier.end()) return verdict;
+  return {Health::warning, "not checked: see \"" + told->check + "\""};
+}
+
 std::string days_left(const crypto::CertificateFacts& facts) {
   return "valid for " + std::to_string(days_until(facts.not_after)) + " days";
 }

@@ -114,6 +114,14 @@ TEST_F(DoctorTest, ASiteWhoseWorkerRunsIsNotDisturbed) {
   expect(line(of_site(0), "coordinator"), "ok", {"not called", "a worker is running"});
 }
 
+TEST_F(DoctorTest, AProblemIsToldOnce) {
+  spit(std::filesystem::path(deployment_.pki()) / "alder.crt", "no certificate");
+  const nlohmann::json told = of_site(1);
+  expect(line(told, "certificate"), "problem", {"alder.crt", "not a PEM certificate"});
+  for (const char* check : {"coordinator", "clock"})
+    EXPECT_EQ(line(told, check), "warning: not checked: see \"certificate\"");
+}
+
 TEST_F(DoctorTest, PeopleReadOneLineACheck) {
   const Ended ended = weft({"doctor", deployment_.site_file("alder")});
   EXPECT_EQ(ended.code, 1);
