@@ -11,7 +11,7 @@
 
 namespace {
 
-// "; did you mean X?" for each word that is no command or flag and is near one.
+// "Did you mean X?" for each word that is no command or flag and is near one.
 std::string suggestions(const CLI::App& app) {
   const CLI::App* asked = &app;
   while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
