@@ -12,25 +12,34 @@ constexpr Milliseconds kLookAtStrangers{100}, kLookAtSites{1'000};
 }  // namespace
 
 std::optional<int> Connections::accepted(int fd, const std::string& address, TimePoint now) {
+  lost(fd);  // whoever had it before
   const TimePoint until = now + limits_.handshake_timeout;
   connections_[fd] = {.number = ++last_number_, .address = address, .accepted = now, .until = until};
+  strangers_[address][last_number_] = fd;
+  ++unverified_;
   next_look_ = std::min(next_look_, now + kLookAtStrangers);
   if (unverified() <= limits_.max_unverified) return std::nullopt;
-  std::map<std::string, std::size_t> crowd;
-  for (const auto& [each, connection] : connections_) crowd[connection.address] += connection.verified ? 0 : 1;
-  const auto most =
-      std::max_element(crowd.begin(), crowd.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  auto oldest = connections_.end();
-  for (auto at = connections_.begin(); at != connections_.end(); ++at)
-    if (!at->second.verified && at->second.address == most->first &&
-        (oldest == connections_.end() || at->second.number < oldest->second.number))
-      oldest = at;
-  const int gone = oldest->first;
-  connections_.erase(oldest);
-  return gone;
+  const auto most = std::max_element(strangers_.begin(), strangers_.end(),
+                                     [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  const int oldest = most->second.begin()->second;
+  lost(oldest);
+  return oldest;
 }
 
-void Connections::lost(int fd) { connections_.erase(fd); }
+void Connections::lost(int fd) {
+  const auto found = connections_.find(fd);
+  if (found == connections_.end()) return;
+  forget_stranger(found->second);
+  connections_.erase(found);
+}
+
+void Connections::forget_stranger(const Connection& connection) {
+  if (connection.verified) return;
+  const auto crowd = strangers_.find(connection.address);
+  crowd->second.erase(connection.number);
+  if (crowd->second.empty()) strangers_.erase(crowd);
+  --unverified_;
+}
 
 Connections::Id Connections::id_of(int fd) const {
   const auto found = connections_.find(fd);
@@ -45,6 +54,7 @@ Connections::Connection* Connections::find(const Id& id) {
 void Connections::verified(const Id& id) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
+  forget_stranger(*connection);
   connection->verified = true;
   connection->until = TimePoint::max();
 }
@@ -58,11 +68,6 @@ void Connections::end_by(const Id& id, TimePoint time) {
 
 void Connections::delivered(const Id& id, std::uint64_t bytes) {
   if (Connection* connection = find(id)) connection->delivered += bytes;
-}
-
-std::size_t Connections::unverified() const {
-  return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
-                                                [](const auto& entry) { return !entry.second.verified; }));
 }
 
 bool Connections::must_go(const Connection& connection, std::uint64_t received, TimePoint now) const {

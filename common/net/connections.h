@@ -45,7 +45,7 @@ class Connections {
   template <class Received>
   std::vector<int> due(TimePoint now, const Received& received);
   TimePoint wake_at() const { return connections_.empty() ? TimePoint::max() : next_look_; }
-  std::size_t unverified() const;
+  std::size_t unverified() const { return unverified_; }
 
  private:
   struct Connection {
@@ -56,11 +56,14 @@ class Connections {
     std::uint64_t delivered = 0;
   };
   Connection* find(const Id& id);
+  void forget_stranger(const Connection& connection);
   bool must_go(const Connection& connection, std::uint64_t received, TimePoint now) const;
   void plan(TimePoint now);
 
   ConnectionLimits limits_;
   std::map<int, Connection> connections_;
+  std::map<std::string, std::map<std::uint64_t, int>> strangers_;  // unverified, by address and then by age
+  std::size_t unverified_ = 0;
   std::uint64_t last_number_ = 0;
   TimePoint next_look_ = TimePoint::max();
 };
@@ -70,9 +73,10 @@ std::vector<int> Connections::due(TimePoint now, const Received& received) {
   std::vector<int> close;
   if (now < wake_at()) return close;
   std::erase_if(connections_, [&](const auto& entry) {
-    const bool go = must_go(entry.second, received(entry.first), now);
-    if (go) close.push_back(entry.first);
-    return go;
+    if (!must_go(entry.second, received(entry.first), now)) return false;
+    close.push_back(entry.first);
+    forget_stranger(entry.second);
+    return true;
   });
   plan(now);
   return close;

@@ -257,7 +257,8 @@ void TlsServer::Impl::take_link_events() {
   while (const std::optional<LinkEvent> event = link.next_event()) {
     if (event->kind == LinkEvent::Kind::accepted)
       if (const auto crowded = connections.accepted(event->fd, address_of(event->fd), now)) cut(*crowded);
-    if (event->kind != LinkEvent::Kind::lost) continue;
+    // Without a descriptor it is of a connection that never got so far as to have a route.
+    if (event->kind != LinkEvent::Kind::lost || event->fd < 0) continue;
     connections.lost(event->fd);
     for (const Milliseconds delay : kProbeDelays) probes.push_back({now + delay, event->fd});
   }
@@ -283,7 +284,7 @@ void TlsServer::Impl::run_probes() {
 void TlsServer::Impl::probe(int fd) {
   for (auto at = peers.begin(); at != peers.end();) {
     Peer& peer = at->second;
-    const bool suspect = fd < 0 || peer.connection.fd < 0 || peer.connection.fd == fd;
+    const bool suspect = peer.connection.fd < 0 || peer.connection.fd == fd;
     if (!suspect || hand_over(peer, {})) {
       ++at;
       continue;
