@@ -49,7 +49,8 @@ void Stage::settle(const SiteId& site, std::uint32_t round, Update update) {
 
 void Stage::observe(const std::set<SiteId>& ready, const std::set<SiteId>& declined, TimePoint now) {
   declined_ = declined;
-  if (!until_) {
+  // Members are counted only when so many may stand: this is asked after every event.
+  if (!until_ && ready.size() + declined.size() + scored_ + members_.size() - count(Update::none) >= task_.quorum) {
     const auto standing = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
       const auto& [site, member] = entry;
       return ready.contains(site) || declined.contains(site) || member.score || member.update != Update::none;
@@ -81,6 +82,14 @@ bool Stage::all_through() const {
 bool Stage::hopeless() const {
   if (!trains()) return false;
   return members_.size() - count(Update::refused) < task_.quorum || (late_ && possible() < task_.quorum);
+}
+
+bool Stage::hopeless_without(const std::set<SiteId>& gone) const {
+  const auto left = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
+    const auto& [site, member] = entry;
+    return member.update == Update::admitted || (member.update == Update::none && !gone.contains(site));
+  });
+  return trains() && static_cast<std::size_t>(left) < task_.quorum;
 }
 
 TimePoint Stage::wake_at() const { return until_ && !late_ ? *until_ : TimePoint::max(); }

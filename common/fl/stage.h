@@ -53,6 +53,8 @@ class Stage {
   bool done() const;
   // A round's quorum cannot be reached any more: too many were refused, or declined and did not come back in time.
   bool hopeless() const;
+  // The same if none of these comes back.
+  bool hopeless_without(const std::set<SiteId>& gone) const;
   bool clock_runs() const { return until_.has_value(); }
   TimePoint wake_at() const;                      // the deadline, unless it has passed or its clock stands
   std::vector<SiteId> with(Update update) const;  // of its members; ascending

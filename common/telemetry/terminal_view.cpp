@@ -82,17 +82,15 @@ void LiveView::keep(std::string_view line) {
 }
 
 bool PlainView::is_new(const Waiting& waiting) {
-  const auto known = [this](const std::string& site) {
-    return std::find(waiting_->sites.begin(), waiting_->sites.end(), site) != waiting_->sites.end();
-  };
-  if (waiting_ && waiting_->what == waiting.what && std::all_of(waiting.sites.begin(), waiting.sites.end(), known))
+  if (waiting_ && waiting_->what == waiting.what &&
+      std::includes(waiting_->sites.begin(), waiting_->sites.end(), waiting.sites.begin(), waiting.sites.end()))
     return false;
   waiting_ = waiting;
   return true;
 }
 
 void PlainView::on(const RunEvent& event) {
-  if (std::holds_alternative<RoundStarted>(event)) waiting_.reset();
+  if (std::holds_alternative<RoundStarted>(event) || std::holds_alternative<SiteLeft>(event)) waiting_.reset();
   if (const auto* waiting = std::get_if<Waiting>(&event); waiting != nullptr && !is_new(*waiting)) return;
   const std::string line = event_line(event);
   if (!line.empty()) sink_(line + "\n");

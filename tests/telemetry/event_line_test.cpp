@@ -104,6 +104,8 @@ TEST(PlainViewTest, SaysForWhomTheRunWaitsOnlyWhenItIsForSomebodyNew) {
   EXPECT_EQ(lines_of(Waiting{.sites = {"c", "d"}, .what = "a test score"}), 1U);
   EXPECT_EQ(lines_of(RoundStarted{.round = 2, .of = 3, .cohort = {"c"}}), 1U);
   EXPECT_EQ(lines_of(Waiting{.sites = {"c"}, .what = "a test score"}), 1U) << "a round tells its own";
+  EXPECT_EQ(lines_of(SiteLeft{"d", "gone"}), 1U);
+  EXPECT_EQ(lines_of(Waiting{.sites = {"c"}, .what = "a test score"}), 1U) << "and so it does without that site";
 }
 
 TEST(PlainViewTest, OneLineAnEventAndNoneForProgress) {
