@@ -44,7 +44,12 @@ void refuse_without_ledger(const std::filesystem::path& folder, bool resume, Dis
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
-  if (!options.disk->exists(file)) refuse_without_ledger(options.folder, options.resume, *options.disk);
+  if (!options.disk->exists(file)) {
+    refuse_without_ledger(options.folder, options.resume, *options.disk);
+    require_room(disk_need(options.folder, options.initial.values.size() * sizeof(float), options.sites.size(),
+                           options.aggregation, false),
+                 *options.disk);
+  }
   options.disk->make_folder(options.folder / "versions");
   return file;
 }
@@ -104,8 +109,16 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
              .manifest_digest = options.initial.manifest->digest(),
              .initial_digest = options.initial.digest()},
       manifest_(options.initial.manifest) {
+  for (const std::filesystem::path& folder : {options.folder, folder_.version(0).parent_path()})
+    drop_temporaries(folder, *options.disk);
   take(std::exchange(options.initial, {}));
   expect_sites(options.sites.size());
+}
+
+void RunStore::forget_added() {
+  if (added_.empty()) return;
+  added_.clear();
+  expect_sites(options_.sites.size());
 }
 
 void RunStore::expect_sites(std::size_t sites) {
@@ -202,6 +215,11 @@ std::optional<wire::Settled> RunStore::settled(const SiteId& site, std::uint32_t
 std::optional<wire::Settled> RunStore::last_settled(const SiteId& site) const {
   const auto last = ledger_.last_update(site);
   return last ? settled(site, last->first, last->second) : std::nullopt;
+}
+
+bool RunStore::counted_last(const SiteId& site) const {
+  const auto last = ledger_.last_update(site);
+  return last && last->first + options_.rounds.max_staleness >= version_;
 }
 
 RoundRow RunStore::commit(RoundRow row, const std::vector<fl::SiteScore>& scores,

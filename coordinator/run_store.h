@@ -46,6 +46,7 @@ class RunStore {
   // What sites fetch. Throws Failure when its file is missing or torn.
   const VersionFile& version_file(std::uint32_t version);
 
+  void forget_added();  // the open round begins anew
   // How many may send updates from now on; while no update is in the accumulator.
   void expect_sites(std::size_t sites);
   // The caller has admitted it; `payload` is all of it. Adds it to the accumulator; nothing is durable yet.
@@ -56,6 +57,7 @@ class RunStore {
   // the same facts for ever; signed anew, for the coordinator's certificate may be another one since.
   std::optional<wire::Settled> settled(const SiteId& site, std::uint32_t round, const std::string& digest) const;
   std::optional<wire::Settled> last_settled(const SiteId& site) const;  // of its newest update that counts
+  bool counted_last(const SiteId& site) const;                          // whether that is in the newest round
   // Of the norms of committed updates; what those of the open round are judged against.
   std::optional<double> median_norm() const { return median_norm_; }
 

@@ -118,10 +118,32 @@ void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
 void RoundMachine::settle(TimePoint now, Actions& actions) {
   while (stage_) {
     stage_->observe(ready_, declined_, now);
+    if (is_lost()) {
+      open_anew(actions);
+      continue;
+    }
     if (stage_->hopeless()) return fail(actions);
     if (!stage_->done()) return;
     close(actions);
   }
+}
+
+// Of the open round too few are left since the list of sites was changed.
+bool RoundMachine::is_lost() const {
+  if (phase_ != Phase::round || next_sites_.empty()) return false;
+  std::set<SiteId> gone = declined_;
+  std::erase_if(
+      gone, [this](const SiteId& site) { return std::binary_search(next_sites_.begin(), next_sites_.end(), site); });
+  return !gone.empty() && stage_->hopeless_without(gone);
+}
+
+// As after a crash: what came for it is asked for again.
+void RoundMachine::open_anew(Actions& actions) {
+  const std::uint32_t open = round();
+  std::erase_if(at_work_, [open](const auto& entry) { return entry.second.round == open; });
+  counted_.clear();
+  stage_.reset();
+  go_on(actions);
 }
 
 // Refusals in a round that is not committed do not count yet: it may be done again with that site mended. At least the

@@ -71,7 +71,9 @@ struct UpdateRefused {  // this site takes no further part in the open round
 struct RoundDurable {  // the commit asked for has survived
   std::uint32_t round = 0;
 };
-struct SitesChanged {  // all that may join, from the next round on; not empty
+// All that may join, from the next round on; not empty. A round that cannot reach its quorum without sites that are not
+// among them and have declined is opened anew at once.
+struct SitesChanged {
   std::vector<SiteId> sites;
 };
 struct Tick {};  // the clock reached wake_at()
@@ -173,6 +175,8 @@ class RoundMachine {
   void put_aside(Actions& actions);
   std::vector<SiteId> standing() const;
   void begin_round(Actions& actions);
+  bool is_lost() const;
+  void open_anew(Actions& actions);
   void begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions);
   void close(Actions& actions);
   void commit(const Stage& stage, Actions& actions);

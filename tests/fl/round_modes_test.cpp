@@ -222,5 +222,25 @@ TEST(SitesChangedTest, TheNextRoundIsOfTheNewSites) {
   EXPECT_THAT(run.admit("b", 2), ElementsAre("commit 2: a b d; scores a b d"));
 }
 
+// b was taken off the list and shut out: nobody waits for it until the deadline.
+TEST(SitesChangedTest, ARoundThatIsLeftWithoutItsQuorumIsOpenedAnew) {
+  Script run = begun({.count = 2, .quorum = 1}, "ab");
+  run.through("a", 1);
+  EXPECT_THAT(run.list("a"), IsEmpty()) << "b may still send its update";
+  EXPECT_THAT(run.decline("b"), ElementsAre("begin 1: a", "ask a: train 1 from 0, score validation"));
+  EXPECT_EQ(run.fate("a", 1), "taken") << "what came before is asked for again";
+  EXPECT_EQ(run.fate("b", 1), "late");
+  EXPECT_THAT(run.through("a", 1), ElementsAre("commit 1: a; scores a"));
+  EXPECT_THAT(run.durable(1), ElementsAre("begin 2: a", "ask a: train 2 from 1, score validation"));
+}
+
+TEST(SitesChangedTest, ARoundThatHasItsQuorumWithoutThemGoesOn) {
+  Script run = begun({.count = 2, .quorum = 0.5}, "abc");
+  run.through("a", 1);
+  run.list("ab");
+  EXPECT_THAT(run.decline("c"), IsEmpty());
+  EXPECT_THAT(run.through("b", 1), ElementsAre("commit 1: a b; scores a b"));
+}
+
 }  // namespace
 }  // namespace weft::fl
