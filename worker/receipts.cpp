@@ -22,7 +22,10 @@ Status keep_receipt(const std::filesystem::path& folder, const wire::Receipt& re
   const std::string statement = sha256_hex(as_bytes(wire::receipt_statement(receipt))).substr(0, 16);
   const std::filesystem::path file =
       folder / kFolder / (receipt.run_id + "-" + std::to_string(receipt.round) + "-" + statement + ".json");
-  if (disk.exists(file)) return Ok{};
+  if (disk.exists(file)) {  // whoever wrote it may not have come to make it durable
+    if (Status synced = disk.sync(file); !synced) return synced;
+    return disk.sync(file.parent_path());
+  }
   disk.make_folder(file.parent_path());
   return disk.write_atomic(file, as_bytes(wire::to_json(receipt)), 0600);
 }

@@ -174,8 +174,7 @@ void Session::begin_run(const wire::Welcome& welcome) {
   work_.reset();
   leave_adapter();
   if (const auto no = options_.policy.refusal(welcome)) return decline(*no);
-  if (!options_.fetch_into.empty()) return act(LookForBase{});
-  load();
+  act(ReadSpool{run_->run_id, asker_});
 }
 
 void Session::load() {
@@ -197,13 +196,15 @@ void Session::handle(TrainerLoaded event) {
   facts_ = std::move(event.facts);
   for (auto& [split, examples] : facts_->examples)
     if (split != "train" && !options_.policy.may_score(split, examples)) examples = 0;
-  act(ReadSpool{run_->run_id, asker_});
+  if (stage_ == Stage::welcomed) say_ready();
 }
 
+// Before the model is loaded: what became of the last update may be told at once.
 void Session::handle(SpoolRead event) {
   counts_ = event.counts;
   for (FinishedUpdate& update : event.updates) outbox_.add(std::move(update));
-  if (stage_ == Stage::welcomed) say_ready();
+  if (!options_.fetch_into.empty()) return act(LookForBase{});
+  load();
 }
 
 void Session::say_ready() {

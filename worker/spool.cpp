@@ -24,6 +24,7 @@ bool is_of(const std::filesystem::path& file, const std::string& run_id) {
 Spool::Spool(std::filesystem::path folder, Disk& disk) : folder_(std::move(folder)), disk_(disk) {
   disk_.make_folder(folder_);
   lock_ = disk_.lock(folder_, "another worker; give each worker its own folder (state:)");
+  for (const std::filesystem::path& place : {folder_, folder_ / "receipts"}) drop_temporaries(place, disk_);
 }
 
 std::vector<std::filesystem::path> Spool::files() const {

@@ -103,6 +103,11 @@ class SystemDisk final : public Disk {
 
 }  // namespace
 
+void drop_temporaries(const fs::path& folder, Disk& disk) {
+  for (const fs::path& file : disk.list(folder))
+    if (file.extension() == ".tmp" && !disk.is_folder(file)) (void)static_cast<bool>(disk.remove_all(file));
+}
+
 Disk& system_disk() {
   static SystemDisk disk;
   return disk;

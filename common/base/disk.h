@@ -29,7 +29,8 @@ class Disk {
   virtual Result<std::unique_ptr<AtomicWriter>> create(const std::filesystem::path& path) = 0;
   // Behind what a file has, which is made if it is not there. Nothing of it is durable before publish() or sync().
   virtual Status append(const std::filesystem::path& path, ByteSpan bytes) = 0;
-  // Makes durable what is in a file, whoever wrote it: a process that was killed may not have come to that. Ok if none.
+  // Makes durable what is in a file, or the names in a folder, whoever wrote them: a process that was killed may not
+  // have come to that. Ok if none.
   virtual Status sync(const std::filesystem::path& path) = 0;
   virtual void make_folder(const std::filesystem::path& path) = 0;  // and its parents; throws Failure
   virtual Status rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
@@ -48,5 +49,9 @@ class Disk {
 };
 
 Disk& system_disk();
+
+// Removes the files *.tmp of a folder, which write_atomic and create have left where a process was killed. For whoever
+// has the folder for itself.
+void drop_temporaries(const std::filesystem::path& folder, Disk& disk);
 
 }  // namespace weft

@@ -51,7 +51,6 @@ TEST_F(RunCountsTest, ARunIdOfItsOwnDoesNotCountAnew) {
   connect();
   feed(wire::Message(welcome_));
   ASSERT_THAT(actions<Load>(), SizeIs(1));
-  feed(TrainerLoaded{actions<Load>()[0].task, facts_});
   ASSERT_THAT(actions<ReadSpool>(), SizeIs(1));
   EXPECT_EQ(actions<ReadSpool>()[0].run_id, welcome_.run_id);
   EXPECT_EQ(actions<ReadSpool>()[0].asker, (Asker{"fl.example.org", welcome_.run}));
@@ -64,7 +63,6 @@ TEST_F(RunCountsTest, TheSameRunFromAnotherCoordinatorIsCountedForThatOne) {
   connect();
   feed(wire::Message(welcome_));
   ASSERT_THAT(actions<Load>(), SizeIs(1)) << "it begins anew";
-  feed(TrainerLoaded{actions<Load>()[0].task, facts_});
   ASSERT_THAT(actions<ReadSpool>(), SizeIs(1));
   EXPECT_EQ(actions<ReadSpool>()[0].asker, (Asker{"fl.example.com", welcome_.run}));
 }

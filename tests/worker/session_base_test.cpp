@@ -60,7 +60,6 @@ TEST_F(SessionBaseTest, FetchesChecksAndLoads) {
   EXPECT_THAT(said(), HasSubstr("the base model is verified, and in /m/base"));
   ASSERT_THAT(actions<Load>(), SizeIs(1));
   feed(TrainerLoaded{actions<Load>()[0].task, facts_});
-  feed(SpoolRead{});
   EXPECT_THAT(sent<wire::Ready>(), SizeIs(1));
 }
 

@@ -14,7 +14,13 @@ inline constexpr std::uint64_t kBytes = kValues * sizeof(float);
 
 class SessionTest : public testing::Test {
  protected:
-  void feed(SessionEvent event) { last_ = session_.on(std::move(event), clock_.now()); }
+  // The spool is read at once, as by the worker.
+  void feed(SessionEvent event) {
+    last_ = session_.on(std::move(event), clock_.now());
+    if (actions<ReadSpool>().empty()) return;
+    const std::vector<SessionAction> more = session_.on(std::exchange(spooled_, {}), clock_.now());
+    last_.insert(last_.end(), more.begin(), more.end());
+  }
   // Of the actions that the last event led to.
   template <class Action>
   std::vector<Action> actions() const {
@@ -57,11 +63,10 @@ class SessionTest : public testing::Test {
     started_ = false;
   }
   void load(std::vector<FinishedUpdate> spooled = {}, RunCounts counts = {}) {
+    spooled_ = {std::move(spooled), counts};
     feed(wire::Message(welcome_));
     ASSERT_THAT(actions<Load>(), testing::SizeIs(1));
     feed(TrainerLoaded{actions<Load>()[0].task, facts_});
-    ASSERT_THAT(actions<ReadSpool>(), testing::SizeIs(1));
-    feed(SpoolRead{std::move(spooled), counts});
     ASSERT_THAT(sent<wire::Ready>(), testing::SizeIs(1));
   }
   void make_ready(std::vector<FinishedUpdate> spooled = {}) {
@@ -122,6 +127,7 @@ class SessionTest : public testing::Test {
   Session session_{{.site = {"alpha"}, .weft_version = "1.2", .coordinator = "tcp://there:1", .policy = {}},
                    Rng(1).stream("reconnect", "alpha")};
   std::vector<SessionAction> last_;
+  SpoolRead spooled_;
   bool started_ = false;
 };
 

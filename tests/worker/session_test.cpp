@@ -139,9 +139,8 @@ TEST_F(SessionTest, AnotherRunIsLoadedAnewAndTheOldUpdatesStay) {
   feed(wire::Message(welcome_));
   ASSERT_THAT(actions<Load>(), SizeIs(1));
   EXPECT_THAT(actions<Forget>(), IsEmpty());
-  feed(TrainerLoaded{actions<Load>()[0].task, facts_});
   EXPECT_EQ(actions<ReadSpool>().at(0).run_id, std::string(32, 'd'));
-  feed(SpoolRead{});
+  feed(TrainerLoaded{actions<Load>()[0].task, facts_});
   EXPECT_THAT(sent<wire::Ready>(), SizeIs(1));
   EXPECT_THAT(sent<wire::Offer>(), IsEmpty());
 }
@@ -152,7 +151,6 @@ TEST_F(SessionTest, LosingTheLinkWhileLoadingLoadsOnce) {
   const TaskId task = actions<Load>().at(0).task;
   feed(net::Down{"lost", false});
   feed(TrainerLoaded{task, facts_});
-  feed(SpoolRead{});
   EXPECT_THAT(sent<wire::Ready>(), IsEmpty());
   connect();
   feed(wire::Message(welcome_));

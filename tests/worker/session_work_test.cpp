@@ -264,6 +264,18 @@ TEST_F(SessionTest, UpdatesOfOtherRoundsAreOfferedAtOnceAndForgottenWhenSettled)
   EXPECT_EQ(sent<wire::Offer>().at(0).round, 3U);
 }
 
+// The end of the run may be told before the model is loaded.
+TEST_F(SessionTest, WhatBecameOfASpooledUpdateIsHeardWhileTheModelIsLoaded) {
+  connect();
+  spooled_ = {{update(3)}, {}};
+  feed(wire::Message(welcome_));
+  ASSERT_THAT(actions<Load>(), SizeIs(1));
+  feed(wire::Message(wire::Settled{.round = 3, .digest = update(3).digest, .verdict = "committed"}));
+  EXPECT_EQ(actions<Forget>().at(0).round, 3U);
+  feed(wire::Message(wire::Finished{.version = 3, .reason = "all rounds are done"}));
+  EXPECT_EQ(result()->outcome, Outcome::finished);
+}
+
 TEST_F(SessionTest, SpooledUpdateFromAnotherAdapterIsDroppedAndTrainedAnew) {
   FinishedUpdate stale = update(2);
   stale.adapter_digest = std::string(64, '0');

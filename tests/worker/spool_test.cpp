@@ -43,6 +43,17 @@ class SpoolTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
+TEST_F(SpoolTest, WhatAKilledProcessHadBegunToWriteIsRemoved) {
+  std::filesystem::create_directories(folder_ / "receipts");
+  for (const char* name : {"a-1.update.tmp", "a.training.tmp", "receipts/a-1-b.json.tmp", "a-1.update.bad"})
+    std::ofstream(folder_ / name) << "half";
+  const Spool spool(folder_);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a-1.update.tmp"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a.training.tmp"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "receipts/a-1-b.json.tmp"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "a-1.update.bad")) << "for people";
+}
+
 TEST_F(SpoolTest, KeepsUpdatesAcrossRestartsUntilForgotten) {
   {
     Spool spool(folder_);
