@@ -20,7 +20,8 @@ constexpr bool is_one_of = (std::is_same_v<Kind, Kinds> || ...);
 template <class Kind>
 bool fits(Session::Stage stage) {
   using Stage = Session::Stage;
-  if constexpr (is_one_of<Kind, wire::Ping, wire::Progress, wire::Decline>) return true;
+  if constexpr (is_one_of<Kind, wire::Ping, wire::Decline>) return true;
+  if constexpr (is_one_of<Kind, wire::Progress>) return stage != Stage::connected;
   if constexpr (is_one_of<Kind, wire::Hello>) return stage == Stage::connected;
   if constexpr (is_one_of<Kind, wire::Ready, wire::FetchBase, wire::FetchFile>) return stage == Stage::welcomed;
   return stage == Stage::ready || (is_one_of<Kind, wire::Ack> && stage == Stage::welcomed);
@@ -64,6 +65,7 @@ void Coordinator::State::gone(const Session& session, const std::string& reason)
     log::info("site \"" + session.site.name + "\" left before it was ready (" + reason + "); its own log says why");
   log::debug("session of site \"" + session.site.name + "\" ended: " + reason);
   send_base(base_downloads.drop(session.site, clock.now()));
+  if (result && session.stage != Session::Stage::connected) untold.erase(session.site);
   if (session.stage == Session::Stage::ready) leave(session.site, reason);
 }
 
@@ -97,6 +99,8 @@ void Coordinator::State::end_session(const Session& session, const fl::Refusal& 
   const Session last = session;
   if (recorded[last.site] < kMaxRecorded) log::warn("site \"" + last.site.name + "\" " + refusal.reason);
   record(last.site, machine.round(), refusal);
+  if (Session* there = sessions.find(last.id))
+    sessions.send(*there, wire::Refused{.reason = refusal.reason, .permanent = false});
   sessions.disconnect(last.id);
   gone(last, refusal.reason);
 }

@@ -9,8 +9,9 @@
 namespace weft::coordinator {
 namespace {
 
-constexpr Milliseconds kTellTime{2'000};         // for sites that are connected when the run ends
-constexpr Milliseconds kTellAfterCrash{30'000};  // for sites that come back to a coordinator that died at the end
+constexpr Milliseconds kTellTime{2'000};     // for sites that are connected when the run ends
+constexpr Milliseconds kTellUntold{30'000};  // for sites that must hear of it, and are not connected or do not answer
+constexpr Milliseconds kShowEvery{250};      // what the run waits for
 
 std::vector<std::string> names_of(const std::vector<SiteId>& sites) {
   std::vector<std::string> names;
@@ -78,13 +79,13 @@ std::optional<CoordinatorResult> Coordinator::State::step() {
     tick();
   }
   if (!over()) return std::nullopt;
-  store.ledger().told_sites();
+  if (untold.empty()) store.ledger().told_sites();
   return result;
 }
 
 TimePoint Coordinator::State::wake_at() const {
   return std::min({machine.wake_at(), uploads.wake_at(), downloads.wake_at(), base_downloads.wake_at(),
-                   sessions.ping_due(), told_by});
+                   sessions.ping_due(), told_by(), machine_moved ? show_at : TimePoint::max()});
 }
 
 void Coordinator::State::tick() {
@@ -97,12 +98,20 @@ void Coordinator::State::tick() {
   sessions.ping();
 }
 
-bool Coordinator::State::over() const {
-  return result && ((untold.empty() && sessions.all().empty()) || clock.now() >= told_by);
+// When to stop waiting for sites to hear of the end.
+TimePoint Coordinator::State::told_by() const {
+  return result ? ended_at + (untold.empty() ? kTellTime : kTellUntold) : TimePoint::max();
 }
 
+bool Coordinator::State::over() const {
+  return result && ((untold.empty() && sessions.all().empty()) || clock.now() >= told_by());
+}
+
+// Not after every event: with many sites they are many, and so are the names.
 void Coordinator::State::show_waiting() {
-  if (!std::exchange(machine_moved, false)) return;
+  if (!machine_moved || clock.now() < show_at) return;
+  machine_moved = false;
+  show_at = clock.now() + kShowEvery;
   std::optional<fl::WaitingFor> next = machine.waiting();
   if (same(next, waiting)) return;
   waiting = std::move(next);
@@ -145,6 +154,11 @@ void Coordinator::State::change_sites(std::vector<SiteId> sites) {
 void Coordinator::State::shut_out(const SiteId& site) {
   const std::string reason = "its certificate was revoked";
   record(site, machine.round(), {fl::RefusalKind::revoked, reason});
+  if (const Session* session = sessions.of(site)) {
+    const Session last = *session;
+    sessions.disconnect(last.id);
+    gone(last, reason);
+  }
   out(site, reason);
 }
 
@@ -160,6 +174,7 @@ void Coordinator::State::take_next_sites() {
 }
 
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
+  store.forget_added();
   take_next_sites();
   cohort = begin.cohort;
   refused.clear();
@@ -284,8 +299,10 @@ void Coordinator::State::conclude() {
   const EndRow end = store.ledger().end().value();
   result = {.finished = true, .best_version = end.best_version, .adapter_digest = digest, .reason = end.reason};
   observer.on(telemetry::RunFinished{end.best_version, end.reason, digest, store.ledger().refusals_by_kind()});
-  told_by = clock.now() + (untold.empty() ? kTellTime : kTellAfterCrash);
+  ended_at = clock.now();
   if (!untold.empty()) log::info("the run has ended; waiting for its sites to hear of it");
+  for (const SiteId& site : options.sites)
+    if (store.counted_last(site)) untold.insert(site);
   for (auto& [id, session] : sessions.all())
     if (session.stage != Session::Stage::connected) tell_end(session);
 }
@@ -294,7 +311,6 @@ void Coordinator::State::conclude() {
 void Coordinator::State::tell_end(Session& session) {
   if (const auto settled = store.last_settled(session.site)) sessions.send(session, *settled);
   sessions.send(session, wire::Finished{result->best_version, result->reason});
-  untold.erase(session.site);
 }
 
 }  // namespace weft::coordinator

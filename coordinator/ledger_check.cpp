@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 
+#include "common/base/file.h"
+#include "common/base/json_depth.h"
+#include "common/checkpoint/peft_folder.h"
 #include "common/crypto/signature.h"
 #include "coordinator/record.h"
 #include "coordinator/run_folder.h"
@@ -30,6 +34,7 @@ class Check {
     check_chain();
     check_rows();
     check_versions();
+    check_result();
     for (const NamedReceipt& one : request_.receipts) check_receipt(one);
     return std::move(result_);
   }
@@ -140,6 +145,50 @@ class Check {
     ++result_.versions;
     const Result<StateDict> read = folder.read_version(version, digest);
     if (!read) fault("version " + std::to_string(version), read.error().message);
+  }
+
+  std::string digest_of(std::uint32_t version) const {
+    if (version == 0) return meta("initial_digest");
+    Statement round = ledger_.database().prepare("SELECT adapter_digest FROM rounds WHERE round = ?");
+    return round.with(version).step() ? round.text(0) : "";
+  }
+
+  // What people take home: adapter/ and summary.json, once the run has ended.
+  void check_result() {
+    const std::optional<EndRow> end = ledger_.end();
+    const RunFolder folder(request_.folder);
+    if (!end || !std::filesystem::exists(folder.adapter())) return;
+    const std::string digest = digest_of(end->best_version), where = folder.adapter().string();
+    if (digest.empty())
+      return fault("the run's end",
+                   "best version: got " + std::to_string(end->best_version) + ", which no round of the ledger made");
+    const Result<checkpoint::PeftFolder> adapter = checkpoint::read_peft_folder(folder.adapter());
+    if (!adapter) return fault(where, adapter.error().message);
+    if (!adapter.value().facts || adapter.value().facts->version != end->best_version)
+      fault(where, "its weft.json does not say version " + std::to_string(end->best_version) + ", the ledger's best");
+    const Result<StateDict> best = folder.read_version(end->best_version, digest);
+    if (best && *best.value().manifest != *adapter.value().state.manifest)
+      result_.notes.push_back(where + ": was made of version " + std::to_string(end->best_version) +
+                              " as plain LoRA, and is not held against it");
+    else if (const std::string got = adapter.value().state.digest(); got != digest)
+      fault(where,
+            "digest: got " + got + ", expected " + digest + ", that of version " + std::to_string(end->best_version));
+    check_summary(folder.summary(), *end, digest);
+  }
+
+  void check_summary(const std::filesystem::path& file, const EndRow& end, const std::string& digest) {
+    const Result<std::string> text = read_text(file);
+    if (!text) return fault("summary.json", text.error().message);
+    const nlohmann::json summary = nlohmann::json::parse(shallow_json(text.value()), nullptr, false);
+    if (!summary.is_object()) return fault(file.string(), "not a JSON object");
+    const auto held = [&](const char* key, const nlohmann::json& expected) {
+      const auto got = summary.find(key);
+      if (got == summary.end() || *got != expected)
+        fault(file.string(), std::string(key) + ": got " + (got == summary.end() ? "nothing" : got->dump()) +
+                                 ", expected " + expected.dump());
+    };
+    held("best_version", end.best_version);
+    held("adapter_sha256", digest);
   }
 
   void check_receipt(const NamedReceipt& named) {

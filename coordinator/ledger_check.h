@@ -1,5 +1,5 @@
 // Whether a ledger is what its coordinator signed as it went: the chain of records, their signatures, the files of the
-// versions, and the receipts that sites hold against it.
+// versions, what the run has left for people, and the receipts that sites hold against it.
 //
 // What this shows, and what not. A row of a signed ledger that was changed, added or removed is named. Whoever has the
 // coordinator's key can write the ledger anew with all its hashes and signatures; then the receipts differ, if sites

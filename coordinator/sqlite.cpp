@@ -25,6 +25,11 @@ void Database::fail(int code) const {
       throw ConfigError(file_.string() + " is not a ledger (not an SQLite database); choose another run folder");
     case SQLITE_FULL:
       throw Failure(reason + "; free some space and run the same command with --resume: nothing committed was lost");
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      throw Failure(reason +
+                    "; whoever reads a ledger writes beside it: copy the run folder to a place where you may " +
+                    "write, and read the copy");
     case SQLITE_CORRUPT:
       damaged(::sqlite3_errmsg(connection_));
     default:

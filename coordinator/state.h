@@ -28,6 +28,7 @@ struct Coordinator::State {
   void tick();
   void show_waiting();
   bool over() const;
+  TimePoint told_by() const;
 
   // What changes while it runs (coordinator.cpp).
   void change_sites(std::vector<SiteId> sites);
@@ -103,14 +104,15 @@ struct Coordinator::State {
   TimePoint round_began;
   net::Traffic counted;                   // traffic of the rounds before
   bool machine_moved = true;              // since that was shown
+  TimePoint show_at{};                    // not before
   std::optional<fl::WaitingFor> waiting;  // as shown last
   std::optional<CoordinatorResult> result;
-  TimePoint told_by = TimePoint::max();    // when to stop waiting for sites to hear the end
+  TimePoint ended_at = TimePoint::max();
   std::map<SiteId, std::size_t> recorded;  // refusals
   std::map<SiteId, Budget> budgets;        // of listed sites; what a site has spent outlives its sessions
   std::map<SiteId, std::string> refused;   // whose update of the open round, and why
   std::map<SiteId, std::string> declined;  // who takes no part, and why
-  std::set<SiteId> untold;                 // who should hear it
+  std::set<SiteId> untold;                 // who should hear of the end
 };
 
 }  // namespace weft::coordinator

@@ -150,6 +150,16 @@ void World::check_refusals(const coordinator::Ledger& ledger) {
   }
 }
 
+// A site that has heard of the end has nothing of the run but its counts and receipts, so no update without one.
+void World::check_leftovers() const {
+  for (const auto& node : nodes_) {
+    if (node->site() == nullptr || !node->done) continue;
+    for (const std::filesystem::path& file : node->disk.list(kStateFolder))
+      must(file.extension() == ".counts" || file.filename() == "receipts",
+           node->name + " has heard of the end, and has left " + file.string());
+  }
+}
+
 // The ledger is what was signed, and says what the sites' receipts say. A site that has finished an update has it
 // still, or its receipt, if it was counted.
 void World::check_receipts(const coordinator::Ledger& ledger) {
@@ -201,6 +211,7 @@ void World::check_end() {
   const std::vector<StateDict> versions = check_rounds(ledger);
   check_result(*node.result, versions.at(node.result->best_version));
   check_receipts(ledger);
+  check_leftovers();
   for (const auto& each : nodes_)
     if (const auto* site = dynamic_cast<const SiteNode*>(each.get()))
       outcome_.counts["trainings gone on with"] += site->how.resumed;

@@ -18,11 +18,12 @@ World::CoordinatorNode::CoordinatorNode(World& whole) : Node(whole, "coordinator
 void World::CoordinatorNode::make() {
   observer.world = &world;
   if (!world.promises_.empty()) {
-    const std::int64_t fuse = std::exchange(machine.fuse, 0);
-    const auto limit = std::exchange(disk.limit, std::nullopt);
-    world.check_promises(coordinator::Ledger(coordinator::RunFolder(kRunFolder).ledger(), {}, disk));
-    machine.fuse = fuse;
-    disk.limit = limit;
+    Machine elsewhere(world.schedule_);  // so that what the program finds is not mended for it
+    elsewhere.dead = false;
+    SimDisk copy(elsewhere, world.rng_.stream("copy"));
+    const std::filesystem::path ledger = coordinator::RunFolder(kRunFolder).ledger();
+    copy.take_from(disk, ledger.string());
+    world.check_promises(coordinator::Ledger(ledger, {}, copy));
   }
   transport = std::make_unique<SimNetwork::Server>(world.network_, machine);
   coordinator::CoordinatorOptions options;

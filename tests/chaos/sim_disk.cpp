@@ -121,6 +121,11 @@ void SimDisk::cut_power() {
   for (const auto& [path, inode] : names_) inode->cut_power(random_);
 }
 
+void SimDisk::take_from(const SimDisk& other, const std::string& beginning) {
+  for (const auto& [path, inode] : other.names_)
+    if (path.starts_with(beginning)) make(path)->write(0, inode->content());
+}
+
 void SimDisk::apply(Names& names, const NameChange& change) {
   for (const auto& [path, inode] : change) {
     if (inode == nullptr)
@@ -262,7 +267,7 @@ Status SimDisk::append(const fs::path& path, ByteSpan bytes) {
 
 Status SimDisk::sync(const fs::path& path) {
   if (!step()) return failed(path.string(), kKilled);
-  sync_file(path.string());
+  folders_.contains(path.string()) ? sync_folder(path) : sync_file(path.string());
   return Ok{};
 }
 

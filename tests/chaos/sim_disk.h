@@ -54,6 +54,8 @@ class SimDisk final : public Disk {
     locked_.clear();
   }  // what the end of a process does
   void cut_power();
+  // What there is on another one of files whose paths begin so.
+  void take_from(const SimDisk& other, const std::string& beginning);
 
   bool exists(const std::filesystem::path& path) override;
   bool is_folder(const std::filesystem::path& path) override { return folders_.contains(path.string()); }

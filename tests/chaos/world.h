@@ -78,6 +78,7 @@ class World {
   void check_result(const coordinator::CoordinatorResult& result, const StateDict& best) const;
   void check_refusals(const coordinator::Ledger& ledger);
   void check_receipts(const coordinator::Ledger& ledger);
+  void check_leftovers() const;
   StateDict next_version(const coordinator::RoundRow& row, const std::vector<StateDict>& versions,
                          std::size_t sites) const;
 

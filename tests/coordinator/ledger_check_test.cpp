@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "coordinator/ledger_report.h"
 #include "coordinator/record.h"
@@ -242,6 +243,23 @@ TEST_F(LedgerCheckTest, AChangedAdapterFileIsNamed) {
   file.append(other.values);
   file.commit();
   EXPECT_THAT(faults(), Contains(HasSubstr("version 3: ")));
+}
+
+TEST_F(LedgerCheckTest, WhatPeopleTakeHomeIsHeldAgainstIt) {
+  job_.run();
+  const RunFolder run(folder());
+  ASSERT_THAT(faults(), IsEmpty());
+  const std::string summary = read_text(run.summary()).value();
+  nlohmann::json changed = nlohmann::json::parse(summary);
+  changed["best_version"] = changed["best_version"].get<int>() + 1;
+  ASSERT_TRUE(write_atomic(run.summary(), as_bytes(changed.dump())));
+  EXPECT_THAT(faults(), Contains(HasSubstr("best_version: got")));
+  ASSERT_TRUE(write_atomic(run.summary(), as_bytes(summary)));
+  const std::filesystem::path tensors = run.adapter() / "adapter_model.safetensors";
+  std::string bytes = read_text(tensors).value();
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  ASSERT_TRUE(write_atomic(tensors, as_bytes(bytes)));
+  EXPECT_THAT(faults(), Contains(HasSubstr("changed or is torn")));
 }
 
 TEST_F(LedgerCheckTest, WithoutCertificateItIsChainedAndSaysThatItIsNotSigned) {
