@@ -93,13 +93,13 @@ const FamilyHead& head_for(const FamilyNames& names, const PeftFolder& adapter, 
   return *head;
 }
 
-std::size_t class_count(const PeftFolder& adapter, const FamilyHead& head) {
-  if (adapter.facts && !adapter.facts->labels.empty()) return adapter.facts->labels.size();
-  std::size_t classes = 0;  // of its last module the last linear layer, which comes last in the order of names
-  for (const TensorSpec& spec : adapter.state.manifest->tensors())
-    if (spec.name.starts_with(std::string(kAdapterRoot).append(head.modules.back())) && spec.name.ends_with("weight"))
-      classes = static_cast<std::size_t>(spec.shape[0]);
-  return classes;
+// Rows of the layer that the head ends in, as they are merged; 0: the model has none.
+std::size_t class_count(const std::vector<MergedTensor>& plan, const FamilyHead& head) {
+  if (head.modules.empty()) return 0;
+  const std::string name = std::string(head.modules.back()) + ".weight";
+  const auto last = std::find_if(plan.begin(), plan.end(), [&](const auto& tensor) { return tensor.name == name; });
+  if (last == plan.end()) return 0;
+  return static_cast<std::size_t>(last->whole != nullptr ? last->whole->shape.at(0) : last->base->shape.at(0));
 }
 
 const char* problem_type(const std::string& problem) {
@@ -108,19 +108,21 @@ const char* problem_type(const std::string& problem) {
   throw ConfigError("weft.json: \"problem\" is \"" + problem + "\", expected single_label, multi_label or regression");
 }
 
-void add_head(Json& config, const PeftFolder& adapter, const FamilyHead& head) {
+void add_head(Json& config, const PeftFolder& adapter, const FamilyHead& head, std::size_t classes) {
   config["architectures"] = {head.architecture};
   config.erase("_name_or_path");
   if (head.task == TaskKind::causal_lm || head.task == TaskKind::image_text) return;
+  const bool named = adapter.facts && !adapter.facts->labels.empty();
+  const Json base = config.value("id2label", Json());
+  if (classes == 0 || (!named && base.is_object() && base.size() == classes)) return;  // the base's own stay
   Json id2label = Json::object(), label2id = Json::object();
-  for (std::size_t i = 0; i < class_count(adapter, head); ++i) {
+  for (std::size_t i = 0; i < classes; ++i) {
     const std::string label =
-        adapter.facts && !adapter.facts->labels.empty() ? adapter.facts->labels[i] : "LABEL_" + std::to_string(i);
+        named && i < adapter.facts->labels.size() ? adapter.facts->labels[i] : "LABEL_" + std::to_string(i);
     id2label[std::to_string(i)] = label;
     label2id[label] = i;
   }
-  if (id2label.empty()) return;  // the adapter has no head: the base's own stays
-  config["num_labels"] = id2label.size();
+  config["num_labels"] = classes;
   config["id2label"] = id2label;
   config["label2id"] = label2id;
   if (head.task == TaskKind::sequence_classification && adapter.facts)
@@ -237,7 +239,7 @@ void write_merged(const std::filesystem::path& base, const PeftFolder& adapter, 
   TensorWriter writer(folder.working() / "model.safetensors", std::move(layout));
   for (const MergedTensor& tensor : plan) write_tensor(writer, tensor, adapter);
   writer.close();
-  add_head(config, adapter, head);
+  add_head(config, adapter, head, class_count(plan, head));
   if (untied) config["tie_word_embeddings"] = false;
   if (const Status written = write_atomic(folder.working() / "config.json", as_bytes(config.dump(2) + "\n")); !written)
     throw Failure(written.error().message);

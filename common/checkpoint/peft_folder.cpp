@@ -105,18 +105,27 @@ Status check_tensors(const PeftFolder& adapter) {
   return Ok{};
 }
 
-// With bias "all" PEFT writes a head's bias three times: as trained, and as two parts of what wraps the head. Beside a
-// pair on an embedding or a language head it writes the base's weight.
+// A weight of the base: that of an adapted embedding or language head, or, with save_embedding_layers, of a plain one.
+bool is_of_base(const AdapterConfig& config, const std::string& name, const TensorView& view) {
+  if (name.ends_with(".base_layer.weight")) return true;
+  constexpr std::string_view kWeight = ".weight";
+  if (config.method != AdapterMethod::lora && config.method != AdapterMethod::ia3) return false;
+  if (half_of_pair(name) != nullptr || !name.ends_with(kWeight) || view.shape.size() != 2) return false;
+  const std::string module = name.substr(0, name.size() - kWeight.size());
+  return !is_saved_whole(config.modules_to_save.value_or(std::vector<std::string>{}), module);
+}
+
+// With bias "all" PEFT writes a head's bias three times: as trained, and as two parts of what wraps the head.
 void take_out_copies(PeftFolder& adapter, const Safetensors& file) {
   const StateDict& state = adapter.state;
   const auto copied = [](const std::string& name) {
-    return name.find(".original_module.") != std::string::npos || name.find(".modules_to_save.") != std::string::npos ||
-           name.ends_with(".base_layer.weight");
+    return name.find(".original_module.") != std::string::npos || name.find(".modules_to_save.") != std::string::npos;
   };
   std::vector<std::pair<std::string, std::vector<std::int64_t>>> shapes;
   for (const auto& [name, view] : file.tensors()) {
-    if (!copied(name)) shapes.emplace_back(name, view.shape);
-    if (name.ends_with(".base_layer.weight"))
+    const bool of_base = is_of_base(adapter.config.adapter, name, view);
+    if (!copied(name) && !of_base) shapes.emplace_back(name, view.shape);
+    if (of_base)
       adapter.base_copies[name] = {.dtype = view.dtype, .shape = view.shape, .digest = sha256_hex(view.bytes)};
   }
   if (shapes.size() == state.manifest->tensors().size()) return;

@@ -38,7 +38,7 @@ struct AdapterFacts {
   std::string adapter_digest;  // StateDict::digest()
 };
 
-// A weight of the base that PEFT has written beside a pair on an embedding or a language head.
+// A weight of the base that PEFT has written, too: of an embedding or a language head.
 struct BaseCopy {
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;

@@ -92,6 +92,16 @@ TEST_F(MergeTest, WithoutFactsLabelsAreNumbered) {
   EXPECT_EQ(config["id2label"], (nlohmann::json{{"0", "LABEL_0"}, {"1", "LABEL_1"}}));
 }
 
+TEST_F(MergeTest, WithoutFactsTheBasesLabelsStay) {
+  PeftFolder adapter = small_adapter();
+  adapter.facts.reset();
+  auto base = nlohmann::json::parse(read_file(place_ / "base/config.json"));
+  base["id2label"] = {{"0", "bad"}, {"1", "good"}};
+  write_file(place_ / "base/config.json", base.dump());
+  write_merged(place_ / "base", adapter, place_ / "merged");
+  EXPECT_EQ(nlohmann::json::parse(read_file(place_ / "merged/config.json"))["id2label"], base["id2label"]);
+}
+
 // A multi-label head or a regression read as one of single labels computes another loss and other scores.
 TEST_F(MergeTest, WritesTheProblemThatTheRunHad) {
   const std::pair<const char*, const char*> problems[] = {{"single_label", "single_label_classification"},

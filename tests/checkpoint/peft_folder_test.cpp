@@ -221,6 +221,10 @@ TEST(PeftFolderTest, RefusesTensorsThatDoNotFit) {
                        {root + "lora_embedding_B", {3, 2}},
                        {root + "base_layer.weight", {9, 3}}}),
             "");
+  EXPECT_EQ(error_for({{root + "lora_A.weight", {2, 3}},
+                       {root + "lora_B.weight", {3, 2}},
+                       {"base_model.model.model.embed_tokens.weight", {9, 3}}}),
+            "");
   EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}}}), HasSubstr("no partner lora_embedding_B"));
   EXPECT_THAT(error_for({{root + "lora_embedding_A", {2, 9}},
                          {root + "lora_embedding_B", {3, 2}},
@@ -260,6 +264,9 @@ TEST(PeftFolderTest, AWeightOfTheBaseInTheFileMustBeTheBases) {
   rounded.base_copies.at(root + "base_layer.weight") = {
       .dtype = DType::bf16, .shape = {9, 3}, .digest = sha256_hex(narrow(values, DType::bf16))};
   EXPECT_TRUE(check(rounded));
+  PeftFolder plain = adapter;  // save_embedding_layers, of an embedding that is not adapted
+  plain.base_copies = {{"base_model.model.model.embed_tokens.weight", adapter.base_copies.begin()->second}};
+  EXPECT_TRUE(check(plain));
   values[13] += 0.25F;
   for (const PeftFolder* changed : {&adapter, &std::as_const(rounded)}) {
     const Status found = check(*changed);
