@@ -86,8 +86,9 @@ class ModelBuilder {
   bool trained_whole(const std::string& module, bool linear);
   bool trains_all_biases() const;
   std::string train(const std::string& name, std::vector<std::int64_t> shape, Start start);
-  void check_names() const;
-  void check_targets() const;
+  void check_names();
+  void check_targets();
+  std::string linears_text(const std::string& meant) const;
   void check_feedforward() const;
   [[noreturn]] void fail_adapter(const std::string& key, const std::string& problem) const;
   void check_order_of_labels() const;

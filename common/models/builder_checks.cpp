@@ -1,8 +1,10 @@
 // What a builder holds against a checkpoint and an adapter block, and what it tells of them.
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 #include "common/adapter/module_rules.h"
+#include "common/base/nearest.h"
 #include "common/base/result.h"
 #include "common/models/builder.h"
 
@@ -72,8 +74,7 @@ void ModelBuilder::check_order_of_labels() const {
                 joined(ours, 20) + "]; list task.labels in the checkpoint's order");
 }
 
-void ModelBuilder::check_names() const {
-  if (!head_problems_.empty()) throw ConfigError(head_problems_.front());
+void ModelBuilder::check_names() {
   for (const std::string& saved : *adapter_.modules_to_save) {
     // PEFT lists these two for every classifier.
     if (saved == "classifier" || saved == "score") continue;
@@ -82,42 +83,63 @@ void ModelBuilder::check_names() const {
       fail_adapter("modules_to_save", "\"" + saved + "\" is no module of " + checkpoint_.folder().string() +
                                           "; its head has " + joined(texts(names_.head(request_.task)->modules), 9));
   }
+  if (!head_problems_.empty()) throw ConfigError(head_problems_.front());
   if (adapter_.method == AdapterMethod::bitfit) return;
   check_targets();
   check_feedforward();
 }
 
-// Each name of target_modules is that of some module, and so is each of layers_to_transform's; exclude_modules leaves
-// some of them.
-void ModelBuilder::check_targets() const {
-  const auto meant_by = [&](const AdapterConfig& config, const std::vector<std::string>& modules) {
+// Each name of target_modules is that of some module, be it one of a head that is trained whole, as PEFT lists them for
+// all-linear; layers_to_transform and exclude_modules leave some of them.
+void ModelBuilder::check_targets() {
+  const auto meant_by = [](const AdapterConfig& config, const std::vector<std::string>& modules) {
     std::vector<std::string> meant;
     for (const std::string& module : modules)
       if (is_target(config, module)) meant.push_back(module);
     return meant;
   };
-  const std::string model = checkpoint_.folder().string(), remedy = ". Its linear layers are " + joined(linears_, 7);
+  const std::string model = checkpoint_.folder().string();
   AdapterConfig all = adapter_;  // whatever the layer, and none left out
   all.exclude_modules = {};
   all.layers_to_transform.clear();
+  std::vector<std::string> whole;
+  for (const std::string& module : modules_)
+    if (is_saved_whole(*adapter_.modules_to_save, module)) whole.push_back(module);
   if (const std::string& pattern = all.target_modules.pattern;
       !pattern.empty() && adapted_.empty() && meant_by(all, linears_).empty())
-    fail_adapter("target_modules", "no module of " + model + " fits \"" + pattern + "\"" + remedy);
+    fail_adapter("target_modules", "no module of " + model + " fits \"" + pattern + "\"" + linears_text(pattern));
   for (const std::string& name : adapter_.target_modules.names) {
     AdapterConfig one = all;
     one.target_modules.names = {name};
-    if (meant_by(one, adapted_).empty() && meant_by(one, linears_).empty())
-      fail_adapter("target_modules", "no linear layer of " + model + " is called \"" + name + "\"" + remedy);
+    if (meant_by(one, adapted_).empty() && meant_by(one, linears_).empty() && meant_by(one, whole).empty())
+      fail_adapter("target_modules",
+                   "no linear layer of " + model + " is called \"" + name + "\"" + linears_text(name));
   }
-  if (!adapted_.empty()) return;
   AdapterConfig every = adapter_;
   every.exclude_modules = {};
   const std::vector<std::string> excluded = meant_by(every, linears_);
-  if (excluded.empty() && !adapter_.layers_to_transform.empty())
-    fail_adapter("layers_to_transform", "no layer with such a number has one of target_modules, which are in " +
-                                            joined(meant_by(all, linears_), 3) + "; the first layer is 0");
-  if (!excluded.empty())
+  for (const std::int64_t layer : adapter_.layers_to_transform) {
+    AdapterConfig one = all;
+    one.layers_to_transform = {layer};
+    if (!meant_by(one, linears_).empty()) continue;
+    const std::string problem = "no layer " + std::to_string(layer) + " has one of target_modules, which are in " +
+                                joined(meant_by(all, linears_), 3) + "; the first layer is 0";
+    if (excluded.empty()) fail_adapter("layers_to_transform", problem);
+    notes_.push_back(request_.adapter_place + "layers_to_transform: " + problem);
+  }
+  if (adapted_.empty() && !excluded.empty())
     fail_adapter("exclude_modules", "leaves none of target_modules, which are " + joined(excluded, 7));
+}
+
+// "; did you mean X? Its linear layers end in a, b, c".
+std::string ModelBuilder::linears_text(const std::string& meant) const {
+  std::set<std::string> endings;
+  for (const std::string& linear : linears_) endings.insert(linear.substr(linear.rfind('.') + 1));
+  std::set<std::string> known = endings;
+  known.insert("all-linear");
+  const std::string near = nearest(meant, known);
+  return (near.empty() ? "" : "; did you mean " + near + "?") + ". Its linear layers end in " +
+         joined({endings.begin(), endings.end()}, 20);
 }
 
 void ModelBuilder::check_feedforward() const {

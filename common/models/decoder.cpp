@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
 
 #include <numeric>
 
@@ -23,6 +24,8 @@ std::vector<std::string> prefixed(const std::string& prefix, std::vector<std::st
 
 Decoder::Decoder(ModelBuilder& builder, const DecoderConfig& config, const DecoderNames& names)
     : config_(config), device_(builder.request().device) {
+  if (builder.config().has("pad_token_id"))
+    padding_ = static_cast<std::int64_t>(builder.config().number("pad_token_id"));
   tokens_ = builder.embedding(names.tokens, config.vocabulary, config.width,
                               config.rotary ? builder.padding_row(config.vocabulary) : -1);  // GPT-2 trains that row
   if (config.rotary)
@@ -153,8 +156,22 @@ at::Tensor Decoder::states(const Step& step, const Inputs& inputs, const Rows& r
   });
 }
 
+// The row of each sequence's last token that is no padding token, as transformers takes it; the first if all are.
+Rows Decoder::last_rows(const nn::Packed& batch) const {
+  if (!padding_) return Rows::last();
+  const at::Tensor ids = batch.ids_T.to(at::kCPU);
+  const auto* id = ids.const_data_ptr<std::int64_t>();
+  std::vector<std::int64_t> rows;
+  for (std::size_t n = 0; n + 1 < batch.starts.size(); ++n) {
+    std::int64_t row = batch.starts[n + 1] - 1;
+    while (row > batch.starts[n] && id[row] == *padding_) --row;
+    rows.push_back(row);
+  }
+  return Rows::chosen(at::tensor(rows, at::kLong).to(device_));
+}
+
 at::Tensor Decoder::sequence_logits(const Step& step, const Inputs& inputs) const {
-  return head_(step, states(step, inputs, Rows::last()));
+  return head_(step, states(step, inputs, last_rows(inputs.tokens)));
 }
 
 at::Tensor Decoder::token_logits(const Step& step, const Inputs& inputs, const Rows& rows) const {

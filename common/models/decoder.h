@@ -70,6 +70,7 @@ class Decoder final : public Network {
   Layer read_layer(ModelBuilder& builder, const DecoderNames& names, std::int64_t index) const;
   void read_heads(ModelBuilder& builder, const DecoderNames& names);
   nn::AttentionShape shape_of(std::size_t layer) const;
+  Rows last_rows(const nn::Packed& batch) const;
   at::Tensor embedding(const Step& step, const nn::Packed& batch) const;
   at::Tensor with_head_norms(const Step& step, const Layer& layer, const at::Tensor& qkv_TC) const;
   at::Tensor with_small_queries(std::size_t layer, const at::Tensor& qkv_TC) const;
@@ -77,6 +78,7 @@ class Decoder final : public Network {
   at::Tensor walk(const Step& step, const nn::Packed& batch, const Rows& rows, const Attend& attend) const;
 
   DecoderConfig config_;
+  std::optional<std::int64_t> padding_;  // the token's id
   at::Device device_;
   nn::RotaryFrequencies frequencies_;
   Embedding tokens_, positions_;

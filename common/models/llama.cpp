@@ -17,15 +17,18 @@ struct Kind {
   bool may_have_bias = false;        // "attention_bias", of all four
   bool may_have_inner_bias = false;  // "mlp_bias", of all three
   bool head_norms = false;
-  bool whole_window = false;  // "sliding_window" is of all layers; else "use_sliding_window" and layer types say
-  std::int64_t head_dim = 0;  // when the config is silent; 0: width / heads
+  bool whole_window = false;   // "sliding_window" is of all layers; else "use_sliding_window" and layer types say
+  std::int64_t head_dim = 0;   // when the config is silent; 0: width / heads
+  std::int64_t key_heads = 0;  // when it is silent, too; 0: as many as heads
 };
 
 std::vector<std::int64_t> windows_of(const ModelConfig& config, const Kind& kind, std::int64_t layers) {
   std::vector<std::int64_t> windows(static_cast<std::size_t>(layers), 0);
-  const bool slides = config.has("sliding_window") && (kind.whole_window || config.flag("use_sliding_window", false));
+  // Absent is not null, which means none.
+  const bool slides = (config.has("sliding_window") || !config.holds("sliding_window")) &&
+                      (kind.whole_window || config.flag("use_sliding_window", false));
   if (!slides) return windows;
-  const std::int64_t window = config.positive("sliding_window");
+  const std::int64_t window = config.positive_or("sliding_window", 4096);
   const std::vector<std::string> types = config.texts("layer_types");
   if (!kind.whole_window && !types.empty() && std::ssize(types) != layers)
     config.fail("\"layer_types\" has " + std::to_string(types.size()) + " entries for " + std::to_string(layers) +
@@ -58,7 +61,8 @@ DecoderConfig config_of(const ModelBuilder& builder, const Kind& kind) {
   check_supported(config, kind);
   const std::int64_t width = config.positive("hidden_size"), heads = config.positive("num_attention_heads"),
                      layers = config.layers("num_hidden_layers");
-  const std::int64_t key_heads = config.positive_or("num_key_value_heads", heads);
+  const std::int64_t key_heads = config.positive_or(
+      "num_key_value_heads", kind.key_heads != 0 && !config.holds("num_key_value_heads") ? kind.key_heads : heads);
   const std::int64_t head_dim = config.positive_or("head_dim", kind.head_dim != 0 ? kind.head_dim : width / heads);
   if (heads % key_heads != 0)
     config.fail("\"num_attention_heads\" " + std::to_string(heads) + " is not a multiple of \"num_key_value_heads\" " +
@@ -74,7 +78,7 @@ DecoderConfig config_of(const ModelBuilder& builder, const Kind& kind) {
           .positions = rotary_positions(config, rotary),
           .windows = windows_of(config, kind, layers),
           .norm = NormKind::rms,
-          .epsilon = config.number("rms_norm_eps", 1e-6),
+          .epsilon = config.positive_number("rms_norm_eps", 1e-6),
           .embedding_dropout = 0,
           .residual_dropout = 0,
           .attention_dropout = builder.dropout("attention_dropout", 0),
@@ -110,10 +114,14 @@ std::unique_ptr<const Network> build(ModelBuilder& builder, const Kind& kind) {
 std::unique_ptr<const Network> build_llama(ModelBuilder& builder) {
   return build(builder, {.may_have_bias = true, .may_have_inner_bias = true});
 }
-std::unique_ptr<const Network> build_mistral(ModelBuilder& builder) { return build(builder, {.whole_window = true}); }
-std::unique_ptr<const Network> build_qwen2(ModelBuilder& builder) { return build(builder, {.always_qkv_bias = true}); }
+std::unique_ptr<const Network> build_mistral(ModelBuilder& builder) {
+  return build(builder, {.whole_window = true, .key_heads = 8});
+}
+std::unique_ptr<const Network> build_qwen2(ModelBuilder& builder) {
+  return build(builder, {.always_qkv_bias = true, .key_heads = 32});
+}
 std::unique_ptr<const Network> build_qwen3(ModelBuilder& builder) {
-  return build(builder, {.may_have_bias = true, .head_norms = true, .head_dim = 128});
+  return build(builder, {.may_have_bias = true, .head_norms = true, .head_dim = 128, .key_heads = 32});
 }
 
 }  // namespace weft::models

@@ -97,6 +97,7 @@ std::string ModelConfig::text(const std::string& key, std::optional<std::string>
   return value->get<std::string>();
 }
 
+bool ModelConfig::holds(const std::string& key) const { return json_->root.contains(key); }
 bool ModelConfig::has(const std::string& key) const { return find(json_->root, key) != nullptr; }
 
 bool ModelConfig::flag(const std::string& key, bool fallback) const {

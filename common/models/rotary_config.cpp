@@ -67,6 +67,9 @@ nn::RotaryConfig rotary_config(const ModelConfig& config, std::int64_t head_dim)
   rotary.theta = config.positive_number("rope_theta", 10000);
   if (!config.has(key)) return rotary;
   const ModelConfig declared = config.section(key);
+  for (const char* kind : {"full_attention", "sliding_attention"})
+    if (declared.holds(kind))
+      config.fail("\"" + key + "\" has one for each kind of layer; this family has one for all");
   if (declared.number("partial_rotary_factor", 1) != 1)
     config.fail("\"" + key + ".partial_rotary_factor\" is not 1; this family turns whole heads");
   rotary.theta = declared.positive_number("rope_theta", rotary.theta);

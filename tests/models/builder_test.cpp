@@ -37,13 +37,15 @@ AdapterConfig targets(std::vector<std::string> names) { return {.target_modules 
 TEST(BuilderTest, SaysWhichNamesFindNothing) {
   EXPECT_EQ(error_of(targets({"query"})), "");
   EXPECT_THAT(error_of(targets({"query", "q_proj"})),
-              AllOf(HasSubstr("\"q_proj\""), HasSubstr("bert.encoder.layer.0.attention.self.query")));
+              AllOf(HasSubstr("\"q_proj\""), HasSubstr("end in dense, key, query, value")));
   AdapterConfig pattern;
   pattern.target_modules.pattern = ".*q_proj";
   EXPECT_THAT(error_of(pattern), HasSubstr(".*q_proj"));
   AdapterConfig saved = targets({"query"});
   saved.modules_to_save = {{"classifier", "lm_head"}};
   EXPECT_THAT(error_of(saved), AllOf(HasSubstr("\"lm_head\""), HasSubstr("classifier")));
+  saved.modules_to_save = {{"clasifier"}};
+  EXPECT_THAT(error_of(saved), HasSubstr("\"clasifier\" is no module"));
   AdapterConfig scaled{.method = AdapterMethod::ia3, .target_modules = {.names = {"key"}}};
   scaled.feedforward_modules.names = {"dense"};
   EXPECT_THAT(error_of(scaled), HasSubstr("feedforward_modules"));
@@ -56,11 +58,14 @@ TEST(BuilderTest, SaysWhichNamesFindNothing) {
   EXPECT_THAT(error_of(excluded), AllOf(HasSubstr("adapter.exclude_modules: leaves none"),
                                         HasSubstr("bert.encoder.layer.0.attention.self.key")));
   AdapterConfig beyond = targets({"query"});
-  beyond.layers_to_transform = {1, 7};
-  EXPECT_EQ(error_of(beyond), "") << "PEFT passes over those that are not there";
+  beyond.layers_to_transform = {1, 7};  // PEFT passes over those that are not there
+  EXPECT_THAT(load_model(request(beyond))->notes(), ElementsAre(HasSubstr("layers_to_transform: no layer 7 has one")));
   beyond.layers_to_transform = {7};
-  EXPECT_THAT(error_of(beyond), AllOf(HasSubstr("adapter.layers_to_transform: no layer with such a number"),
+  EXPECT_THAT(error_of(beyond), AllOf(HasSubstr("adapter.layers_to_transform: no layer 7 has one"),
                                       HasSubstr("bert.encoder.layer.1.attention.self.query")));
+  EXPECT_THAT(error_of(targets({"querry"})), HasSubstr("did you mean query?"));
+  EXPECT_THAT(error_of(targets({"all_linear"})), HasSubstr("did you mean all-linear?"));
+  EXPECT_EQ(error_of(targets({"query", "classifier"})), "") << "as PEFT lists a head that is trained whole";
   ModelRequest from_folder = request(targets({"q_proj"}));
   from_folder.adapter_place = "/a/adapter_config.json: ";
   EXPECT_THAT(error_of(from_folder), HasSubstr("/a/adapter_config.json: target_modules: no linear layer of"));

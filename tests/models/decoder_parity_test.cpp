@@ -5,7 +5,11 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
+#include "common/base/file.h"
 #include "common/models/generation.h"
+#include "tests/models/adapter_support.h"
 #include "tests/models/decoder_support.h"
 
 namespace weft::models {
@@ -86,6 +90,21 @@ TEST_P(DecoderTest, HeadsEqualTransformers) {
   const auto token = load_decoder(golden_.folder(), TaskKind::token_classification);
   const nn::Trainable token_params(drawn_state(token->manifest()), at::kCPU, false);
   EXPECT_LT(distance(token->token_logits(golden_.inputs(), token_params, {}), golden_.at("token_logits")), kTolerance);
+}
+
+// A text that ends in the padding token, as where that is the end token, is classified by the token before.
+TEST_P(DecoderTest, ClassifiesByTheLastTokenThatIsNoPadding) {
+  if (variant()) return;
+  const OwnFolder place;
+  std::filesystem::copy(golden_.folder(), place / "model");
+  auto config = nlohmann::json::parse(read_text(place / "model/config.json").value());
+  config["pad_token_id"] = 5;
+  ASSERT_TRUE(write_atomic(place / "model/config.json", as_bytes(config.dump())));
+  const auto model = load_decoder(place / "model", TaskKind::sequence_classification);
+  const nn::Trainable params(drawn_state(model->manifest()), at::kCPU, false);
+  const at::Tensor padded = model->sequence_logits(packed_inputs({{3, 5, 7, 5, 5}, {8}, {5, 5}}), params, {});
+  const at::Tensor bare = model->sequence_logits(packed_inputs({{3, 5, 7}, {8}, {5}}), params, {});
+  EXPECT_LT(distance(padded, bare), kTolerance);
 }
 
 TEST_P(DecoderTest, GeneratesTheSameTokensAloneAndBesideOthers) {
