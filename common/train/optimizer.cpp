@@ -25,16 +25,24 @@ struct Group {
   std::vector<at::Tensor> values, gradients;
 };
 
-// With decay, without, and LoRA's B factors, which are no biases or norms.
+// LoRA+ gives LoRA's B factors and all vectors a higher rate, and pairs on embeddings a low one of their own, as PEFT's
+// create_loraplus_optimizer does.
+constexpr double kEmbeddingRate = 1e-6;
+
+// With decay and without, each at the rate and at LoRA+'s; then pairs on embeddings.
 std::vector<Group> groups_of(const TrainConfig& config, nn::Trainable& params) {
   WEFT_CHECK(params.grad().defined(), "an optimizer needs gradients");
-  std::vector<Group> groups{{.weight_decay = config.weight_decay},
-                            {.weight_decay = 0},
-                            {.weight_decay = config.weight_decay, .rate_factor = config.lora_plus_ratio}};
+  std::vector<Group> groups;
+  for (const double factor : {1.0, config.lora_plus_ratio})
+    for (const double decay : {config.weight_decay, 0.0})
+      groups.push_back({.weight_decay = decay, .rate_factor = factor});
+  groups.push_back({.weight_decay = config.weight_decay, .rate_factor = kEmbeddingRate / config.learning_rate});
   for (std::size_t i = 0; i < params.leaves().size(); ++i) {
     const at::Tensor& leaf = params.leaves()[i];
     const std::string& name = params.manifest()->tensors()[i].name;
-    Group& group = groups[name.ends_with(".lora_B.weight") ? 2 : decays(name) ? 0 : 1];
+    const bool faster = name.ends_with(".lora_B.weight") || leaf.dim() == 1;
+    const bool of_embedding = config.lora_plus_ratio != 1 && name.find(".lora_embedding_") != std::string::npos;
+    Group& group = groups[of_embedding ? 4 : (faster ? 2U : 0U) + (decays(name) ? 0U : 1U)];
     group.values.push_back(leaf);
     group.gradients.push_back(leaf.grad());
   }
