@@ -6,6 +6,20 @@ namespace {
 
 constexpr const char* kConfigFile = "adapter_config.json";
 
+std::string text_of(const std::vector<std::int64_t>& shape) {
+  std::string text = "[";
+  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::string listed(const std::string& title, const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 6;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) text += "\n    " + names[i];
+  if (names.size() > kShown) text += "\n    and " + std::to_string(names.size() - kShown) + " more";
+  return names.empty() ? "" : "\n  " + title + ":" + text;
+}
+
 }  // namespace
 
 FoundAdapter find_adapter(const std::filesystem::path& path) {
@@ -44,6 +58,20 @@ void check_base(const FoundAdapter& adapter, const std::filesystem::path& base, 
   throw ConfigError("the base model at " + base.string() + " has digest " + digest + ", the adapter at " +
                     adapter.folder.string() + " was trained on " + adapter.peft.facts->base_digest +
                     "; name that model's folder with --model DIR, or pass --force to go on with this one");
+}
+
+std::string differences(const Manifest& adapter, const Manifest& model) {
+  std::vector<std::string> missing, extra, other;
+  for (const TensorSpec& spec : model.tensors()) {
+    const TensorSpec* got = adapter.find(spec.name);
+    if (got == nullptr)
+      missing.push_back(spec.name + " " + text_of(spec.shape));
+    else if (got->shape != spec.shape)
+      other.push_back(spec.name + ": got " + text_of(got->shape) + ", expected " + text_of(spec.shape));
+  }
+  for (const TensorSpec& spec : adapter.tensors())
+    if (model.find(spec.name) == nullptr) extra.push_back(spec.name + " " + text_of(spec.shape));
+  return listed("not in the adapter", missing) + listed("of another shape", other) + listed("not of the model", extra);
 }
 
 }  // namespace weft::cli

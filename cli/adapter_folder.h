@@ -29,4 +29,7 @@ std::filesystem::path base_folder_of(const FoundAdapter& adapter, const std::str
 // when the adapter does not know its base.
 void check_base(const FoundAdapter& adapter, const std::filesystem::path& base, const std::string& digest);
 
+// What is not alike in an adapter's tensors and those that a model trains, by name; empty: nothing.
+std::string differences(const Manifest& adapter, const Manifest& model);
+
 }  // namespace weft::cli

@@ -95,6 +95,14 @@ AdapterStart read_adapter_start(const YamlView& adapter) {
   return {std::move(found), block};
 }
 
+void check_task(const AdapterStart& start, TaskKind task) {
+  const std::optional<TaskKind>& theirs = start.found.peft.config.task;
+  if (!theirs || *theirs == task) return;
+  throw ConfigError("adapter.start: the adapter at " + start.found.folder.string() + " is for " +
+                    std::string(name_of(*theirs)) + " (task_type), and task.kind is " + std::string(name_of(task)) +
+                    "; start from one for this task");
+}
+
 void check_order_of_labels(const AdapterStart& start, const std::vector<std::string>& labels) {
   if (!start.found.peft.facts) return;
   const std::vector<std::string>& theirs = start.found.peft.facts->labels;
@@ -112,10 +120,11 @@ const StateDict& initial_state_of(const AdapterStart& start, const std::filesyst
                       ", that of model.path has " + model.base_digest() + "; name that model's folder there");
   if (const Status fits = checkpoint::check_base_copies(peft, base); !fits)
     throw ConfigError(where + ": " + fits.error().message + " in model.path");
-  if (*model.manifest() != *peft.state.manifest)
+  if (const std::string found = differences(*peft.state.manifest, *model.manifest()); !found.empty())
     throw ConfigError(where +
-                      " does not fit the model of model.path and the run's task: their tensors differ; name the "
-                      "model that it was trained on, and as many labels as it has");
+                      " does not fit the model of model.path and the run's task; name the model that it was trained "
+                      "on, and as many labels as it has" +
+                      found);
   return peft.state;
 }
 

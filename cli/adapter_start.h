@@ -23,6 +23,9 @@ struct AdapterStart {
 // gone on from, or a key of the block that says something else.
 AdapterStart read_adapter_start(const YamlView& adapter);
 
+// ConfigError: the adapter is for another task.
+void check_task(const AdapterStart& start, TaskKind task);
+
 // ConfigError: `labels`, the run's, are those that the adapter tells apart, in another order.
 void check_order_of_labels(const AdapterStart& start, const std::vector<std::string>& labels);
 

@@ -167,20 +167,10 @@ std::vector<std::string> label_by_text(std::vector<data::Example>& examples, con
 }
 
 void check_fits(const Evaluation& job, const models::Model& model) {
-  const Manifest& got = *job.adapter->peft.state.manifest;
-  const Manifest& expected = *model.manifest();
-  if (got == expected) return;
-  const auto first_missing = [](const Manifest& of, const Manifest& in) {
-    for (const TensorSpec& spec : of.tensors()) {
-      const TensorSpec* other = in.find(spec.name);
-      if (other == nullptr || other->shape != spec.shape) return "\"" + spec.name + "\"";
-    }
-    return std::string("nothing");
-  };
-  throw ConfigError(job.name +
-                    ": its tensors are not those of this base model with these target_modules; in the file " +
-                    "but not expected so: " + first_missing(got, expected) + "; expected but not so in the file: " +
-                    first_missing(expected, got) + "; name the right base model with --model DIR");
+  const std::string found = differences(*job.adapter->peft.state.manifest, *model.manifest());
+  if (!found.empty())
+    throw ConfigError(job.name + ": it does not fit the model at " + job.model.string() +
+                      " and the run file's task; name the model that it was trained on with --model DIR" + found);
 }
 
 train::Score zero_shot_score(const Base& base, const StateDict& adapter, const std::vector<data::Example>& examples,

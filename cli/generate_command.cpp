@@ -20,6 +20,7 @@
 #include "common/text/special_tokens.h"
 #include "common/text/stop_strings.h"
 #include "common/text/streaming_decoder.h"
+#include "common/text/utf8.h"
 
 namespace weft::cli {
 namespace {
@@ -56,6 +57,8 @@ class Chats {
       if (!found) throw ConfigError(found.error().message + " (--template NAME)");
       template_ = std::move(found).value();
     }
+    if (!flags_.system.empty() && messages.front().role == "system")
+      throw ConfigError("--system: the conversation has a system message of its own; leave one of them out");
     if (!flags_.system.empty()) messages.insert(messages.begin(), {"system", flags_.system});
     Result<text::ChatText> rendered = template_->render(messages, text::ChatEnd::open);
     if (!rendered) throw ConfigError(rendered.error().message);
@@ -70,6 +73,8 @@ class Chats {
 
 // A line {"prompt": "..."} or {"messages": [{"role": "...", "content": "..."}]}.
 Prompt prompt_of_line(Chats& chats, const std::string& line, const std::string& where) {
+  if (text::find_invalid_utf8(line) != std::string::npos)
+    throw ConfigError(where + ": not UTF-8; convert the file, as in: iconv -f latin1 -t utf-8 FILE > NEW");
   const nlohmann::json json = nlohmann::json::parse(shallow_json(line), nullptr, false);
   const auto text_at = [](const nlohmann::json& object, const char* key) {
     const auto found = object.is_object() ? object.find(key) : object.end();
@@ -103,11 +108,14 @@ std::vector<Prompt> read_prompts(const Flags& flags, const text::Tokenizer& toke
   for (const std::string& message : flags.chats) prompts.push_back(chats.prompt_of({{"user", message}}));
   if (!flags.file.empty()) {
     std::ifstream in(flags.file);
-    if (!in) throw ConfigError("--file: cannot read " + flags.file);
+    if (!in || std::filesystem::is_directory(flags.file)) throw ConfigError("--file: cannot read " + flags.file);
     std::string line;
     for (int number = 1; std::getline(in, line); ++number)
-      if (!line.empty()) prompts.push_back(prompt_of_line(chats, line, flags.file + ":" + std::to_string(number)));
+      if (line.find_first_not_of(" \t\r") != std::string::npos)
+        prompts.push_back(prompt_of_line(chats, line, flags.file + ":" + std::to_string(number)));
   }
+  for (const Prompt& prompt : prompts)
+    if (prompt.text.empty()) throw ConfigError("--prompt: got an empty text, expected one to continue");
   if (prompts.empty()) throw ConfigError("nothing to generate from: give --prompt, --chat or --file");
   return prompts;
 }
@@ -141,13 +149,17 @@ Loaded load(const Flags& flags) {
   request.adapter_place = place_of(adapter);
   if (!flags.force) check_base(adapter, flags.model, models::Checkpoint(flags.model).digest());
   Loaded loaded{.model = load_saying_notes(request), .adapter = adapter.peft.state};
-  if (*loaded.model->manifest() != *adapter.peft.state.manifest)
+  if (const std::string found = differences(*adapter.peft.state.manifest, *loaded.model->manifest()); !found.empty())
     throw ConfigError("the adapter at " + adapter.folder.string() + " does not fit the model at " + flags.model +
-                      ": their tensors differ; name the model that it was trained on");
+                      "; name the model that it was trained on" + found);
   return loaded;
 }
 
 text::Tokenizer load_tokenizer(const std::filesystem::path& folder) {
+  for (const std::filesystem::path& place : {folder, folder / "adapter"})
+    if (std::filesystem::exists(place / "adapter_config.json") && !std::filesystem::exists(folder / "config.json"))
+      throw ConfigError(folder.string() + " is an adapter's folder, not a model's: weft generate MODEL --adapter " +
+                        folder.string());
   Result<text::Tokenizer> tokenizer = text::Tokenizer::load(folder / "tokenizer.json");
   if (!tokenizer) throw ConfigError(tokenizer.error().message);
   return std::move(tokenizer).value();

@@ -125,6 +125,9 @@ train::EncodedSplits encode(const Base& base, const data::Splits& splits) {
     throw ConfigError("task.max_tokens: got " + std::to_string(base.task->config().max_tokens) +
                       ", which leaves none of " + std::to_string(splits.train.size()) +
                       " training examples anything to learn; raise it, or shorten what comes before the answers");
+  if (train.truncated > 0)
+    log::info("note: " + std::to_string(train.truncated) + " of " + std::to_string(splits.train.size()) +
+              " training examples are cut at task.max_tokens, " + std::to_string(base.task->config().max_tokens));
   return {.train = std::move(train), .validation = encode(base, splits.validation), .test = encode(base, splits.test)};
 }
 

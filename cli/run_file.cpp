@@ -74,6 +74,7 @@ RunFile RunFile::load(const std::filesystem::path& path, const std::vector<std::
   file.settings = Settings::parse(root, file.start ? file.start->block : adapter);
   if (file.start) {
     file.settings.adapter_place = place_of(file.start->found);
+    check_task(*file.start, file.settings.task.kind);
     check_order_of_labels(*file.start, file.settings.task.labels);
   }
   file.model = root.child("model").path("path");

@@ -29,8 +29,19 @@ worker::Policy any_run() {
           .min_scored = 1};
 }
 
+// Of each site, before anything is written.
+std::vector<train::EncodedSplits> encode_all(const SimulatedRun& job, const Base& base) {
+  std::vector<train::EncodedSplits> encoded;
+  for (const data::SiteData& site : job.sites) try {
+      encoded.push_back(encode(base, site.splits));
+    } catch (const ConfigError& error) {
+      throw ConfigError("site \"" + site.name + "\": " + error.what());
+    }
+  return encoded;
+}
+
 worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, const data::SiteData& site,
-                                     std::shared_ptr<Slots> slots) {
+                                     train::EncodedSplits& encoded, std::shared_ptr<Slots> slots) {
   return {.site = {site.name},
           .folder = job.place.folder / "sites" / site.name,
           .policy = any_run(),
@@ -38,10 +49,10 @@ worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, 
           .weft_version = WEFT_VERSION,
           .say = [](bool, const std::string&) {},  // the view shows it all
           .make_trainer =
-              [&job, &base, &site, slots](const YamlView& view) {
+              [&base, &encoded, slots](const YamlView& view) {
                 const Settings settings = Settings::parse(view);
                 view.finish();
-                return with_slots(make_trainer(settings, base, encode(base, site.splits), settings.threads), slots);
+                return with_slots(make_trainer(settings, base, std::move(encoded), settings.threads), slots);
               }};
 }
 
@@ -49,6 +60,7 @@ worker::WorkerOptions worker_options(const SimulatedRun& job, const Base& base, 
 
 int simulate_in_one_process(const SimulatedRun& job, const Base& base, std::stop_token stop) {
   log::set_level(log::Level::warn);
+  std::vector<train::EncodedSplits> encoded = encode_all(job, base);
   net::InProcessHub hub;
   const auto server = hub.server();
   const auto slots = make_slots(job.run.settings.threads);
@@ -62,7 +74,8 @@ int simulate_in_one_process(const SimulatedRun& job, const Base& base, std::stop
   const auto run_site = [&](std::size_t i) {
     try {
       const auto client = hub.client({job.sites[i].name});
-      worker::Worker worker(worker_options(job, base, job.sites[i], slots), *client, clock, Rng(job.run.settings.seed));
+      worker::Worker worker(worker_options(job, base, job.sites[i], encoded[i], slots), *client, clock,
+                            Rng(job.run.settings.seed));
       outcomes[i].result = worker.run(stop_sites.get_token());
     } catch (...) {
       outcomes[i].thrown = std::current_exception();

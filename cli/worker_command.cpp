@@ -69,7 +69,7 @@ int work(const std::string& file, const std::vector<std::string>& overrides) {
   else
     log::info(result.outcome == worker::Outcome::finished
                   ? "the run has ended: " + result.reason
-                  : "stopped; a finished update stays in " + site.folder.string());
+                  : "stopped; started again, it goes on with what is in " + site.folder.string());
   return result.exit_code();
 }
 

@@ -72,7 +72,11 @@ Result<std::vector<text::ChatMessage>> parse_messages(std::string_view cell) {
     const json *role = text_of("role"), *content = text_of("content");
     if (role == nullptr || content == nullptr)
       return Error{"message " + std::to_string(out.size() + 1) + " lacks a text \"role\" or \"content\""};
-    out.push_back({role->get<std::string>(), content->get<std::string>()});
+    const std::string who = *role;
+    if (who != "system" && who != "user" && who != "assistant")
+      return Error{"message " + std::to_string(out.size() + 1) + " is of " + shown(who) +
+                   ", expected system, user or assistant"};
+    out.push_back({who, content->get<std::string>()});
   }
   return out;
 }

@@ -86,7 +86,7 @@ TEST_F(AdapterStartTest, OtherKeysOfTheBlockMayOnlyRepeatTheFolder) {
   says("task.labels=[positive, negative]", {"adapter.start", "[negative, positive]", "the adapter's order"});
   edit(job_.run_file(), "{start: first, method: lora, rank: 4, target_modules: [query, value]}", "{start: first}");
   edit(job_.place / "first/adapter/adapter_config.json", "\"query\"", "\"q_proj\"");
-  says("seed=12", {"first/adapter/adapter_config.json: target_modules", "q_proj", "attention.self.query"});
+  says("seed=12", {"first/adapter/adapter_config.json: target_modules", "q_proj", "end in dense, key, query, value"});
   edit(job_.place / "first/adapter/adapter_config.json", "\"q_proj\"", "\"query\"");
   edit(job_.model() / "config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-11");
   says("seed=12", {"adapter.start", "base model", "digest", "model.path"});
