@@ -329,6 +329,7 @@ void Coordinator::State::admit(const SiteId& site, const Uploads::Done& done) {
                       .norm = done.values.norm(),
                       .staleness = machine.round() - offer.round};
   store.add(row, *done.payload);
+  admitted[site] = offer;
   telemetry::UpdateAccepted accepted{offer.round, site.name, offer.examples, offer.values};
   accepted.values.erase(telemetry::kStaleness);  // a site cannot say that
   if (row.staleness > 0) accepted.values[telemetry::kStaleness] = row.staleness;

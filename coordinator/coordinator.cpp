@@ -174,7 +174,9 @@ void Coordinator::State::take_next_sites() {
 }
 
 std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& begin) {
-  store.forget_added();
+  if (store.forget_added())  // it begins anew: what was in is asked for once more
+    for (auto& [site, offer] : admitted) held[site][offer.round] = std::move(offer);
+  admitted.clear();
   take_next_sites();
   cohort = begin.cohort;
   refused.clear();

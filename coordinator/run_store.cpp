@@ -115,10 +115,11 @@ RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
   expect_sites(options.sites.size());
 }
 
-void RunStore::forget_added() {
-  if (added_.empty()) return;
+bool RunStore::forget_added() {
+  if (added_.empty()) return false;
   added_.clear();
   expect_sites(options_.sites.size());
+  return true;
 }
 
 void RunStore::expect_sites(std::size_t sites) {

@@ -46,7 +46,7 @@ class RunStore {
   // What sites fetch. Throws Failure when its file is missing or torn.
   const VersionFile& version_file(std::uint32_t version);
 
-  void forget_added();  // the open round begins anew
+  bool forget_added();  // the open round begins anew; false: there was none
   // How many may send updates from now on; while no update is in the accumulator.
   void expect_sites(std::size_t sites);
   // The caller has admitted it; `payload` is all of it. Adds it to the accumulator; nothing is durable yet.

@@ -101,6 +101,7 @@ struct Coordinator::State {
   std::vector<SiteId> cohort;                                   // of the open round
   std::map<SiteId, std::map<std::uint32_t, wire::Offer>> held;  // for the next round, by the rounds they were made for
   bool held_due = false;                                        // a round has begun since
+  std::map<SiteId, wire::Offer> admitted;                       // into the open round
   TimePoint round_began;
   net::Traffic counted;                   // traffic of the rounds before
   bool machine_moved = true;              // since that was shown
