@@ -287,10 +287,13 @@ Status SimDisk::rename(const fs::path& from, const fs::path& to) {
 
 Status SimDisk::remove_all(const fs::path& path) {
   if (!step()) return failed(path.string(), kKilled);
-  NameChange gone;
+  std::vector<std::string> gone;
   for (const auto& [name, inode] : names_)
-    if (name == path.string() || is_in(name, path.string())) gone.emplace_back(name, nullptr);
-  if (!gone.empty()) change(std::move(gone));
+    if (name == path.string() || is_in(name, path.string())) gone.push_back(name);
+  for (const std::string& name : gone) {  // one after the other
+    change({{name, nullptr}});
+    if (!step()) return failed(path.string(), kKilled);
+  }
   std::erase_if(folders_, [&](const auto& name) { return name == path.string() || is_in(name, path.string()); });
   return Ok{};
 }
