@@ -381,7 +381,9 @@ fl::Refusal Coordinator::State::flood() {
 }
 
 fl::Refusal Coordinator::State::unlisted(const SiteId& site) {
-  return {fl::RefusalKind::unlisted, "site \"" + site.name + "\" is not listed in the run file (sites:)"};
+  return {fl::RefusalKind::unlisted, "site \"" + site.name +
+                                         "\" is not listed in the run file (sites:); ask whoever runs the coordinator "
+                                         "to add it there, and start the worker again"};
 }
 
 fl::Refusal Coordinator::State::put_aside() const {

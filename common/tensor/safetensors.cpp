@@ -226,7 +226,8 @@ Result<Safetensors> Safetensors::open(const std::filesystem::path& file_or_folde
     const auto in_file = [&](const std::string& problem) { return Error{path.string() + ": " + problem}; };
     Result<std::map<std::string, TensorView>> tensors =
         path.extension() == ".bin" ? parse_torch_file(file->bytes()) : parse_safetensors(file->bytes(), &all.metadata_);
-    if (!tensors) return in_file(tensors.error().message);
+    if (!tensors)
+      return in_file(tensors.error().message + (path.extension() == ".bin" ? "" : ". Fetch the file again"));
     for (const auto& [name, view] : *tensors) {
       if (!all.tensors_.emplace(name, view).second) return in_file("tensor \"" + name + "\" is in two shards");
       found[name] = path.filename().string();
