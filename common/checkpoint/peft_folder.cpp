@@ -193,7 +193,9 @@ Status check_base_copies(const PeftFolder& adapter, const std::filesystem::path&
   if (adapter.base_copies.empty()) return Ok{};
   const Result<Safetensors> tensors = Safetensors::open(base);
   if (!tensors) return tensors.error();
-  for (const auto& [name, copy] : adapter.base_copies) {
+  for (const auto& entry : adapter.base_copies) {
+    const std::string& name = entry.first;
+    const BaseCopy& copy = entry.second;
     const auto same = [&copy](const auto& tensor) {
       const TensorView& view = tensor.second;
       if (view.shape != copy.shape) return false;

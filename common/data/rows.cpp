@@ -48,11 +48,12 @@ void ColumnPicker::set_columns(const std::vector<std::string>& columns, std::siz
   for (const auto& [name, key, structured] : source_.wanted) {
     const auto at = std::find(columns_.begin(), columns_.end(), name);
     if (at == columns_.end()) {
-      row_error(source_.origin, line,
-                "no column \"" + name + "\", the columns are: " + joined(columns_) + "; say in " + key +
-                    " which is meant" +
-                    (source_.columns.empty() ? ", or, if the first line is no header, name the columns in data.columns"
-                                             : ", or correct data.columns"));
+      std::string problem = "no column \"";
+      problem.append(name).append("\", the columns are: ").append(joined(columns_)).append("; say in ").append(key);
+      problem.append(" which is meant");
+      problem.append(source_.columns.empty() ? ", or, if the first line is no header, name the columns in data.columns"
+                                             : ", or correct data.columns");
+      row_error(source_.origin, line, problem);
     }
     if (std::find(std::next(at), columns_.end(), name) != columns_.end()) {
       row_error(source_.origin, line, "column \"" + name + "\" is there twice; rename one");
