@@ -1,24 +1,15 @@
 // Finding adapters and their base models.
 #include "cli/adapter_folder.h"
 
+#include "common/base/joined.h"
+#include "common/models/checkpoint.h"
+
 namespace weft::cli {
 namespace {
 
 constexpr const char* kConfigFile = "adapter_config.json";
 
-std::string text_of(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (const std::int64_t size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  return text + "]";
-}
-
-std::string listed(const std::string& title, const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 6;
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) text += "\n    " + names[i];
-  if (names.size() > kShown) text += "\n    and " + std::to_string(names.size() - kShown) + " more";
-  return names.empty() ? "" : "\n  " + title + ":" + text;
-}
+constexpr std::size_t kShown = 6;
 
 }  // namespace
 
@@ -65,13 +56,15 @@ std::string differences(const Manifest& adapter, const Manifest& model) {
   for (const TensorSpec& spec : model.tensors()) {
     const TensorSpec* got = adapter.find(spec.name);
     if (got == nullptr)
-      missing.push_back(spec.name + " " + text_of(spec.shape));
+      missing.push_back(spec.name + " " + models::shape_text(spec.shape));
     else if (got->shape != spec.shape)
-      other.push_back(spec.name + ": got " + text_of(got->shape) + ", expected " + text_of(spec.shape));
+      other.push_back(spec.name + ": got " + models::shape_text(got->shape) + ", expected " +
+                      models::shape_text(spec.shape));
   }
   for (const TensorSpec& spec : adapter.tensors())
-    if (model.find(spec.name) == nullptr) extra.push_back(spec.name + " " + text_of(spec.shape));
-  return listed("not in the adapter", missing) + listed("of another shape", other) + listed("not of the model", extra);
+    if (model.find(spec.name) == nullptr) extra.push_back(spec.name + " " + models::shape_text(spec.shape));
+  return listed("not in the adapter", missing, kShown) + listed("of another shape", other, kShown) +
+         listed("not of the model", extra, kShown);
 }
 
 }  // namespace weft::cli

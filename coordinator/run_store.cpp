@@ -46,9 +46,11 @@ std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
   if (!options.disk->exists(file)) {
     refuse_without_ledger(options.folder, options.resume, *options.disk);
-    require_room(disk_need(options.folder, options.initial.values.size() * sizeof(float), options.sites.size(),
-                           options.aggregation, false),
-                 *options.disk);
+    // What is only tight is said later, once.
+    const RoomFound found = room_for(disk_need(options.folder, options.initial.values.size() * sizeof(float),
+                                               options.sites.size(), options.aggregation, false),
+                                     *options.disk);
+    if (found.room == Room::none) throw Failure(found.text);
   }
   options.disk->make_folder(options.folder / "versions");
   return file;

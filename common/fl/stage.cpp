@@ -81,15 +81,11 @@ bool Stage::all_through() const {
 
 bool Stage::hopeless() const {
   if (!trains()) return false;
-  return members_.size() - count(Update::refused) < task_.quorum || (late_ && possible() < task_.quorum);
+  return members_.size() - count(Update::refused) < task_.quorum || (late_ && hopeless_without(declined_));
 }
 
 bool Stage::hopeless_without(const std::set<SiteId>& gone) const {
-  const auto left = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
-    const auto& [site, member] = entry;
-    return member.update == Update::admitted || (member.update == Update::none && !gone.contains(site));
-  });
-  return trains() && static_cast<std::size_t>(left) < task_.quorum;
+  return trains() && possible_without(gone) < task_.quorum;
 }
 
 TimePoint Stage::wake_at() const { return until_ && !late_ ? *until_ : TimePoint::max(); }
@@ -102,7 +98,7 @@ std::vector<SiteId> Stage::with(Update update) const {
 }
 
 std::vector<SiteId> Stage::missing() const {
-  const bool needs_all = trains() && possible() < task_.quorum;
+  const bool needs_all = hopeless_without(declined_);
   std::vector<SiteId> sites;
   for (const auto& [site, member] : members_)
     if (!through(member) && (needs_all || !given_up(site))) sites.push_back(site);
@@ -122,10 +118,10 @@ bool Stage::through(const Member& member) const {
 
 bool Stage::given_up(const SiteId& site) const { return declined_.contains(site); }
 
-std::size_t Stage::possible() const {
+std::size_t Stage::possible_without(const std::set<SiteId>& gone) const {
   return static_cast<std::size_t>(std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
     const auto& [site, member] = entry;
-    return member.update == Update::admitted || (member.update == Update::none && !given_up(site));
+    return member.update == Update::admitted || (member.update == Update::none && !gone.contains(site));
   }));
 }
 

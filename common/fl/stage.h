@@ -71,8 +71,8 @@ class Stage {
   std::size_t count(Update update) const { return counts_[static_cast<std::size_t>(update)]; }
   bool all_through() const;
   bool through(const Member& member) const;
-  bool given_up(const SiteId& site) const;  // it has declined
-  std::size_t possible() const;             // updates that are admitted or may be without those that declined
+  bool given_up(const SiteId& site) const;                           // it has declined
+  std::size_t possible_without(const std::set<SiteId>& gone) const;  // updates that are admitted or may be
   bool enough() const;
 
   StageTask task_;

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "common/base/joined.h"
 #include "common/base/result.h"
 #include "common/tensor/safetensors.h"
 
@@ -24,13 +25,7 @@ std::shared_ptr<const Checkpoint::Files> open_files(const std::filesystem::path&
   return std::make_shared<const Checkpoint::Files>(Checkpoint::Files{std::move(opened).value()});
 }
 
-std::string listed(const std::string& title, const std::vector<std::string>& names) {
-  constexpr std::size_t kShown = 20;
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) text += "\n    " + names[i];
-  if (names.size() > kShown) text += "\n    and " + std::to_string(names.size() - kShown) + " more";
-  return names.empty() ? "" : "\n  " + title + ":" + text;
-}
+constexpr std::size_t kShown = 20;
 
 std::optional<at::ScalarType> scalar_type(DType dtype) {
   switch (dtype) {
@@ -125,8 +120,8 @@ std::vector<std::string> TensorReader::finish(const std::function<bool(const std
 
 void TensorReader::fail(const std::vector<std::string>& extra) const {
   throw ConfigError(checkpoint_.folder().string() + ": the tensors are not what config.json says." +
-                    listed("missing", missing_) + listed("of another shape or type", misshaped_) +
-                    listed("not expected", extra) + "\n  Fetch the model again, or check its config.json.");
+                    listed("missing", missing_, kShown) + listed("of another shape or type", misshaped_, kShown) +
+                    listed("not expected", extra, kShown) + "\n  Fetch the model again, or check its config.json.");
 }
 
 }  // namespace weft::models

@@ -30,7 +30,7 @@ class ModelConfig {
                      std::optional<double> fallback = {}) const;  // in [0, 1); null reads as absent
   std::string text(const std::string& key, std::optional<std::string> fallback = {}) const;
   bool has(const std::string& key) const;    // and it is not null
-  bool holds(const std::string& key) const;  // be it null  // and not null
+  bool holds(const std::string& key) const;  // be it null
   bool flag(const std::string& key, bool fallback) const;
   std::int64_t positive_or(const std::string& key, std::int64_t fallback) const;
   std::int64_t layers(const std::string& key, std::int64_t fallback = 0) const;  // 1 to 4096; 0: no fallback
