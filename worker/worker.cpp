@@ -74,7 +74,8 @@ struct Worker::State {
   void act(const Count& action);
   StateFolder state_folder() const { return {.path = options.folder, .disk = options.disk, .clock = &clock}; }
   void act(const Forget& action) { spool.forget(action.run_id, action.round); }
-  void act(const EndRun& action) { drop_kept_training(state_folder(), action.run_id); }
+  void act(const EndRun& action) { ended_run = action.run_id; }
+  void end_run();
   void act(const Say& action) { options.say(action.warning, action.text); }
   void act(const Finish& action) { result = action.result; }
 
@@ -89,6 +90,7 @@ struct Worker::State {
   std::deque<SessionAction> queue;  // in the order in which they were decided
   bool performing = false;
   std::optional<WorkerResult> result;
+  std::string ended_run;
   std::unique_ptr<TaskRunner> runner;  // last: it posts into the mailbox
 };
 
@@ -154,6 +156,12 @@ void Worker::State::act(const KeepReceipt& action) {
     feed(DiskFailed{"the receipt cannot be kept: " + kept.error().message});
 }
 
+// Once nothing is under way that could be kept: what was removed does not come back with a power cut.
+void Worker::State::end_run() {
+  drop_kept_training(state_folder(), ended_run);
+  if (const Status synced = options.disk->sync(options.folder); !synced) options.say(true, synced.error().message);
+}
+
 Worker::Worker(WorkerOptions options, net::ClientTransport& transport, const Clock& clock, const Rng& rng,
                MakeRunner make_runner)
     : state_(std::make_unique<State>(std::move(options), transport, clock, rng, std::move(make_runner))) {}
@@ -185,6 +193,7 @@ std::optional<WorkerResult> Worker::step(const std::stop_token& stop) {
   }
   if (self.result) {
     self.runner.reset();
+    if (!self.ended_run.empty()) self.end_run();
     self.transport.close();
   }
   return self.result;
