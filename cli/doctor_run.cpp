@@ -13,7 +13,7 @@ struct RunVisit {
   RunQuestion question;
   RunFile run;
   crypto::CredentialFiles credentials;
-  std::uint64_t adapter_bytes = 0;  // known once the base model is loaded
+  coordinator::RunSize size;  // known once the base model is loaded
 };
 
 bool serves(const RunVisit& visit) { return !visit.question.folder.empty() && in_use(visit.question.folder); }
@@ -61,7 +61,9 @@ Verdict device(RunVisit& visit) { return look_at_device(visit.run.device); }
 Verdict base_model(RunVisit& visit) {
   const Base base = load_base(visit.run.settings, visit.run.model, at::kCPU);
   const std::size_t parameters = base.model().manifest()->total();
-  visit.adapter_bytes = parameters * sizeof(float);
+  visit.size = {.adapter_bytes = parameters * sizeof(float),
+                .sites = visit.run.sites.size(),
+                .changes_base = visit.run.settings.adapter.changes_base()};
   return {Health::ok, visit.run.model.string() + ": complete, digest " + base.model().base_digest() +
                           "; the run trains " + std::to_string(parameters) + " values of it"};
 }
@@ -81,14 +83,15 @@ Verdict data(RunVisit& visit) {
 Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
-  if (visit.adapter_bytes == 0) return {Health::warning, "not checked: what the run needs follows from the base model"};
+  if (visit.size.adapter_bytes == 0)
+    return {Health::warning, "not checked: what the run needs follows from the base model"};
   const std::filesystem::path ledger = coordinator::RunFolder(folder).ledger();
   if (chosen && !serves(visit) && std::filesystem::exists(ledger))
     if (const auto there = coordinator::Ledger::open_to_read(ledger).run())
       return {Health::warning, folder.string() + " already holds run \"" + there->run + "\" (" + there->run_id +
                                    "); go on with it by --resume, or choose another folder"};
-  Verdict found = look_at_disk(
-      coordinator::disk_need(folder, visit.adapter_bytes, visit.run.sites.size(), visit.run.aggregation, false));
+  Verdict found =
+      look_at_disk(coordinator::disk_need(folder, visit.size, visit.run.settings.rounds, visit.run.aggregation));
   if (!chosen) found.text += "; say --out for the folder of the run";
   return found;
 }

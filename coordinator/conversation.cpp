@@ -9,7 +9,7 @@
 namespace weft::coordinator {
 namespace {
 
-constexpr std::size_t kMaxRecorded = 100;  // refusals of one site
+constexpr std::size_t kMaxRecorded = 100;  // refusals of one site in a round
 
 Error no(const std::string& what) { return {what}; }
 
@@ -392,12 +392,12 @@ fl::Refusal Coordinator::State::put_aside() const {
                                           " rounds (rounds.max_refusals); mend this site for the next run"};
 }
 
-// A site cannot fill the disk by being wrong. Its updates are refused once a round at most, and count.
+// A site cannot fill the disk by being wrong. Its updates for a round are refused once at most, and count.
 void Coordinator::State::record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal) {
   const bool counts = fl::is_of_update(refusal.kind) && round != 0;
   const std::size_t count = counts ? 0 : ++recorded[site];
   if (count > kMaxRecorded) return;
-  const char* end = count == kMaxRecorded ? " (further ones of this site are not recorded)" : "";
+  const char* end = count == kMaxRecorded ? " (further ones of this site in this round are not recorded)" : "";
   store.ledger().refuse({store.utc_now(), round, site, fl::name_of(refusal.kind), refusal.reason + end});
 }
 

@@ -180,6 +180,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& b
   take_next_sites();
   cohort = begin.cohort;
   refused.clear();
+  recorded.clear();
   round_began = clock.now();
   held_due = true;
   // Who is not left to its work on an older version is asked anew, or not at all: that version's file may be gone.

@@ -8,7 +8,6 @@
 
 #include "common/base/digest.h"
 #include "common/fl/admission.h"
-#include "common/telemetry/rss.h"
 #include "common/wire/receipt.h"
 #include "coordinator/summary.h"
 #include "coordinator/uploads.h"
@@ -41,14 +40,21 @@ void refuse_without_ledger(const std::filesystem::path& folder, bool resume, Dis
                         " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
 }
 
+RunSize size_of(const CoordinatorOptions& options, const Manifest& manifest, bool resume) {
+  return {.adapter_bytes = manifest.total() * sizeof(float),
+          .sites = options.sites.size(),
+          .changes_base = options.peft.adapter.changes_base(),
+          .resume = resume};
+}
+
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
   if (!options.disk->exists(file)) {
     refuse_without_ledger(options.folder, options.resume, *options.disk);
     // What is only tight is said later, once.
-    const RoomFound found = room_for(disk_need(options.folder, options.initial.values.size() * sizeof(float),
-                                               options.sites.size(), options.aggregation, false),
+    const RoomFound found = room_for(disk_need(options.folder, size_of(options, *options.initial.manifest, false),
+                                               options.rounds, options.aggregation),
                                      *options.disk);
     if (found.room == Room::none) throw Failure(found.text);
   }
@@ -88,14 +94,18 @@ void check_run_folder(const std::filesystem::path& folder, bool resume) {
     refuse_without_ledger(folder, resume, system_disk());
 }
 
-DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, std::size_t sites,
-                   const fl::AggregationConfig& aggregation, bool resume) {
+DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,
+                   const fl::AggregationConfig& aggregation) {
   constexpr std::uint64_t kRest = 1 << 20;  // ledger, summary, events
-  const std::size_t updates =
-      aggregation.method == "median" ? sites : std::min(sites, upload_places(kTransferBytes, adapter_bytes));
-  return {folder, ((resume ? 2 : 3) + updates) * adapter_bytes + kRest,
-          std::string(resume ? "one version" : "two versions") + " of an adapter of " + human_bytes(adapter_bytes) +
-              ", the result, " + std::to_string(updates) + " updates and the ledger"};
+  const std::size_t versions = (size.resume ? 1 : 2) + std::min<std::size_t>(rounds.max_staleness, size.sites);
+  const std::size_t updates = aggregation.method == "median"
+                                  ? size.sites
+                                  : std::min(size.sites, upload_places(kTransferBytes, size.adapter_bytes));
+  constexpr std::size_t kResult = 1;
+  return {folder, (versions + (size.changes_base ? 1 : 0) + kResult + updates) * size.adapter_bytes + kRest,
+          std::to_string(versions) + (versions == 1 ? " version" : " versions") + " of an adapter of " +
+              human_bytes(size.adapter_bytes) + (size.changes_base ? ", its start" : "") + ", the result, " +
+              std::to_string(updates) + " updates and the ledger"};
 }
 
 RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
@@ -139,8 +149,8 @@ void RunStore::expect_sites(std::size_t sites) {
 void RunStore::take(const StateDict& initial) {
   const std::optional<RunFacts> there = ledger_.run();
   refuse_other_run(options_.folder, there, options_.resume);
-  DiskNeed need =
-      disk_need(options_.folder, payload_bytes(), options_.sites.size(), options_.aggregation, there.has_value());
+  DiskNeed need = disk_need(options_.folder, size_of(options_, *manifest_, there.has_value()), options_.rounds,
+                            options_.aggregation);
   for (const std::filesystem::path& file : options_.disk->list(folder_.incoming()))  // is a part of it already
     need.bytes -= std::min(need.bytes, options_.disk->open(file).value()->size());
   require_room(need, *options_.disk);
@@ -315,7 +325,7 @@ std::string RunStore::write_result() {
                 {.versions = options_.versions,
                  .metric = options_.scheme.primary,
                  .adapter_sha256 = digest,
-                 .coordinator_peak_rss_bytes = telemetry::peak_rss_bytes()},
+                 .coordinator_peak_rss_bytes = options_.peak_rss()},
                 [&](const std::string& text) { summary->append(as_bytes(text)).value(); });
   summary->commit().value();
   remove_old_versions();

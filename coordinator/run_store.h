@@ -26,10 +26,18 @@ namespace weft::coordinator {
 // none and it is; Failure when another process holds it. For callers that load much before they open it.
 void check_run_folder(const std::filesystem::path& folder, bool resume);
 
-// What a run of so many sites will surely write into its folder: two versions of the adapter (one when it goes on), the
-// result, and the updates that wait there at once, which with the median are those of all sites.
-DiskNeed disk_need(const std::filesystem::path& folder, std::uint64_t adapter_bytes, std::size_t sites,
-                   const fl::AggregationConfig& aggregation, bool resume);
+struct RunSize {
+  std::uint64_t adapter_bytes = 0;
+  std::size_t sites = 0;
+  bool changes_base = false;  // AdapterConfig::changes_base()
+  bool resume = false;
+};
+
+// What a run will surely write into its folder: two versions of the adapter (one when it goes on) and those that late
+// updates may come from, its start where the result is told from that, the result, and the updates that wait there at
+// once, which with the median are those of all sites.
+DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,
+                   const fl::AggregationConfig& aggregation);
 
 class RunStore {
  public:

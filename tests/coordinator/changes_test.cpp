@@ -86,20 +86,24 @@ TEST(ChangesTest, ADiskWithoutRoomIsRefusedBeforeTheRunBegins) {
     ADD_FAILURE() << "half a mebibyte was enough";
   } catch (const Failure& failure) {
     EXPECT_THAT(failure.what(), HasSubstr("512 KiB free"));
-    EXPECT_THAT(failure.what(), HasSubstr("two versions of an adapter"));
+    EXPECT_THAT(failure.what(), HasSubstr("2 versions of an adapter"));
   }
   EXPECT_TRUE(job.run().finished) << "nothing is left that would hinder it";
 }
 
 TEST(ChangesTest, RoomIsNeededForTheUpdatesThatWaitOnTheDisk) {
   constexpr std::uint64_t kAdapter = 100 << 20;
-  const auto adapters = [](std::size_t sites, const char* method, bool resume) {
-    return disk_need("run", kAdapter, sites, {.method = method}, resume).bytes / kAdapter;
+  const auto adapters = [](std::size_t sites, const char* method, bool resume, std::uint32_t max_staleness = 0,
+                           bool changes_base = false) {
+    const RunSize size{.adapter_bytes = kAdapter, .sites = sites, .changes_base = changes_base, .resume = resume};
+    return disk_need("run", size, {.max_staleness = max_staleness}, {.method = method}).bytes / kAdapter;
   };
   EXPECT_EQ(adapters(1, "fedavg", false), 4U) << "two versions, the result and an update";
   EXPECT_EQ(adapters(1000, "fedavg", false), 3U + upload_places(kTransferBytes, kAdapter));
   EXPECT_EQ(adapters(1000, "fedavg", true), 2U + upload_places(kTransferBytes, kAdapter));
   EXPECT_EQ(adapters(1000, "median", false), 1003U);
+  EXPECT_EQ(adapters(1, "fedavg", false, 5), 5U) << "a site is at work on one version";
+  EXPECT_EQ(adapters(1, "fedavg", false, 0, true), 5U) << "its start, by which the result becomes plain LoRA";
 }
 
 }  // namespace
