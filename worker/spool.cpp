@@ -42,12 +42,13 @@ Status Spool::put(const FinishedUpdate& update) {
   return disk_.write_atomic(file_of(update.run_id, update.round), encode_update(update), 0600);
 }
 
-std::vector<FinishedUpdate> Spool::of_run(const std::string& run_id) {
+Result<std::vector<FinishedUpdate>> Spool::of_run(const std::string& run_id) {
   std::vector<FinishedUpdate> updates;
   for (const auto& file : files()) {
     if (!is_of(file, run_id)) continue;
     const Result<MappedFile> content = disk_.read(file);
-    Result<FinishedUpdate> update = content ? decode_update(content.value().bytes()) : content.error();
+    if (!content) return content.error();
+    Result<FinishedUpdate> update = decode_update(content.value().bytes());
     if (!update) {
       set_aside(disk_, file, update.error().message);
     } else if (update->run_id != run_id || file != file_of(run_id, update->round)) {

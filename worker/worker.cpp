@@ -124,7 +124,9 @@ void Worker::State::act(const ReadSpool& action) {
   if (const std::size_t others = spool.count_of_others(action.run_id); others > 0)
     options.say(false, std::to_string(others) + " finished updates of other runs are kept in " +
                            options.folder.string() + "; once those runs have ended, remove them (RUN_ID-ROUND.update)");
-  feed(SpoolRead{spool.of_run(action.run_id), counts.value()});
+  Result<std::vector<FinishedUpdate>> updates = spool.of_run(action.run_id);
+  if (!updates) return feed(DiskFailed{"the finished updates cannot be read: " + updates.error().message});
+  feed(SpoolRead{std::move(updates).value(), counts.value()});
 }
 
 void Worker::State::act(const Count& action) {

@@ -59,7 +59,7 @@ void World::change_list() {
 void World::fault(Node& node) {
   const Milliseconds lasting(500 + random_.below(random_.below(4) == 0 ? 200'000 : 15'000));
   const auto over = [&](std::function<void()> what) { schedule_.after(lasting, std::move(what)); };
-  switch (random_.below(7)) {
+  switch (random_.below(8)) {
     case 0:  // kill -9, some steps from now
     case 1:
       if (node.machine.dead) return;
@@ -80,6 +80,8 @@ void World::fault(Node& node) {
       return cut_link(sites_[random_.below(sites_.size())], lasting);
     case 5:
       return fill_disk(node, lasting);
+    case 6:
+      return spoil_disk(node, lasting);
     default:
       say(node, "slow disk, wrong clock");
       node.disk.slowness = Milliseconds(random_.below(300));
@@ -100,6 +102,13 @@ void World::fill_disk(Node& node, Milliseconds lasting) {
   say(node, "disk full but for " + std::to_string(room) + " bytes");
   node.disk.limit = node.disk.used() + room;
   schedule_.after(lasting, [&node] { node.disk.limit.reset(); });
+}
+
+// What fails now may succeed when it is tried again, as with a loose cable.
+void World::spoil_disk(Node& node, Milliseconds lasting) {
+  node.disk.error_rate = random_.below(3) == 0 ? 1 : 0.3 * random_.uniform();
+  say(node, "disk errors at a rate of " + std::to_string(node.disk.error_rate));
+  schedule_.after(lasting, [&node] { node.disk.error_rate = 0; });
 }
 
 // A site is about to send what takes more than a moment: when it has sent some of it, its link breaks or the
@@ -130,6 +139,7 @@ void World::calm() {
     node->machine.busy_until = schedule_.now();
     node->disk.limit.reset();
     node->disk.slowness = {};
+    node->disk.error_rate = 0;
     say(*node, "all is calm");
   }
 }

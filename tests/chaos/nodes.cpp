@@ -127,7 +127,8 @@ std::unique_ptr<fl::LocalTrainer> World::SiteNode::make_trainer() {
     std::map<std::string, Bytes> found;
     for (const auto& path : disk.list(kModelFolder)) {
       Result<MappedFile> file = disk.read(path);
-      if (file) found[path.filename()] = {file->bytes().begin(), file->bytes().end()};
+      if (!file) throw Failure(file.error().message);
+      found[path.filename()] = {file->bytes().begin(), file->bytes().end()};
     }
     if (found != world.base_) throw Broken{"site " + name + " would train with what is not the base model"};
   }

@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSector = 512;
 constexpr const char* kFull = "no space left on device";
 constexpr const char* kKilled = "the process was killed";
+constexpr const char* kBroken = "input/output error";
 
 Error failed(const std::string& path, const char* reason) { return {"cannot write " + path + ": " + reason}; }
 
@@ -26,6 +27,7 @@ class SimFile final : public ScratchFile {
       : disk_(disk), path_(std::move(path)), inode_(std::move(inode)) {}
   std::uint64_t size() const override { return inode_->content().size(); }
   Status read(std::uint64_t offset, std::span<std::uint8_t> into) const override {
+    if (!disk_.works()) return Error{"cannot read " + path_ + ": " + kBroken};
     const Bytes& content = inode_->content();
     if (offset > content.size() || into.size() > content.size() - offset)
       return Error{"cannot read " + path_ + ": it ends before"};
@@ -191,12 +193,14 @@ std::vector<fs::path> SimDisk::list(const fs::path& folder) {
 Result<MappedFile> SimDisk::read(const fs::path& path) {
   const auto inode = find(path.string());
   if (inode == nullptr) return Error{"cannot open " + path.string() + ": no such file"};
+  if (!works()) return Error{"cannot open " + path.string() + ": " + kBroken};
   return MappedFile(std::make_shared<const Bytes>(inode->content()));
 }
 
 Result<std::unique_ptr<RandomReader>> SimDisk::open(const fs::path& path) {
   auto inode = find(path.string());
   if (inode == nullptr) return Error{"cannot open " + path.string() + ": no such file"};
+  if (!works()) return Error{"cannot open " + path.string() + ": " + kBroken};
   return std::unique_ptr<RandomReader>(std::make_unique<SimFile>(*this, path.string(), std::move(inode)));
 }
 
@@ -209,6 +213,7 @@ Result<std::unique_ptr<ScratchFile>> SimDisk::scratch(const fs::path& folder) {
 
 Status SimDisk::put(Inode& inode, const std::string& path, ByteSpan bytes) {
   if (!step()) return failed(path, kKilled);
+  if (!works()) return failed(path, kBroken);
   const std::size_t end = inode.content().size(), fits = fitting(inode, end, bytes.size());
   if (fits > 0) inode.write(end, bytes.first(fits));
   if (fits < bytes.size()) return failed(path, kFull);
@@ -244,10 +249,12 @@ Result<std::unique_ptr<AtomicWriter>> SimDisk::create(const fs::path& path) {
 Status SimDisk::publish_file(const std::shared_ptr<Inode>& inode, const fs::path& path) {
   const std::string temporary = path.string() + ".tmp";
   if (!step()) return failed(temporary, kKilled);
+  if (!works()) return failed(temporary, kBroken);
   sync_file(temporary);
   if (!step()) return failed(path.string(), kKilled);
   change({{temporary, nullptr}, {path.string(), inode}});
   if (!step()) return failed(path.string(), kKilled);
+  if (!works()) return failed(path.string(), kBroken);
   sync_folder(path.parent_path());
   if (on_written) on_written(path.string(), inode->content());
   return Ok{};
@@ -267,6 +274,7 @@ Status SimDisk::append(const fs::path& path, ByteSpan bytes) {
 
 Status SimDisk::sync(const fs::path& path) {
   if (!step()) return failed(path.string(), kKilled);
+  if (!works()) return failed(path.string(), kBroken);
   folders_.contains(path.string()) ? sync_folder(path) : sync_file(path.string());
   return Ok{};
 }
@@ -314,6 +322,7 @@ Status SimDisk::publish(const fs::path& working, const fs::path& target) {
   folders_.insert(to);
   change(std::move(swap));
   if (!step()) return failed(to, kKilled);
+  if (!works()) return failed(to, kBroken);
   sync_folder(target.parent_path());
   sync_folder(target);
   return Ok{};

@@ -1,4 +1,5 @@
-// A disk in memory that behaves as a real one may: it gets full or slow, and a power cut takes what was not synced.
+// A disk in memory that behaves as a real one may: it gets full or slow, reads, writes and syncs fail, and a power cut
+// takes what was not synced.
 // What was written since the last sync of a file survives in any combination, torn at sectors; what was renamed, made
 // or removed since the last sync of its folder survives up to some point, in order. Folders themselves survive.
 #pragma once
@@ -47,6 +48,7 @@ class SimDisk final : public Disk {
 
   std::function<void(const std::string& path, ByteSpan content)> on_written = {};  // by write_atomic, and it is durable
   Milliseconds slowness{};                                                         // of each operation
+  double error_rate = 0;                                                           // of reads, writes and syncs
   std::optional<std::uint64_t> limit;                                              // of used()
   std::uint64_t used() const;                                                      // bytes in files that have names
   void release_locks() {
@@ -79,6 +81,7 @@ class SimDisk final : public Disk {
   std::shared_ptr<Inode> find(const std::string& path) const;
   std::shared_ptr<Inode> make(const std::string& path);  // unless it is there
   bool step();                                           // false: the process was killed
+  bool works() { return error_rate == 0 || machine_.dead || random_.uniform() >= error_rate; }
   bool alive() const { return !machine_.dead; }
   void sync_file(const std::string& path);
   void sync_folder(const std::filesystem::path& folder);

@@ -32,6 +32,7 @@ int close_file(sqlite3_file* file) {
 }
 
 int read_file(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) {
+  if (!as_open(file).disk->works()) return SQLITE_IOERR_READ;
   const Bytes& content = (*as_open(file).inode)->content();
   const auto from = std::min(static_cast<std::size_t>(offset), content.size());
   const auto size = std::min(static_cast<std::size_t>(amount), content.size() - from);
@@ -42,7 +43,7 @@ int read_file(sqlite3_file* file, void* into, int amount, sqlite3_int64 offset) 
 
 int write_file(sqlite3_file* file, const void* from, int amount, sqlite3_int64 offset) {
   const OpenFile& open = as_open(file);
-  if (!open.disk->step()) return SQLITE_IOERR_WRITE;
+  if (!open.disk->step() || !open.disk->works()) return SQLITE_IOERR_WRITE;
   Inode& inode = **open.inode;
   const auto at = static_cast<std::size_t>(offset), size = static_cast<std::size_t>(amount);
   const std::size_t fits = open.disk->fitting(inode, at, size);
@@ -59,7 +60,7 @@ int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
 
 int sync_file(sqlite3_file* file, int /*flags*/) {
   const OpenFile& open = as_open(file);
-  if (!open.disk->step()) return SQLITE_IOERR_FSYNC;
+  if (!open.disk->step() || !open.disk->works()) return SQLITE_IOERR_FSYNC;
   open.disk->sync_file(*open.path);
   return SQLITE_OK;
 }

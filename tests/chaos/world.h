@@ -61,6 +61,7 @@ class World {
   void plan_faults(TimePoint until);
   void fault(Node& node);
   void fill_disk(Node& node, Milliseconds lasting);
+  void spoil_disk(Node& node, Milliseconds lasting);
   void cut_link(const SiteId& site, Milliseconds lasting);
   void disturb_upload(const SiteId& site);
   void cut_power(Node& node);

@@ -78,7 +78,7 @@ class WorkerTest : public testing::Test {
     Worker worker(options(), *client, clock_, Rng(1));
     return worker.run(stop);
   }
-  std::size_t spooled() { return Spool(folder_).of_run(kRunId).size(); }
+  std::size_t spooled() { return Spool(folder_).of_run(kRunId).value().size(); }
 
   std::filesystem::path folder_;
   SystemClock clock_;
