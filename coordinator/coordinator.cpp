@@ -66,6 +66,9 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
 }
 
 void Coordinator::State::start() {
+  if (options.resume)
+    log::info("run \"" + store.facts().run + "\" goes on: " + std::to_string(store.version()) + " of " +
+              std::to_string(options.rounds.count) + " rounds are committed");
   if (!store.ledger().end()) return feed(machine.start(clock.now()));
   if (!store.ledger().sites_told()) untold.insert(options.sites.begin(), options.sites.end());
   conclude();
