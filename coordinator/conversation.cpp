@@ -72,11 +72,14 @@ void Coordinator::State::gone(const Session& session, const std::string& reason)
 void Coordinator::State::leave(const SiteId& site, const std::string& reason) {
   if (result) return;  // once the run has ended, all sites leave
   observer.on(telemetry::SiteLeft{site.name, reason});
-  const TimePoint now = clock.now();
+  leave_places(site);
+  feed(machine.on(fl::SiteGone{site}, clock.now()));
+}
+
+void Coordinator::State::leave_places(const SiteId& site) {
   held.erase(site);
-  send(uploads.away(site, now));
-  send(downloads.drop(site, now));
-  feed(machine.on(fl::SiteGone{site}, now));
+  send(uploads.away(site, clock.now()));
+  send(downloads.drop(site, clock.now()));
 }
 
 void Coordinator::State::on(const net::Received& event) {
@@ -178,7 +181,16 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
   session.examples = ready.examples;
   declined.erase(session.site);
   observer.on(telemetry::SiteJoined{session.site.name, ready.examples});
-  if (!result) feed(machine.on(fl::SiteReady{session.site}, clock.now()));
+  if (result) return Ok{};
+  const SiteId site = session.site;
+  feed(machine.on(fl::SiteReady{site}, clock.now()));
+  // Who is asked nothing offers what it has, too: an update of an earlier round may still count.
+  if (Session* there = sessions.of(site); there != nullptr && there->work.adapter_digest.empty()) {
+    const VersionFile& newest = store.version_file(store.version());
+    there->work = {
+        .version = store.version(), .adapter_digest = newest.payload_digest(), .adapter_bytes = store.payload_bytes()};
+    sessions.send(*there, there->work);
+  }
   return Ok{};
 }
 
@@ -373,6 +385,7 @@ void Coordinator::State::refuse_site(Session& session, const fl::Refusal& refusa
   sessions.send(session, wire::Refused{.reason = refusal.reason, .permanent = true});
   sessions.disconnect(session.id);
   send_base(base_downloads.drop(site, clock.now()));
+  leave_places(site);
   out(site, "refused: " + refusal.reason);
 }
 

@@ -61,6 +61,7 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       downloads(download_places(store.payload_bytes()), options.stall_timeout),
       base_downloads(kBasePlaces, options.stall_timeout),
       round_began(time.now()) {
+  store.while_busy = [this] { sessions.ping(); };
   WEFT_CHECK(options.base_files.empty() || base_digest(options.base_files) == options.base_digest,
              "the files that are handed out are those of the run's base model");
 }
@@ -143,13 +144,12 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::PutAside& asi
     record(aside.site, 0, put_aside());
     observer.on(telemetry::SiteLeft{aside.site.name, put_aside().reason});
   }
-  send(uploads.away(aside.site, clock.now()));
-  send(downloads.drop(aside.site, clock.now()));
   return machine.on(fl::SiteGone{aside.site}, clock.now());
 }
 
 void Coordinator::State::change_sites(std::vector<SiteId> sites) {
   if (result) return;  // nobody is asked any more
+  store.check_sites(sites.size());
   next_sites = sites;
   feed(machine.on(fl::SitesChanged{std::move(sites)}, clock.now()));
 }
@@ -186,11 +186,15 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& b
   recorded.clear();
   round_began = clock.now();
   held_due = true;
-  // Who is not left to its work on an older version is asked anew, or not at all: that version's file may be gone.
+  // Who is not left to its work on an older version is asked anew, or not at all: that version's file may be gone. In a
+  // round that is opened anew the version is the same, and who fetches it goes on.
   for (auto& [id, session] : sessions.all()) {
     if (std::binary_search(begin.at_work.begin(), begin.at_work.end(), session.site)) continue;
-    session.work = {};
-    send(downloads.drop(session.site, round_began));
+    const wire::Work before = std::exchange(session.work, {});
+    if (before.version == store.version())
+      session.work = {.version = before.version, .adapter_digest = before.adapter_digest};
+    else
+      send(downloads.drop(session.site, round_began));
   }
   observer.on(
       telemetry::RoundStarted{.round = begin.round, .of = options.rounds.count, .cohort = names_of(begin.cohort)});

@@ -1,6 +1,7 @@
 #include "coordinator/ledger_check.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -137,6 +138,19 @@ class Check {
     check_version(0, meta("initial_digest"));
     Statement round = ledger_.database().prepare("SELECT round, adapter_digest FROM rounds");
     while (round.step()) check_version(static_cast<std::uint32_t>(round.integer(0)), round.text(1));
+    check_nothing_came_later();
+  }
+
+  // A crash, or a run that goes on meanwhile, may leave the version that the next round makes.
+  void check_nothing_came_later() {
+    const std::uint32_t committed = ledger_.committed(), newest = committed + (ledger_.end() ? 0 : 1);
+    for (const auto& file : system_disk().list(RunFolder(request_.folder).version(0).parent_path())) {
+      std::uint32_t version = 0;
+      const std::string name = file.stem();
+      if (std::from_chars(name.data(), name.data() + name.size(), version).ec == std::errc() && version > newest)
+        fault(file.string(), "it is of a round that the ledger does not have, which ends with round " +
+                                 std::to_string(committed) + "; its last records were taken away");
+    }
   }
 
   void check_version(std::uint32_t version, const std::string& digest) {
@@ -157,7 +171,15 @@ class Check {
   void check_result() {
     const std::optional<EndRow> end = ledger_.end();
     const RunFolder folder(request_.folder);
-    if (!end || !std::filesystem::exists(folder.adapter())) return;
+    if (!end) {
+      for (const auto& file : {folder.adapter(), folder.summary()})
+        if (std::filesystem::exists(file))
+          fault(file.string(),
+                "it is written when the run has ended, but the ledger has no end; its last records were "
+                "taken away");
+      return;
+    }
+    if (!std::filesystem::exists(folder.adapter())) return;
     const std::string digest = digest_of(end->best_version), where = folder.adapter().string();
     if (digest.empty())
       return fault("the run's end",

@@ -40,22 +40,17 @@ void refuse_without_ledger(const std::filesystem::path& folder, bool resume, Dis
                         " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
 }
 
-RunSize size_of(const CoordinatorOptions& options, const Manifest& manifest, bool resume) {
-  return {.adapter_bytes = manifest.total() * sizeof(float),
-          .sites = options.sites.size(),
-          .changes_base = options.peft.adapter.changes_base(),
-          .resume = resume};
-}
-
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
   if (!options.disk->exists(file)) {
     refuse_without_ledger(options.folder, options.resume, *options.disk);
     // What is only tight is said later, once.
-    const RoomFound found = room_for(disk_need(options.folder, size_of(options, *options.initial.manifest, false),
-                                               options.rounds, options.aggregation),
-                                     *options.disk);
+    const RunSize size{.adapter_bytes = options.initial.values.size() * sizeof(float),
+                       .sites = options.sites.size(),
+                       .changes_base = options.peft.adapter.changes_base()};
+    const RoomFound found =
+        room_for(disk_need(options.folder, size, options.rounds, options.aggregation), *options.disk);
     if (found.room == Room::none) throw Failure(found.text);
   }
   options.disk->make_folder(options.folder / "versions");
@@ -137,23 +132,41 @@ bool RunStore::forget_added() {
 void RunStore::expect_sites(std::size_t sites) {
   WEFT_CHECK(added_.empty(), "the accumulator's scale follows from the number of sites and holds for a whole round");
   mean_.reset();  // there is memory for one
-  mean_ = fl::make_aggregator(options_.aggregation,
-                              {.sites = sites,
-                               .parameters = manifest_->total(),
-                               .local_steps = options_.rounds.local_steps,
-                               .min_steps = fl::least_steps(options_.rounds),
-                               .scratch = [this] { return options_.disk->scratch(options_.folder).value(); }});
+  mean_ = aggregator_for(sites, manifest_->total());
+}
+
+std::unique_ptr<fl::Aggregator> RunStore::aggregator_for(std::size_t sites, std::size_t parameters) const {
+  return fl::make_aggregator(options_.aggregation,
+                             {.sites = sites,
+                              .parameters = parameters,
+                              .local_steps = options_.rounds.local_steps,
+                              .min_steps = fl::least_steps(options_.rounds),
+                              .scratch = [this] { return options_.disk->scratch(options_.folder).value(); }});
+}
+
+void RunStore::check_sites(std::size_t sites) const {
+  aggregator_for(sites, 0);
+  if (const RoomFound found = room_for(need(sites, true), *options_.disk); found.room == Room::none)
+    throw ConfigError("for " + std::to_string(sites) + " sites: " + found.text);
+}
+
+DiskNeed RunStore::need(std::size_t sites, bool resume) const {
+  DiskNeed need = disk_need(options_.folder,
+                            {.adapter_bytes = payload_bytes(),
+                             .sites = sites,
+                             .changes_base = options_.peft.adapter.changes_base(),
+                             .resume = resume},
+                            options_.rounds, options_.aggregation);
+  for (const std::filesystem::path& file : options_.disk->list(folder_.incoming()))  // is a part of it already
+    need.bytes -= std::min(need.bytes, options_.disk->open(file).value()->size());
+  return need;
 }
 
 // The initial adapter is needed on disk only, and is gone from memory before the accumulator is made.
 void RunStore::take(const StateDict& initial) {
   const std::optional<RunFacts> there = ledger_.run();
   refuse_other_run(options_.folder, there, options_.resume);
-  DiskNeed need = disk_need(options_.folder, size_of(options_, *manifest_, there.has_value()), options_.rounds,
-                            options_.aggregation);
-  for (const std::filesystem::path& file : options_.disk->list(folder_.incoming()))  // is a part of it already
-    need.bytes -= std::min(need.bytes, options_.disk->open(file).value()->size());
-  require_room(need, *options_.disk);
+  require_room(need(options_.sites.size(), there.has_value()), *options_.disk);
   if (options_.peft.adapter.changes_base()) {
     taken_start_ = options_.disk->scratch(options_.folder).value();
     taken_start_->append(bytes_of(std::span<const float>(initial.values))).value();
@@ -201,6 +214,7 @@ void RunStore::add(UpdateRow update, const RandomReader& payload) {
   by_windows(manifest_->total(), [&](std::size_t at, std::span<float> window) {
     payload.read(at * sizeof(float), writable_bytes_of(window)).value();
     mean_->add_window(at, window, share);
+    while_busy();
   });
   added_.insert_or_assign(update.site, std::move(update));
 }
@@ -263,6 +277,7 @@ VersionFile RunStore::write_next(std::uint32_t version) {
     now.read(at, window);
     mean_->apply_window(at, window);
     next.append(window);
+    while_busy();
   });
   return next.commit();
 }

@@ -4,6 +4,7 @@
 // Order of a commit: version file written and synced, then the ledger's transaction. A crash between them leaves a file
 // that the next commit overwrites with the same bytes.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -57,6 +58,8 @@ class RunStore {
   bool forget_added();  // the open round begins anew; false: there was none
   // How many may send updates from now on; while no update is in the accumulator.
   void expect_sites(std::size_t sites);
+  // ConfigError: a run of so many sites cannot go on here.
+  void check_sites(std::size_t sites) const;
   // The caller has admitted it; `payload` is all of it. Adds it to the accumulator; nothing is durable yet.
   void add(UpdateRow update, const RandomReader& payload);
   const UpdateRow* added(const SiteId& site) const;  // in the open round
@@ -79,7 +82,11 @@ class RunStore {
 
   std::string utc_now() const;
 
+  std::function<void()> while_busy = [] {};  // called every few milliseconds while all of an adapter is gone through
+
  private:
+  std::unique_ptr<fl::Aggregator> aggregator_for(std::size_t sites, std::size_t parameters) const;
+  DiskNeed need(std::size_t sites, bool resume) const;
   void take(const StateDict& initial);
   void begin(const StateDict& initial);
   void resume();

@@ -81,6 +81,7 @@ struct Coordinator::State {
   void out(const SiteId& site, const std::string& reason);  // it takes no part until it is ready again
   void gone(const Session& session, const std::string& reason);
   void leave(const SiteId& site, const std::string& reason);
+  void leave_places(const SiteId& site);
   void record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal);
   fl::Refusal put_aside() const;
   static fl::Refusal flood();

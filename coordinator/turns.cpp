@@ -16,10 +16,13 @@ bool counts_as_moved(std::uint64_t offset, std::uint64_t& counted) {
 Turns::Changes Turns::request(const SiteId& site, TimePoint now) {
   Changes changes;
   if (const auto held = holders_.find(site); held != holders_.end()) {
-    held->second = {.moved = now};
+    held->second.moved = now;
+    held->second.away = false;
     changes.push_back({site, true});
     return changes;
   }
+  if (queue_.empty())
+    for (auto& [other, holder] : holders_) holder.since = now;  // until now nobody waited
   if (std::find(queue_.begin(), queue_.end(), site) == queue_.end()) queue_.push_back(site);
   fill(changes, now);
   return changes;
@@ -54,8 +57,12 @@ Turns::Changes Turns::tick(TimePoint now) {
 TimePoint Turns::wake_at() const {
   TimePoint wake = TimePoint::max();
   if (queue_.empty()) return wake;
-  for (const auto& [site, holder] : holders_) wake = std::min(wake, holder.moved + stall_timeout_);
+  for (const auto& [site, holder] : holders_) wake = std::min(wake, until(holder));
   return wake;
+}
+
+TimePoint Turns::until(const Holder& holder) const {
+  return std::min(holder.moved + stall_timeout_, holder.since + 2 * stall_timeout_);
 }
 
 // Gives free places to those that wait, and makes places free that nobody uses.
@@ -63,7 +70,7 @@ void Turns::fill(Changes& changes, TimePoint now) {
   while (!queue_.empty() && (holders_.size() < places_ || evict_one(changes, now))) {
     const SiteId next = queue_.front();
     queue_.pop_front();
-    holders_[next] = {.moved = now};
+    holders_[next] = {.since = now, .moved = now};
     changes.push_back({next, true});
   }
 }
@@ -71,8 +78,8 @@ void Turns::fill(Changes& changes, TimePoint now) {
 bool Turns::evict_one(Changes& changes, TimePoint now) {
   auto victim = std::find_if(holders_.begin(), holders_.end(), [](const auto& held) { return held.second.away; });
   if (victim == holders_.end())
-    victim = std::find_if(holders_.begin(), holders_.end(),
-                          [&](const auto& held) { return now - held.second.moved >= stall_timeout_; });
+    victim =
+        std::find_if(holders_.begin(), holders_.end(), [&](const auto& held) { return now >= until(held.second); });
   if (victim == holders_.end()) return false;
   const auto [site, holder] = *victim;
   holders_.erase(victim);

@@ -2,8 +2,10 @@
 // with the number of sites. Pure: the caller passes the time.
 //
 // A holder that did not move for the stall time while others wait loses its place and goes to the end of the queue; to
-// move is to transfer a whole chunk, so that nobody keeps a place by a trickle. One that went away keeps its place only
-// until somebody else wants it. Whoever loses a place loses nothing that was transferred.
+// move is to transfer a whole chunk, so that nobody keeps a place by a trickle. So does one that has had its place for
+// twice the stall time since others wait, however it moves: slow ones that move take turns with the others. One that
+// went away keeps its place only until somebody else wants it. Whoever loses a place loses nothing that was
+// transferred.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -40,9 +42,10 @@ class Turns {
 
  private:
   struct Holder {
-    TimePoint moved;
+    TimePoint since, moved;
     bool away = false;
   };
+  TimePoint until(const Holder& holder) const;  // then it gives way to who waits
   void fill(Changes& changes, TimePoint now);
   bool evict_one(Changes& changes, TimePoint now);
 

@@ -58,6 +58,45 @@ TEST(ChangesTest, ANewSiteTakesPartFromTheNextRoundOn) {
   EXPECT_NE(result.adapter_digest, without.run().adapter_digest);
 }
 
+// Three of four have to come; one declines and is taken off the list while another one fetches the adapter.
+TEST(ChangesTest, WhoFetchesWhenTheRoundIsOpenedAnewGoesOn) {
+  Job job(1, 700'000);  // more than a window
+  job.rounds = {.count = 2, .quorum = 1};
+  job.site("film").trains = false;
+  std::vector<SiteId> others = job.listed;
+  std::erase(others, SiteId{"film"});
+  Coordinator coordinator(job.options(), job.transport, job.clock, job.seen);
+  bool made = false;
+  int told = 0, events = 0;
+  const CoordinatorResult result = coordinator.run({}, [&] {
+    if (++events > 100'000) throw Failure("somebody waits for ever");
+    if (made || job.transport.traffic().sent < 6U << 20 || ++told < 3) return;
+    made = true;
+    job.site("film").say(wire::Decline{.reason = "no"});
+    job.site("film").wants_session = false;
+    coordinator.change_sites(others);
+  });
+  EXPECT_TRUE(made);
+  EXPECT_TRUE(result.finished);
+  EXPECT_THAT(job.seen.all<telemetry::RoundStarted>(), SizeIs(3)) << "the first one was opened anew";
+}
+
+TEST(ChangesTest, AListThatTheSumsCannotHoldIsRefusedAtOnce) {
+  Job job;
+  job.aggregation.max_examples = 1'000'000'000;
+  const CoordinatorResult result = run_with(job, 1, [&](Coordinator& it) {
+    std::vector<SiteId> many;
+    for (int i = 0; i < 100; ++i) many.push_back({"site-" + std::to_string(i)});
+    try {
+      it.change_sites(many);
+      ADD_FAILURE() << "the sums cannot hold them";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("100 sites"));
+    }
+  });
+  EXPECT_TRUE(result.finished) << "with the sites as they were";
+}
+
 TEST(ChangesTest, ASiteThatIsShutOutIsNotWaitedFor) {
   Job job;
   job.rounds.quorum = 0.75;

@@ -150,8 +150,9 @@ void SimSite::receive(const wire::Message& message) {
 
 void SimSite::begin_work() {
   if (adapter_digest_ == work_->adapter_digest) return do_work();
-  if (!receiver_ || receiver_->digest() != work_->adapter_digest)
-    receiver_.emplace(work_->adapter_digest, work_->adapter_bytes);
+  if (!work_->train && work_->evaluate.empty()) return offer_all();
+  if (receiver_ && receiver_->digest() == work_->adapter_digest) return;  // it is on its way
+  receiver_.emplace(work_->adapter_digest, work_->adapter_bytes);
   say(wire::Fetch{work_->version, receiver_->offset()});
 }
 

@@ -203,7 +203,14 @@ TEST_F(LedgerCheckTest, ReceiptsShowThatARoundWasDropped) {
   alter(
       "DELETE FROM rounds WHERE round = 3; DELETE FROM updates WHERE round = 3; DELETE FROM records WHERE number > 2;"
       "DELETE FROM scores WHERE record > 2; DELETE FROM meta WHERE record > 2");
-  EXPECT_THAT(faults(), IsEmpty()) << "as of a run that stopped there";
+  const std::filesystem::path folder = job_.folder.path() / "run";
+  EXPECT_THAT(faults(), ElementsAre(HasSubstr("the ledger has no end"), HasSubstr("the ledger has no end")));
+  std::filesystem::remove_all(folder / "adapter");
+  std::filesystem::remove(folder / "summary.json");
+  EXPECT_THAT(faults(), IsEmpty()) << "as of a run that died when it had written version 3";
+  std::filesystem::copy(folder / "versions/0003.safetensors", folder / "versions/0004.safetensors");
+  EXPECT_THAT(faults(), ElementsAre(HasSubstr("ends with round 2")));
+  std::filesystem::remove(folder / "versions/0004.safetensors");
   const std::vector<std::string> found = check(with_receipts()).faults;
   EXPECT_THAT(found, SizeIs(4));
   EXPECT_THAT(found, Each(HasSubstr("round 3")));

@@ -61,6 +61,32 @@ TEST(OverSelectionTest, TheSameCountedGiveTheSameBits) {
   for (const auto& [who, digests] : adapters) EXPECT_EQ(digests.size(), 1U) << who;
 }
 
+// It was at work on a round that closed without it, and the next one does not ask it.
+TEST(LateTest, WhatWasFinishedWhileTheCoordinatorWasAwayStillCounts) {
+  const fl::RoundsConfig rounds{.count = 3, .fraction = 0.25, .over_selection = 2, .max_staleness = 3};
+  Job calm;
+  calm.rounds = rounds;
+  calm.run();
+  const auto cohorts = rounds_of(calm);
+  std::vector<SiteId> once = cohorts[0].cohort;
+  std::erase_if(once, [&](const SiteId& site) { return std::ranges::count(cohorts[1].cohort, site) > 0; });
+  ASSERT_FALSE(once.empty());
+  int counts = 0;
+  for (std::uint64_t order = 1; order <= 20; ++order) {
+    Job job(order);
+    job.rounds = rounds;
+    job.site(once[0].name).slow = true;
+    when_committed(job, 1, [] { throw Crash{}; });
+    EXPECT_THROW(job.run(), Crash);
+    job.transport.lose_sessions();
+    job.site(once[0].name).be_quick();
+    EXPECT_TRUE(job.run(true).finished);
+    counts += counted(rounds_of(job)[1]).find(once[0].name + "+1") != std::string::npos ? 1 : 0;
+    expect_the_ledger_makes_the_adapters(job);
+  }
+  EXPECT_GT(counts, 0) << "it was never the first";
+}
+
 fl::RoundsConfig late_by(std::uint32_t versions) {
   return {.count = 4, .quorum = 0.75, .deadline = Milliseconds(60'000), .max_staleness = versions};
 }

@@ -58,6 +58,20 @@ TEST(TurnsTest, MovingKeepsThePlace) {
   EXPECT_EQ(text(turns.tick(at(1900))), "-a+b");
 }
 
+TEST(TurnsTest, WhoMovesSlowlyTakesTurnsWithTheOthers) {
+  Turns turns(1, kStall);
+  turns.request(a, at(0));
+  turns.request(b, at(0));
+  for (int time = 0; time < 2000; time += 500) {
+    turns.moved(a, at(time));
+    turns.request(a, at(time));  // to ask for what it has gives it no more of it
+    EXPECT_EQ(text(turns.tick(at(time))), "");
+  }
+  EXPECT_EQ(turns.wake_at(), at(2000));
+  EXPECT_EQ(text(turns.tick(at(2000))), "-a+b");
+  EXPECT_EQ(text(turns.tick(at(3000))), "-b+a");
+}
+
 TEST(TurnsTest, AnAbsentHolderKeepsItsPlaceOnlyWhileNobodyWaits) {
   Turns turns(1, kStall);
   turns.request(a, at(0));
