@@ -58,7 +58,7 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       sessions(server, time),
       uploads(upload_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout, *options.disk,
               RunFolder(options.folder).incoming()),
-      downloads(download_places(store.payload_bytes()), options.stall_timeout),
+      downloads(download_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout),
       base_downloads(kBasePlaces, options.stall_timeout),
       round_began(time.now()) {
   store.while_busy = [this] { sessions.ping(); };

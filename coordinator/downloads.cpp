@@ -5,10 +5,10 @@
 
 namespace weft::coordinator {
 
-std::size_t download_places(std::uint64_t adapter_bytes) {
-  constexpr std::uint64_t kInFlight = 64 << 20, kLeast = 4;
+std::size_t download_places(std::uint64_t transfer_bytes, std::uint64_t adapter_bytes) {
+  constexpr std::uint64_t kLeast = 4;
   const std::uint64_t each = std::clamp<std::uint64_t>(adapter_bytes, 1, wire::kWindowBytes);
-  return static_cast<std::size_t>(std::max(kLeast, kInFlight / each));
+  return static_cast<std::size_t>(std::max(kLeast, transfer_bytes / each));
 }
 
 std::vector<Outgoing> Downloads::fetch(const SiteId& site, wire::Payload payload, const std::string& digest,

@@ -15,8 +15,9 @@
 
 namespace weft::coordinator {
 
-// What can be in flight to one site is the smaller of a window and an adapter; 64 MiB of that, but at least four sites.
-std::size_t download_places(std::uint64_t adapter_bytes);
+// What can be in flight to one site is the smaller of a window and an adapter; as many as fit into `transfer_bytes`,
+// but at least four sites.
+std::size_t download_places(std::uint64_t transfer_bytes, std::uint64_t adapter_bytes);
 
 inline constexpr std::size_t kBasePlaces = 4;  // for files of the base model, beside those for the adapter
 

@@ -49,7 +49,7 @@ void World::CoordinatorNode::make() {
   options.peft = {.base_model = "base", .adapter = {.target_modules = {.names = {"query"}}, .rank = 2}};
   options.facts = {.labels = {"no", "yes"}, .max_tokens = 8};
   options.peak_rss = [] { return std::uint64_t{1} << 20; };
-  options.transfer_bytes = 1;  // two uploads at a time
+  options.transfer_bytes = 1;  // two uploads and four downloads at a time
   program = std::make_unique<coordinator::Coordinator>(std::move(options), *transport, clock, observer);
   resume = true;
   program->start();

@@ -71,11 +71,11 @@ void World::draw_job() {
     sites_.push_back({"site-" + std::to_string(i + 1)});
     examples_[sites_.back()] = 20 + random_.below(500);
   }
-  const bool large = random_.below(8) == 0;  // two chunks
-  manifest_ = std::make_shared<const Manifest>(
-      Manifest::build({{"base_model.model.query.lora_A.weight", {2, large ? 140'000 : 5}},
-                       {"base_model.model.query.lora_B.weight", {3, 2}}})
-          .value());
+  // Of one chunk, of two, and of more than a window.
+  const std::int64_t inputs = random_.below(8) != 0 ? 5 : random_.below(8) != 0 ? 140'000 : 650'000;
+  manifest_ = std::make_shared<const Manifest>(Manifest::build({{"base_model.model.query.lora_A.weight", {2, inputs}},
+                                                                {"base_model.model.query.lora_B.weight", {3, 2}}})
+                                                   .value());
   initial_ = StateDict::zeros(manifest_);
   for (float& value : initial_.values) value = static_cast<float>(random_.uniform());
   rounds_.count = 2 + static_cast<std::uint32_t>(random_.below(4));

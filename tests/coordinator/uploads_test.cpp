@@ -10,6 +10,7 @@
 #include <set>
 
 #include "common/base/digest.h"
+#include "coordinator/coordinator.h"
 #include "coordinator/downloads.h"
 #include "tests/base/small_disk.h"
 #include "tests/coordinator/coordinator_support.h"
@@ -364,8 +365,8 @@ TEST(UploadsTest, PlacesFollowFromTheSize) {
   EXPECT_EQ(upload_places(64 << 20, 1 << 20), 64U);
   EXPECT_EQ(upload_places(64 << 20, 20 << 20), 16U) << "a window of each";
   EXPECT_EQ(upload_places(1, 500 << 20), 2U);
-  EXPECT_EQ(download_places(20 << 20), 16U);
-  EXPECT_EQ(download_places(1 << 20), 64U);
+  EXPECT_EQ(download_places(kTransferBytes, 20 << 20), 16U);
+  EXPECT_EQ(download_places(kTransferBytes, 1 << 20), 64U);
 }
 
 TEST(DownloadsTest, SendsAWindowAtATimeToABoundedNumberOfSites) {
