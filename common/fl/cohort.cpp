@@ -57,23 +57,24 @@ std::vector<SiteId> power_of_choice(Choice& choice) {
 
 double learnt(const SitePast& past) { return static_cast<double>(past.last.examples) * std::max(past.last.loss, 0.0); }
 
-// What 95 of 100 sites do not exceed.
-double clipping(const Choice& choice, const std::vector<SiteId>& tried) {
-  std::vector<double> all;
-  for (const SiteId& site : tried) all.push_back(learnt(choice.past.of(site)));
+OortScale scale_of(const Choice& choice, const std::vector<SiteId>& tried) {
+  std::vector<double> all, seconds;
+  for (const SiteId& site : tried) {
+    all.push_back(learnt(choice.past.of(site)));
+    seconds.push_back(choice.past.of(site).last.seconds);
+  }
   std::sort(all.begin(), all.end());
-  return all[(all.size() - 1) * 95 / 100];
+  std::sort(seconds.begin(), seconds.end());
+  return {.least = all.front(), .most = all[(all.size() - 1) * 95 / 100], .seconds = seconds[seconds.size() / 2]};
 }
 
 // Those whose utility comes near that of the last one that would be among the best `count`, in proportion to it.
 std::vector<SiteId> exploit(Choice& choice, const std::vector<SiteId>& tried, std::size_t count) {
   if (count == 0) return {};
   constexpr double kNear = 0.95;
-  const double deadline = std::chrono::duration<double>(choice.config.deadline).count();
-  const double most = clipping(choice, tried);
+  const OortScale scale = scale_of(choice, tried);
   std::vector<std::pair<double, SiteId>> ranked;
-  for (const SiteId& site : tried)
-    ranked.emplace_back(oort_utility(choice.past.of(site), choice.round, deadline, most), site);
+  for (const SiteId& site : tried) ranked.emplace_back(oort_utility(choice.past.of(site), choice.round, scale), site);
   std::stable_sort(ranked.begin(), ranked.end(),
                    [](const auto& one, const auto& other) { return one.first > other.first; });
   const double least = kNear * ranked[count - 1].first;
@@ -139,10 +140,11 @@ Cohort choose_cohort(const RoundsConfig& config, std::vector<SiteId> sites, cons
   return cohort;
 }
 
-double oort_utility(const SitePast& past, std::uint32_t round, double deadline, double most) {
-  const double statistical = std::min(learnt(past), most);
-  const double slow = past.last.seconds > deadline ? deadline / past.last.seconds : 1;
-  return statistical * slow * slow + std::sqrt(0.1 * std::log(round) / past.last_round);
+double oort_utility(const SitePast& past, std::uint32_t round, const OortScale& scale) {
+  const double range = scale.most - scale.least;
+  const double statistical = range > 0 ? (std::min(learnt(past), scale.most) - scale.least) / range : 0;
+  const double slow = past.last.seconds > scale.seconds ? scale.seconds / past.last.seconds : 1;
+  return (statistical + std::sqrt(0.1 * std::log(round) / past.last_round)) * slow * slow;
 }
 
 }  // namespace weft::fl

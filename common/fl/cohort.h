@@ -5,7 +5,9 @@
 //   all              every site
 //   uniform          each with the same probability
 //   weighted         in proportion to their training examples
-//   poisson          each by itself with probability `fraction`, as accountants of differential privacy suppose
+//   poisson          each by itself with probability `fraction`; drawn again where that leaves nobody, so what
+//   accountants
+//                    of differential privacy call Poisson sampling is this only where that hardly ever happens
 //   power_of_choice  of `candidates` sites drawn in proportion to their examples, those with the highest loss.
 //                    Cho et al. 2020, "Client selection in federated learning", arXiv:2010.01243, variant rpow-d: the
 //                    loss is that of the site's last counted update, and infinite before its first
@@ -36,10 +38,17 @@ struct Cohort {
 Cohort choose_cohort(const RoundsConfig& config, std::vector<SiteId> sites, const Past& past, const Rng& rng,
                      std::uint32_t round);
 
-// How useful Oort takes a site to be in `round`, which has a counted update:  n·l·(T/t)² + √(0.1·ln(round)/last), the
-// factor (T/t)² only where t > T. n examples, l loss, t seconds of its last update, `last` the round that counted it, T
-// `deadline` seconds. n·l is cut to `most`. The paper's root mean square of the examples' losses is taken for l, which
-// is all that a site says.
-double oort_utility(const SitePast& past, std::uint32_t round, double deadline, double most);
+// What Oort holds a site against: of all that have a counted update.
+struct OortScale {
+  double least = 0, most = 0;  // n·l: the smallest, and what 95 of 100 do not exceed
+  double seconds = 0;          // the median
+};
+
+// How useful Oort takes a site to be in `round`, which has a counted update:  (u + √(0.1·ln(round)/last)) · (T/t)², the
+// factor (T/t)² only where t > T. u is n·l, cut to `most`, as a part of the way from `least` to `most`; n examples, l
+// loss, t seconds of its last update, `last` the round that counted it, T `scale.seconds`. So are the paper's algorithm
+// 1 and its authors' code, but for two things: a site says its mean loss alone, which is taken for the root mean square
+// of its examples' losses; and T is the median of the times, where theirs moves with how the run goes.
+double oort_utility(const SitePast& past, std::uint32_t round, const OortScale& scale);
 
 }  // namespace weft::fl

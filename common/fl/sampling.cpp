@@ -54,10 +54,14 @@ std::vector<SiteId> draw_weighted(std::vector<SiteId> sites, std::vector<double>
 
 std::vector<SiteId> draw_each(const std::vector<SiteId>& sites, double probability, RngStream& stream) {
   WEFT_CHECK(!sites.empty() && probability > 0, "a draw from no sites");
-  std::vector<SiteId> drawn;
-  while (drawn.empty())
-    for (const SiteId& site : sites)
-      if (stream.uniform() < probability) drawn.push_back(site);
+  // Before the first that is drawn there are as many as a geometric distribution says, cut off behind the last site.
+  const double none = std::log1p(-std::min(probability, 1.0));  // ln of the probability that one site is not drawn
+  const double somebody = -std::expm1(static_cast<double>(sites.size()) * none);
+  const double before = probability < 1 ? std::log1p(-stream.uniform() * somebody) / none : 0;
+  const auto first = std::min(static_cast<std::size_t>(before), sites.size() - 1);
+  std::vector<SiteId> drawn{sites[first]};
+  for (std::size_t i = first + 1; i < sites.size(); ++i)
+    if (stream.uniform() < probability) drawn.push_back(sites[i]);
   return drawn;
 }
 

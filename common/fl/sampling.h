@@ -23,7 +23,7 @@ std::vector<SiteId> draw_evenly(std::vector<SiteId> sites, std::size_t count, Rn
 // positive. In the order of the draws.
 std::vector<SiteId> draw_weighted(std::vector<SiteId> sites, std::vector<double> weights, std::size_t count,
                                   RngStream& stream);
-// Each site by itself with that probability; again from the beginning while that leaves nobody.
+// Each site by itself with that probability, given that it leaves somebody.
 std::vector<SiteId> draw_each(const std::vector<SiteId>& sites, double probability, RngStream& stream);
 
 }  // namespace weft::fl

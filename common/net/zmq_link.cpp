@@ -15,8 +15,9 @@
 namespace weft::net {
 namespace {
 
-// Frames of one peer that ZeroMQ reads ahead; then TCP holds the peer back.
-constexpr int kReadAheadFrames = 32;
+// Frames of one peer that ZeroMQ reads ahead, however long the owner is busy; then TCP holds the peer back. A peer that
+// keeps to its window has four chunks on the way, some with smaller messages between them.
+constexpr int kReadAheadFrames = 8;
 // A lost connection means a new TLS session on a new socket, so ZeroMQ must never reconnect by itself. An interval of
 // -1 would do that as well, but drops what was received and not yet read, and is silent when a name does not resolve.
 constexpr int kNeverMilliseconds = 24 * 3600 * 1000;

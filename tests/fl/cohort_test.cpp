@@ -182,6 +182,16 @@ TEST(CohortTest, PoissonTakesEachSiteByItself) {
     EXPECT_NEAR(drawn[site], each * kDraws, 4 * std::sqrt(kDraws * each * (1 - each))) << site.name;
 }
 
+TEST(CohortTest, PoissonOfNextToNothingIsOneSite) {
+  std::set<SiteId> drawn;
+  for (std::uint32_t round = 1; round <= 100; ++round) {
+    const Cohort cohort = choose_cohort(config("poisson", 1e-12), sites(4), {}, Rng(1), round);
+    ASSERT_EQ(cohort.sites.size(), 1U);
+    drawn.insert(cohort.sites[0]);
+  }
+  EXPECT_EQ(drawn.size(), 4U) << "and every one of them is drawn as often";
+}
+
 // Of two candidates drawn by examples the one with the higher loss.
 TEST(CohortTest, PowerOfChoiceTakesTheWorstOfItsCandidates) {
   const auto all = sites(4);
@@ -206,18 +216,36 @@ TEST(CohortTest, PowerOfChoiceTriesEverySiteFirst) {
 TEST(CohortTest, OortsUtilityIsItsFormula) {
   SitePast past{.last = {.examples = 100, .loss = 2, .seconds = 50}, .last_round = 4};
   const double uncertain = std::sqrt(0.1 * std::log(9.0) / 4);
-  EXPECT_DOUBLE_EQ(oort_utility(past, 9, 60, 1e9), 200 + uncertain);
-  EXPECT_DOUBLE_EQ(oort_utility(past, 9, 60, 150), 150 + uncertain) << "clipped";
-  past.last.seconds = 120;
-  EXPECT_DOUBLE_EQ(oort_utility(past, 9, 60, 1e9), 200.0 / 4 + uncertain) << "twice the deadline";
+  EXPECT_DOUBLE_EQ(oort_utility(past, 9, {.least = 100, .most = 500, .seconds = 60}), 0.25 + uncertain);
+  EXPECT_DOUBLE_EQ(oort_utility(past, 9, {.least = 100, .most = 150, .seconds = 60}), 1 + uncertain) << "clipped";
+  EXPECT_DOUBLE_EQ(oort_utility(past, 9, {.least = 100, .most = 500, .seconds = 25}), (0.25 + uncertain) / 4)
+      << "twice as slow as most";
+  EXPECT_DOUBLE_EQ(oort_utility(past, 9, {.least = 200, .most = 200, .seconds = 60}), uncertain) << "all alike";
+}
+
+TEST(CohortTest, OortAsksAgainWhoWasNotHeardOfForLong) {
+  const auto all = sites(3);
+  PastRound first{.round = 1, .cohort = all}, later{.round = 100, .cohort = all};
+  for (const SiteId& site : all) first.updates.push_back({.site = site, .examples = 100, .loss = 2, .seconds = 1});
+  later.updates = {first.updates[0], first.updates[1]};
+  later.updates[0].loss = 3;
+  first.updates[2].loss = 2.5;
+  const Past past = noted({first, later});
+  int asked = 0;
+  for (std::uint32_t round = 101; round <= 120; ++round)
+    asked += choose_cohort(config("oort", 0.34), all, past, Rng(1), round).sites == std::vector<SiteId>{all[2]} ? 1 : 0;
+  EXPECT_EQ(asked, 20) << "what it had to teach is less than the first one's, and old";
 }
 
 // Three sites come near the best, in proportion to their utilities; the fourth does not.
 TEST(CohortTest, OortTakesTheMostUseful) {
   const auto all = sites(4);
   const Past past = counted(all, {1'000'000, 1'000'000, 1'000'000, 1'000'000}, {1, 0.99, 0.96, 0.5});
-  const double sum = 0.99 + 0.99 + 0.96;  // the best is clipped to what 95 of 100 do not exceed
-  EXPECT_LT(chi_square(config("oort", 0.25), all, past, {0.99 / sum, 0.99 / sum, 0.96 / sum, 0}, kDraws), kThree);
+  // The best is clipped to what 95 of 100 do not exceed, the 0.99 of the second; the third is at 0.46 / 0.49 of the
+  // way.
+  const double uncertain = std::sqrt(0.1 * std::log(200.0)), best = 1 + uncertain, third = 0.46 / 0.49 + uncertain;
+  const double sum = 2 * best + third;
+  EXPECT_LT(chi_square(config("oort", 0.25), all, past, {best / sum, best / sum, third / sum, 0}, kDraws), kThree);
 }
 
 TEST(CohortTest, OortGivesAPartOfThePlacesToSitesNeverTried) {
