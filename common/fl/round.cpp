@@ -339,13 +339,14 @@ RoundMachine::Fate RoundMachine::fate_of(const SiteId& site, std::uint32_t round
   const bool committing = phase_ == Phase::committing;
   const std::uint32_t open = version() + 1;  // or it is the one that is being committed
   if ((phase_ != Phase::round && !committing) || round == 0 || round > open) return Fate::late;
-  if (!is_left_to_it(round, open) || !std::binary_search(sites_.begin(), sites_.end(), site)) return Fate::late;
+  if (!is_left_to_it(round, open)) return Fate::late;
   if (past_.of(site).versions.contains(round - 1)) return Fate::late;
   const auto counts = [&](const CountedUpdate& one) { return one.site == site && one.staleness == open - round; };
   if (committing ? std::any_of(counted_.begin(), counted_.end(), counts) : stage_->judged(site) == round)
     return Fate::late;
   // Until it is committed, the cohort may be drawn anew from another list.
   if (!committing && round == open && !stage_->asks(site)) return Fate::later;
+  if (!std::binary_search(sites_.begin(), sites_.end(), site)) return Fate::late;
   if (!committing && stage_->judged(site) == 0 && !stage_->full()) return Fate::taken;
   return Fate::later;
 }
