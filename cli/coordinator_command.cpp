@@ -44,7 +44,7 @@ int serve(Flags& flags) {
                                        .signer = signer});
   if (!result.finished) {
     log::warn("stopped before the end; the same command with --resume goes on from the last committed round");
-    return 1;
+    return 0;
   }
   if (!flags.place.json && !flags.no_result) std::fputs(result_text(flags.folder).c_str(), stdout);
   return 0;
@@ -59,14 +59,15 @@ void add_coordinator(CLI::App& app, Chosen& chosen) {
   command->add_option("--out", flags->folder, "Folder of the run: ledger, adapter, summary")->required();
   command->add_option("--pki", flags->pki, "Folder with ca.crt, NAME.crt and NAME.key")->capture_default_str();
   command->add_option("--name", flags->name, "Name of the coordinator's certificate")->capture_default_str();
-  command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder");
+  command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder; begin it where there is none");
   command->add_flag("--json", flags->place.json, "Events as JSON lines on stdout");
   command->add_flag("--no-result", flags->no_result, "Leave the closing table to whoever started this")->group("");
   command->add_option("--set", flags->overrides, "Override a key of the run file: --set train.learning_rate=1e-3");
   command->footer(
       "Examples:\n"
       "  weft coordinator run.yaml --out runs/first --pki pki\n"
-      "  weft coordinator run.yaml --out runs/first --pki pki --resume      after a crash or a stop\n"
+      "  weft coordinator run.yaml --out runs/first --pki pki --resume      after a crash or a stop, and for a "
+      "supervisor\n"
       "SIGINT or SIGTERM stops it without losing a committed round; a second one ends it at once. SIGHUP reads the\n"
       "run file's sites and the CA's revocation list (ca.crl) anew.");
   command->callback([flags, &chosen] { chosen = [flags] { return serve(*flags); }; });

@@ -29,7 +29,8 @@ void Reload::revoke(coordinator::Coordinator& coordinator) {
   try {
     const std::vector<SiteId> ended = server_.reload_revocations();
     for (const SiteId& site : ended) coordinator.shut_out(site);
-    log::info("read the revocation list anew" + (ended.empty() ? "" : "; ended the sessions of " + listed(ended)));
+    log::info("read the revocation list anew: " + std::to_string(server_.revoked()) + " revoked" +
+              (ended.empty() ? "" : "; ended the sessions of " + listed(ended)));
   } catch (const ConfigError& error) {
     log::error(std::string(error.what()) + "; the list read before still counts");
   }
@@ -39,7 +40,11 @@ void Reload::change_sites(coordinator::Coordinator& coordinator) {
   try {
     RunFile fresh = RunFile::load(source_.file, source_.overrides);
     for (const std::string& change : differences(run_.text, fresh.text))
-      if (!change.starts_with("sites")) log::warn(source_.file + ": not changed while the run goes on: " + change);
+      if (!change.starts_with("sites"))
+        log::warn(source_.file + ": not changed while the run goes on: " + change +
+                  (change.starts_with("network") || change.starts_with("device")
+                       ? "; it is when it is started again with --resume"
+                       : "; put it back, or --resume will refuse the file"));
     if (fresh.sites == run_.sites) return;
     if (fresh.simulation)
       return log::warn(source_.file +

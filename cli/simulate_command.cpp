@@ -114,7 +114,7 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
       "--compare", flags->compare,
       "Also train each site alone for as many steps as in the run, and all data pooled for as many as all\n"
       "sites took together, and print one table");
-  command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder");
+  command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder; begin it where there is none");
   command->add_flag("--json", flags->place.json, "Events as JSON lines on stdout");
   command->add_option("--set", flags->overrides,
                       "Override a key of the run file: --set rounds.count=3; paths in it are relative to this folder");

@@ -42,7 +42,8 @@ std::optional<std::string> implausible(const wire::Metrics& metrics, const Sessi
 
 void Coordinator::State::on(const net::Connected& event) {
   if (Session* older = sessions.of(event.site)) {
-    const std::string reason = "replaced by a newer session of this site";
+    const std::string reason =
+        "replaced by a newer session of this site; unless it has just come back, somebody else has its certificate";
     sessions.send(*older, wire::Refused{.reason = reason, .permanent = false});
     const Session last = *older;
     sessions.disconnect(last.id);

@@ -67,9 +67,11 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
 }
 
 void Coordinator::State::start() {
-  if (options.resume)
+  if (store.resumed())
     log::info("run \"" + store.facts().run + "\" goes on: " + std::to_string(store.version()) + " of " +
               std::to_string(options.rounds.count) + " rounds are committed");
+  else if (options.resume)
+    log::info(options.folder.string() + " held no run yet: \"" + store.facts().run + "\" begins there");
   if (!store.ledger().end()) return feed(machine.start(clock.now()));
   if (!store.ledger().sites_told()) untold.insert(options.sites.begin(), options.sites.end());
   conclude();
@@ -157,12 +159,14 @@ void Coordinator::State::change_sites(std::vector<SiteId> sites) {
 void Coordinator::State::shut_out(const SiteId& site) {
   const std::string reason = "its certificate was revoked";
   record(site, machine.round(), {fl::RefusalKind::revoked, reason});
+  admitted.erase(site);
   if (const Session* session = sessions.of(site)) {
     const Session last = *session;
     sessions.disconnect(last.id);
     gone(last, reason);
   }
-  out(site, reason);
+  declined[site] = reason;
+  if (!result) feed(machine.on(fl::SiteRevoked{site}, clock.now()));
 }
 
 // The machine asks whom it knows from now on.

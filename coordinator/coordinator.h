@@ -72,7 +72,7 @@ struct CoordinatorResult {
 class Coordinator {
  public:
   // Opens or makes the run folder. ConfigError: the folder holds another run, or holds this one and resume was not
-  // asked for, or nothing to resume. Failure: another process holds it. All references outlive this.
+  // asked for. Failure: another process holds it. All references outlive this.
   Coordinator(CoordinatorOptions options, net::ServerTransport& transport, const Clock& clock,
               telemetry::RunObserver& observer);
   ~Coordinator();

@@ -9,8 +9,10 @@
 #include "common/base/json_depth.h"
 #include "common/checkpoint/peft_folder.h"
 #include "common/crypto/signature.h"
+#include "common/metrics/registry.h"
 #include "coordinator/record.h"
 #include "coordinator/run_folder.h"
+#include "coordinator/summary.h"
 
 namespace weft::coordinator {
 namespace {
@@ -34,8 +36,10 @@ class Check {
     check_certificates();
     check_chain();
     check_rows();
-    check_versions();
-    check_result();
+    if (!request_.folder.empty()) {
+      check_versions();
+      check_result();
+    }
     for (const NamedReceipt& one : request_.receipts) check_receipt(one);
     return std::move(result_);
   }
@@ -172,6 +176,8 @@ class Check {
     const std::optional<EndRow> end = ledger_.end();
     const RunFolder folder(request_.folder);
     if (!end) {
+      if (const auto newest = folder.version(ledger_.committed()); !std::filesystem::exists(newest))
+        fault(newest.string(), "it is not there, and the run cannot go on without it");
       for (const auto& file : {folder.adapter(), folder.summary()})
         if (std::filesystem::exists(file))
           fault(file.string(),
@@ -179,7 +185,8 @@ class Check {
                 "taken away");
       return;
     }
-    if (!std::filesystem::exists(folder.adapter())) return;
+    if (!std::filesystem::exists(folder.adapter()))
+      return result_.notes.push_back(folder.adapter().string() + ": it is not there, and nothing is said of it");
     const std::string digest = digest_of(end->best_version), where = folder.adapter().string();
     if (digest.empty())
       return fault("the run's end",
@@ -211,6 +218,27 @@ class Check {
     };
     held("best_version", end.best_version);
     held("adapter_sha256", digest);
+    if (result_.faults.empty()) check_as_written(file, summary, digest);
+  }
+
+  // All else of it follows from the ledger, but for a refusal that came when it was written.
+  void check_as_written(const std::filesystem::path& file, const nlohmann::json& summary, const std::string& digest) {
+    SummaryFacts facts{.adapter_sha256 = digest};
+    try {
+      facts.metric = summary.at("metric").at("name");
+      facts.versions = summary.at("versions");
+      facts.coordinator_peak_rss_bytes = summary.at("peak_rss_bytes").at("coordinator");
+    } catch (const nlohmann::json::exception& error) {
+      return fault(file.string(), error.what());
+    }
+    if (metrics::find_metric(facts.metric) == nullptr)
+      return fault(file.string(), "metric: got \"" + facts.metric + "\", which is none");
+    std::string text;
+    write_summary(ledger_, facts, [&](const std::string& piece) { text += piece; });
+    const nlohmann::json expected = nlohmann::json::parse(text);
+    for (const auto& [key, value] : expected.items())
+      if (key != "refusals" && key != "refused" && (!summary.contains(key) || summary.at(key) != value))
+        fault(file.string(), key + ": not what follows from the ledger");
   }
 
   void check_receipt(const NamedReceipt& named) {
@@ -230,7 +258,7 @@ class Check {
       return fault(where, "update " + receipt.digest + " is signed as counted, but the ledger has no such update");
     if (update->record != receipt.record)
       fault(where, "record: got " + update->record + " in the ledger, expected " + receipt.record +
-                       " as signed; the ledger was written anew");
+                       " as signed; the ledger was written anew, or an older copy of it was put back and went on");
     if (update->examples != receipt.examples)
       fault(where, "examples: got " + std::to_string(update->examples) + " in the ledger, expected " +
                        std::to_string(receipt.examples) + " as signed");

@@ -3,9 +3,9 @@
 //
 // What this shows, and what not. A row of a signed ledger that was changed, added or removed is named. Whoever has the
 // coordinator's key can write the ledger anew with all its hashes and signatures; then the receipts differ, if sites
-// kept theirs. A ledger whose last records are gone altogether reads as one of a run that stopped there; receipts of
-// the rounds that are missing show it. Without a CA it is shown only that all is signed by the certificates in the
-// ledger.
+// kept theirs. A ledger whose last records are gone together with all files that came of them reads as one of a run
+// that stopped there; receipts of the rounds that are missing show it. Without a CA it is shown only that all is signed
+// by the certificates in the ledger.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -23,7 +23,7 @@ struct NamedReceipt {
 };
 
 struct CheckRequest {
-  std::filesystem::path folder;  // of the run
+  std::filesystem::path folder;  // of the run; empty: the ledger alone is looked at
   std::vector<NamedReceipt> receipts;
   std::optional<std::filesystem::path> ca;
 };

@@ -9,6 +9,7 @@
 #include "common/base/digest.h"
 #include "common/fl/admission.h"
 #include "common/wire/receipt.h"
+#include "coordinator/ledger_check.h"
 #include "coordinator/summary.h"
 #include "coordinator/uploads.h"
 
@@ -32,8 +33,7 @@ void refuse_other_run(const std::filesystem::path& folder, const std::optional<R
                       "); go on with it by --resume, or choose another folder");
 }
 
-void refuse_without_ledger(const std::filesystem::path& folder, bool resume, Disk& disk) {
-  if (resume) throw ConfigError(folder.string() + " holds no run to resume; leave --resume out to begin one");
+void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
   for (const char* name : {"adapter", "summary.json"})
     if (disk.exists(folder / name))
       throw ConfigError(folder.string() + " has " + name +
@@ -44,7 +44,7 @@ void refuse_without_ledger(const std::filesystem::path& folder, bool resume, Dis
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
   if (!options.disk->exists(file)) {
-    refuse_without_ledger(options.folder, options.resume, *options.disk);
+    refuse_without_ledger(options.folder, *options.disk);
     // What is only tight is said later, once.
     const RunSize size{.adapter_bytes = options.initial.values.size() * sizeof(float),
                        .sites = options.sites.size(),
@@ -86,7 +86,7 @@ void check_run_folder(const std::filesystem::path& folder, bool resume) {
   if (std::filesystem::exists(file))
     refuse_other_run(folder, Ledger(file).run(), resume);
   else
-    refuse_without_ledger(folder, resume, system_disk());
+    refuse_without_ledger(folder, system_disk());
 }
 
 DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,
@@ -183,10 +183,15 @@ void RunStore::begin(const StateDict& initial) {
 }
 
 void RunStore::resume() {
+  resumed_ = true;
   ledger_.check_same_run(facts_);
+  if (const CheckResult found = check_ledger(ledger_, {.folder = {}, .receipts = {}, .ca = {}}); !found.faults.empty())
+    throw Failure(folder_.ledger().string() + ": " + found.faults.front() +
+                  "; nothing is signed on top of that: put the original back (weft ledger verify names all faults)");
   facts_ = ledger_.run().value();
   const std::string& metric = options_.scheme.primary;
   history_ = ledger_.history(metric);
+  history_.resumed = true;
   version_ = history_.committed;
   best_ = fl::best_version(history_.validation, metric);
   if (best_) best_scores_ = ledger_.scores(*best_);

@@ -23,8 +23,8 @@
 
 namespace weft::coordinator {
 
-// Throws what opening the store would say of the folder: ConfigError when it holds a run and `resume` is not set, or
-// none and it is; Failure when another process holds it. For callers that load much before they open it.
+// Throws what opening the store would say of the folder: ConfigError when it holds a run and `resume` is not set;
+// Failure when another process holds it. For callers that load much before they open it.
 void check_run_folder(const std::filesystem::path& folder, bool resume);
 
 struct RunSize {
@@ -49,6 +49,7 @@ class RunStore {
   Ledger& ledger() { return ledger_; }
   // What was durable when it was opened, as decisions need it; once.
   fl::History take_history() { return std::exchange(history_, {}); }
+  bool resumed() const { return resumed_; }  // there was a run in the folder
   std::uint32_t version() const { return version_; }
   std::uint64_t payload_bytes() const { return manifest_->total() * sizeof(float); }
 
@@ -105,6 +106,7 @@ class RunStore {
   std::shared_ptr<const Manifest> manifest_;
   std::unique_ptr<ScratchFile> taken_start_;  // version 0 where the result is made plain LoRA by it; else none
   fl::History history_;                       // until it is taken
+  bool resumed_ = false;
   std::uint32_t version_ = 0;
   std::optional<std::uint32_t> best_;       // of the versions that have scores
   std::vector<fl::SiteScore> best_scores_;  // of best_ alone, so that a round costs the same however many were before

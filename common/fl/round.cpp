@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kValidation = "validation";
 constexpr const char* kTest = "test";
+constexpr Milliseconds kReturn{45'000};  // more than sites wait before they connect anew, and connect
 
 std::vector<SiteId> in_order(std::vector<SiteId> sites) {
   std::sort(sites.begin(), sites.end());
@@ -30,7 +31,8 @@ RoundMachine::RoundMachine(const RoundsConfig& config, std::string metric, std::
       rng_(rng),
       committed_(history.committed),
       validation_(std::move(history.validation)),
-      past_(std::move(history.past)) {
+      past_(std::move(history.past)),
+      returning_(history.resumed) {
   // A version's scores beyond this come after its last round and are asked for again.
   validation_.erase(validation_.lower_bound(committed_), validation_.end());
   for (const auto& [update, seen_in] : history.refused) refused_[update.site].emplace(update.round, seen_in);
@@ -71,6 +73,12 @@ void RoundMachine::handle(const SiteDeclined& event, Actions&) {
   at_work_.erase(event.site);
   declined_.insert(event.site);
   freed_ = config_.concurrency > 0;
+}
+
+void RoundMachine::handle(const SiteRevoked& event, Actions& actions) {
+  handle(SiteDeclined{event.site}, actions);
+  const auto its = [&](const CountedUpdate& update) { return update.site == event.site; };
+  if (phase_ == Phase::round && std::any_of(counted_.begin(), counted_.end(), its)) open_anew(actions);
 }
 
 void RoundMachine::handle(const Scored& event, Actions&) {
@@ -202,6 +210,7 @@ bool RoundMachine::is_left_to_it(std::uint32_t round, std::uint32_t open) const 
 
 void RoundMachine::begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions) {
   phase_ = phase;
+  if (std::exchange(returning_, false)) task.deadline = std::max(task.deadline, kReturn);
   stage_.emplace(std::move(task), members);
   for (const auto& [site, work] : at_work_) stage_->excuse(site);
   std::erase_if(asked_, [this](const SiteId& site) { return !at_work_.contains(site); });

@@ -56,6 +56,9 @@ struct SiteGone {
 struct SiteDeclined {  // it takes no part; SiteReady takes that back
   SiteId site;
 };
+struct SiteRevoked {  // as declined; and what it sent into the open round does not count: that is opened anew
+  SiteId site;
+};
 struct Scored {
   SiteScore score;
 };
@@ -77,8 +80,8 @@ struct SitesChanged {
   std::vector<SiteId> sites;
 };
 struct Tick {};  // the clock reached wake_at()
-using RoundEvent = std::variant<SiteReady, SiteGone, SiteDeclined, Scored, UpdateAdmitted, UpdateRefused, RoundDurable,
-                                SitesChanged, Tick>;
+using RoundEvent = std::variant<SiteReady, SiteGone, SiteDeclined, SiteRevoked, Scored, UpdateAdmitted, UpdateRefused,
+                                RoundDurable, SitesChanged, Tick>;
 
 struct PastRefusal {
   UpdateRefused update;
@@ -91,6 +94,7 @@ struct History {
   VersionValues validation;          // of all versions
   Past past;                         // of all rounds
   std::vector<PastRefusal> refused;  // also in a round that is still open; the same one may come twice
+  bool resumed = false;              // sites may be away for as long as they wait before they connect anew
 };
 
 // Actions.
@@ -164,6 +168,7 @@ class RoundMachine {
   void handle(const SiteReady& event, Actions& actions);
   void handle(const SiteGone& event, Actions& actions);
   void handle(const SiteDeclined& event, Actions& actions);
+  void handle(const SiteRevoked& event, Actions& actions);
   void handle(const Scored& event, Actions& actions);
   void handle(const UpdateAdmitted& event, Actions& actions);
   void handle(const UpdateRefused& event, Actions& actions);
@@ -211,6 +216,7 @@ class RoundMachine {
   std::vector<SiteId> next_sites_;      // from the next round on; empty: as they are
   std::vector<SiteId> cohort_;          // of the open round
   std::vector<CountedUpdate> counted_;  // in it
+  bool returning_ = false;              // nothing was asked yet since the run was resumed
   std::vector<SiteScore> pending_;      // of the round that is being committed, then of the last version
 };
 

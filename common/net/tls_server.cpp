@@ -60,6 +60,7 @@ std::size_t sessions_that_fit(std::size_t wanted, std::size_t unverified) {
 struct TlsServer::Impl {
   explicit Impl(const TlsServerOptions& given)
       : options(given),
+        revoked(crypto::read_revocations(given.credentials.ca)),
         context(Side::server, given.credentials),
         pool(std::make_shared<BufferPool>()),
         link(zmq, {.kind = LinkOptions::Kind::router,
@@ -99,6 +100,7 @@ struct TlsServer::Impl {
   }
 
   TlsServerOptions options;
+  std::vector<crypto::Revocation> revoked;
   SystemClock clock;
   Wakeup wakeup;
   TlsContext context;
@@ -359,8 +361,14 @@ void TlsServer::disconnect(SessionId session) {
 }
 
 std::vector<SiteId> TlsServer::reload_revocations() {
-  const std::vector<crypto::Revocation> revoked = crypto::read_revocations(impl_->options.credentials.ca);
+  std::vector<crypto::Revocation> revoked = crypto::read_revocations(impl_->options.credentials.ca);
+  for (const crypto::Revocation& before : impl_->revoked)
+    if (std::ranges::none_of(revoked, [&](const auto& now) { return now.serial == before.serial; }))
+      throw ConfigError(crypto::revocation_list_of(impl_->options.credentials.ca).string() +
+                        ": the certificate with serial number " + before.serial +
+                        " is revoked, but not there any more, and a revocation is for ever; put the newest list there");
   impl_->context.reload_revocations();
+  impl_->revoked = revoked;
   std::vector<SiteId> ended;
   for (auto& [route, peer] : impl_->peers) {
     if (!peer.tls || !peer.session) continue;
@@ -374,6 +382,7 @@ std::vector<SiteId> TlsServer::reload_revocations() {
   return ended;
 }
 
+std::size_t TlsServer::revoked() const { return impl_->revoked.size(); }
 void TlsServer::wake() { impl_->wakeup.wake(); }
 Traffic TlsServer::traffic() const { return impl_->traffic; }
 

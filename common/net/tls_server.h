@@ -38,8 +38,9 @@ class TlsServer final : public ServerTransport {
   void send(SessionId session, ByteSpan message) override;
   void disconnect(SessionId session) override;
   // Reads the CA's revocation list (see crypto/revocation.h) anew and ends the sessions of whoever is on it; answers
-  // who that was. ConfigError: the list cannot be used, and the one before counts.
+  // who that was. ConfigError: the list cannot be used, or lacks somebody whom the one before has, and that one counts.
   std::vector<SiteId> reload_revocations();
+  std::size_t revoked() const;  // how many certificates the list has that counts
   void wake() override;
   Traffic traffic() const override;
   Traffic traffic(SessionId session) const override;

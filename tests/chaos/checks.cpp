@@ -164,7 +164,7 @@ void World::check_leftovers() const {
 // still, or its receipt, if it was counted.
 void World::check_receipts(const coordinator::Ledger& ledger) {
   if (!signer_) return;
-  coordinator::CheckRequest request{.folder = "/none", .receipts = {}, .ca = {}};  // versions were read before
+  coordinator::CheckRequest request{.folder = {}, .receipts = {}, .ca = {}};  // versions were read before
   std::set<std::pair<SiteId, std::string>> kept;
   for (const auto& node : nodes_) {
     if (node->site() == nullptr) continue;

@@ -115,6 +115,34 @@ TEST(ChangesTest, ASiteThatIsShutOutIsNotWaitedFor) {
   EXPECT_THAT(refusals[0].reason, HasSubstr("revoked"));
 }
 
+TEST(ChangesTest, WhatARevokedSiteSentIntoTheOpenRoundDoesNotCount) {
+  Job job;
+  job.rounds.quorum = 0.75;
+  job.site("tweets").slow = true;  // so the round is open when the others' updates are in
+  bool made = false;
+  {
+    Coordinator coordinator(job.options(), job.transport, job.clock, job.seen);
+    const CoordinatorResult result = coordinator.run({}, [&] {
+      if (made || job.seen.all<telemetry::UpdateAccepted>().size() < 3) return;
+      made = true;
+      job.site("film").wants_session = false;
+      job.transport.lose(job.site("film"));
+      coordinator.shut_out({"film"});
+      job.site("tweets").be_quick();
+    });
+    EXPECT_TRUE(result.finished);
+  }
+  const auto rounds = rounds_of(job);
+  ASSERT_THAT(rounds, SizeIs(3));
+  for (const RoundRow& row : rounds) {
+    EXPECT_THAT(row.updates, SizeIs(3));
+    for (const UpdateRow& update : row.updates) EXPECT_NE(update.site.name, "film");
+  }
+  EXPECT_THAT(job.site("reviews").verdicts, ElementsAre("1 committed", "2 committed", "3 committed"));
+  EXPECT_EQ(job.site("reviews").trained, 3) << "what it had sent was sent again, not made again";
+  expect_the_ledger_makes_the_adapters(job);
+}
+
 TEST(ChangesTest, ADiskWithoutRoomIsRefusedBeforeTheRunBegins) {
   Job job;
   SmallDisk small(1 << 19);

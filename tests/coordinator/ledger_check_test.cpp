@@ -199,7 +199,14 @@ TEST_F(LedgerCheckTest, AChainMadeAnewNeedsTheKey) {
 }
 
 TEST_F(LedgerCheckTest, ReceiptsShowThatARoundWasDropped) {
+  const std::filesystem::path second = job_.folder.path() / "run/versions/0002.safetensors",
+                              kept = job_.folder.path() / "2.kept";
+  job_.at_step = [&](std::string_view) {
+    if (std::filesystem::exists(second))
+      std::filesystem::copy(second, kept, std::filesystem::copy_options::overwrite_existing);
+  };
   job_.run();
+  std::filesystem::rename(kept, second);
   alter(
       "DELETE FROM rounds WHERE round = 3; DELETE FROM updates WHERE round = 3; DELETE FROM records WHERE number > 2;"
       "DELETE FROM scores WHERE record > 2; DELETE FROM meta WHERE record > 2");
@@ -242,6 +249,18 @@ TEST_F(LedgerCheckTest, AReceiptIsNotBelievedItself) {
   EXPECT_THAT(check(one).faults, Contains(HasSubstr("torn.json: not a receipt")));
 }
 
+TEST_F(LedgerCheckTest, NothingIsSignedOnTopOfAChangedLedger) {
+  job_.run();
+  alter("UPDATE updates SET examples = 1 WHERE round = 2 AND site = 'film'");
+  try {
+    job_.run(true);
+    ADD_FAILURE() << "it went on";
+  } catch (const Failure& failure) {
+    EXPECT_THAT(failure.what(), HasSubstr("round 2: record hash"));
+    EXPECT_THAT(failure.what(), HasSubstr("put the original back"));
+  }
+}
+
 TEST_F(LedgerCheckTest, AChangedAdapterFileIsNamed) {
   job_.run();
   const RunFolder run(folder());
@@ -261,6 +280,10 @@ TEST_F(LedgerCheckTest, WhatPeopleTakeHomeIsHeldAgainstIt) {
   changed["best_version"] = changed["best_version"].get<int>() + 1;
   ASSERT_TRUE(write_atomic(run.summary(), as_bytes(changed.dump())));
   EXPECT_THAT(faults(), Contains(HasSubstr("best_version: got")));
+  changed = nlohmann::json::parse(summary);
+  changed["rounds"][1]["loss"] = 0.001;
+  ASSERT_TRUE(write_atomic(run.summary(), as_bytes(changed.dump())));
+  EXPECT_THAT(faults(), ElementsAre(HasSubstr("rounds: not what follows from the ledger")));
   ASSERT_TRUE(write_atomic(run.summary(), as_bytes(summary)));
   const std::filesystem::path tensors = run.adapter() / "adapter_model.safetensors";
   std::string bytes = read_text(tensors).value();

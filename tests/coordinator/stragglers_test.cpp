@@ -87,6 +87,28 @@ TEST(LateTest, WhatWasFinishedWhileTheCoordinatorWasAwayStillCounts) {
   EXPECT_GT(counts, 0) << "it was never the first";
 }
 
+// A deadline that is shorter than the time that sites wait before they connect anew.
+TEST(LateTest, AResumedRoundWaitsForThoseWhoComeBack) {
+  Job job;
+  job.rounds = {.count = 2, .quorum = 0.5, .deadline = Milliseconds(1'000)};
+  for (const auto& site : job.sites) site->slow = true;
+  job.transport.before_event = [&job, died = false]() mutable {
+    if (died || job.site("film").trained == 0) return;
+    died = true;
+    throw Crash{};
+  };
+  EXPECT_THROW(job.run(), Crash);
+  job.transport.lose_sessions();
+  for (const auto& site : job.sites) site->be_quick();
+  job.site("film").wants_session = false;
+  job.transport.before_event = [&job, began = job.clock.now()] {
+    job.clock.advance(Milliseconds(300));
+    if (job.clock.now() - began > Milliseconds(20'000)) job.site("film").wants_session = true;
+  };
+  EXPECT_TRUE(job.run(true).finished);
+  EXPECT_THAT(job.site("film").verdicts, Contains("1 committed"));
+}
+
 fl::RoundsConfig late_by(std::uint32_t versions) {
   return {.count = 4, .quorum = 0.75, .deadline = Milliseconds(60'000), .max_staleness = versions};
 }

@@ -63,6 +63,18 @@ TEST_F(RevokedPeerTest, AReloadEndsItsSessionAndNoOtherAndItCannotComeBack) {
   EXPECT_EQ(as_text(heard.message), "still here");
 }
 
+TEST_F(RevokedPeerTest, AListThatIsGoneLetsNobodyBackIn) {
+  crypto::revoke(root_, "birch");
+  server_->reload_revocations();
+  EXPECT_EQ(server_->revoked(), 1U);
+  std::filesystem::remove(root_ / "ca.crl");
+  EXPECT_THROW(server_->reload_revocations(), ConfigError);
+  EXPECT_EQ(server_->revoked(), 1U);
+  const auto birch = client("birch");
+  birch->connect();
+  EXPECT_TRUE(driver_->client_event<Down>(*birch).permanent);
+}
+
 TEST_F(RevokedPeerTest, AnUnusableListChangesNothing) {
   const auto birch = client("birch");
   driver_->connect(*birch);
