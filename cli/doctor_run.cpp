@@ -2,6 +2,7 @@
 #include "cli/doctor_checks.h"
 #include "cli/local_job.h"
 #include "cli/run_file.h"
+#include "cli/run_place.h"
 #include "common/crypto/revocation.h"
 #include "common/net/tls_server.h"
 #include "coordinator/run_store.h"
@@ -80,16 +81,31 @@ Verdict data(RunVisit& visit) {
                           " training examples"};
 }
 
+// What would keep a run from going on in its folder.
+Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, const coordinator::Ledger& ledger,
+                          const coordinator::RunFacts& there) {
+  const std::filesystem::path& folder = visit.question.folder;
+  check_same_settings(visit.run, folder);
+  if (!ledger.end()) files.read_version(ledger.committed(), ledger.adapter_digest(ledger.committed())).value();
+  visit.size.resume = true;
+  const Verdict room =
+      look_at_disk(coordinator::disk_need(folder, visit.size, visit.run.settings.rounds, visit.run.aggregation));
+  if (room.health == Health::problem) return room;
+  return {Health::warning, folder.string() + " already holds run \"" + there.run + "\" (" + there.run_id + "), " +
+                               std::to_string(ledger.committed()) + " rounds of it; go on with it by --resume, or " +
+                               "choose another folder"};
+}
+
 Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
   if (visit.size.adapter_bytes == 0)
     return {Health::warning, "not checked: what the run needs follows from the base model"};
-  const std::filesystem::path ledger = coordinator::RunFolder(folder).ledger();
-  if (chosen && !serves(visit) && std::filesystem::exists(ledger))
-    if (const auto there = coordinator::Ledger::open_to_read(ledger).run())
-      return {Health::warning, folder.string() + " already holds run \"" + there->run + "\" (" + there->run_id +
-                                   "); go on with it by --resume, or choose another folder"};
+  const coordinator::RunFolder files(folder);
+  if (chosen && !serves(visit) && std::filesystem::exists(files.ledger())) {
+    const coordinator::Ledger ledger = coordinator::Ledger::open_to_read(files.ledger());
+    if (const auto there = ledger.run()) return before_it_goes_on(visit, files, ledger, *there);
+  }
   Verdict found =
       look_at_disk(coordinator::disk_need(folder, visit.size, visit.run.settings.rounds, visit.run.aggregation));
   if (!chosen) found.text += "; say --out for the folder of the run";

@@ -32,17 +32,6 @@ std::map<std::string, std::string> values_of(const std::string& yaml) {
   return values;
 }
 
-void check_same_settings(const RunFile& run, const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "config.yaml";
-  if (!std::filesystem::exists(file)) return;  // it died before that was written; the ledger knows the digest
-  const std::vector<std::string> different = differences(RunFile::load(file, {}).lasting_text, run.lasting_text);
-  if (different.empty()) return;
-  std::string text;
-  for (const std::string& one : different) text += (text.empty() ? "" : "; ") + one;
-  throw ConfigError(file.string() + ": the run there was begun with other settings: " + text +
-                    "; resume with those it was begun with, or choose another folder");
-}
-
 }  // namespace
 
 std::vector<std::string> differences(const std::string& there, const std::string& now) {
@@ -61,6 +50,17 @@ std::vector<std::string> differences(const std::string& there, const std::string
 }
 
 std::filesystem::path private_folder_of(const std::filesystem::path& run_folder) { return run_folder / "processes"; }
+
+void check_same_settings(const RunFile& run, const std::filesystem::path& folder) {
+  const std::filesystem::path file = folder / "config.yaml";
+  if (!std::filesystem::exists(file)) return;  // it died before that was written; the ledger knows the digest
+  const std::vector<std::string> different = differences(RunFile::load(file, {}).lasting_text, run.lasting_text);
+  if (different.empty()) return;
+  std::string text;
+  for (const std::string& one : different) text += (text.empty() ? "" : "; ") + one;
+  throw ConfigError(file.string() + ": the run there was begun with other settings: " + text +
+                    "; resume with those it was begun with, or choose another folder");
+}
 
 void check_place(const RunFile& run, const RunPlace& place) {
   coordinator::check_run_folder(place.folder, place.resume);

@@ -7,9 +7,11 @@
 
 namespace weft::cli {
 
-// ConfigError: the folder holds another run, or none to resume, or the run there has other settings, each of which is
-// named with both values. Failure: another process holds it.
+// ConfigError: the folder holds another run, or the run there has other settings, each of which is named with both
+// values. Failure: another process holds it.
 void check_place(const RunFile& run, const RunPlace& place);
+// Of these the one about the settings.
+void check_same_settings(const RunFile& run, const std::filesystem::path& folder);
 
 // Where --processes keeps what no one else may read: PKI, data and site files of the simulated sites.
 std::filesystem::path private_folder_of(const std::filesystem::path& run_folder);

@@ -71,7 +71,7 @@ void Coordinator::State::start() {
     log::info("run \"" + store.facts().run + "\" goes on: " + std::to_string(store.version()) + " of " +
               std::to_string(options.rounds.count) + " rounds are committed");
   else if (options.resume)
-    log::info(options.folder.string() + " held no run yet: \"" + store.facts().run + "\" begins there");
+    log::warn(options.folder.string() + " held no run yet: \"" + store.facts().run + "\" begins there");
   if (!store.ledger().end()) return feed(machine.start(clock.now()));
   if (!store.ledger().sites_told()) untold.insert(options.sites.begin(), options.sites.end());
   conclude();

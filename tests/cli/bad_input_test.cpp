@@ -101,7 +101,7 @@ TEST_F(BadInputTest, ALaunchThatDiedBeforeItsRunBeganDoesNotBlockTheNext) {
 TEST_F(BadInputTest, ResumeBeginsARunWhereThereIsNone) {
   const Ended ended = job_.simulate("out", {"--set", "rounds.count=1", "--resume"});
   EXPECT_EQ(ended.code, 0) << ended.err;
-  EXPECT_NE(ended.err.find("held no run yet"), std::string::npos) << ended.err;
+  EXPECT_NE(ended.err.find("held no run yet"), std::string::npos) << ended.err << ended.out;
 }
 
 }  // namespace

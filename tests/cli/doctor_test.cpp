@@ -69,6 +69,11 @@ TEST_F(DoctorTest, WhatStandsInTheWayOfACoordinator) {
   running->signal(SIGTERM);
   running->wait();
   expect(line(of_run(0), "disk"), "warning", {"already holds run \"tiny\"", "--resume"});
+  expect(line(of_run(1, {"--set", "rounds.count=101"}), "disk"), "problem", {"other settings: rounds.count"});
+  const std::filesystem::path version = job_.place / "deployed/versions/0000.safetensors";
+  std::filesystem::rename(version, version.string() + ".kept");
+  expect(line(of_run(1), "disk"), "problem", {"0000.safetensors"});
+  std::filesystem::rename(version.string() + ".kept", version);
   crypto::revoke(deployment_.pki(), "birch");
   const nlohmann::json revoked = of_run(0);
   expect(line(revoked, "revocations"), "ok", {"1 revoked"});
