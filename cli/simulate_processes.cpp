@@ -47,9 +47,10 @@ class Launcher {
     bool finished = false;
     while (const auto exit = children_.wait()) {
       if (exit->code == 0) {
-        // The run has ended; a site that could not be told would dial for ever.
+        // The run has ended, or was stopped; a site that could not be told would dial for ever.
         if (exit->name == kCoordinator) {
-          finished = true;
+          finished = std::filesystem::exists(coordinator::RunFolder(job_.place.folder).summary());
+          if (!finished && code == 0) code = 1;
           children_.signal_all(SIGTERM);
         }
         continue;
@@ -71,7 +72,6 @@ class Launcher {
   }
 
  private:
-  bool holds_run() const { return std::filesystem::exists(coordinator::RunFolder(job_.place.folder).ledger()); }
   std::filesystem::path pki() const { return private_.path() / "pki"; }
   std::filesystem::path log_of(const std::string& site) const { return job_.place.folder / "logs" / (site + ".log"); }
 
@@ -112,7 +112,7 @@ class Launcher {
   void start(const std::string& name) {
     ChildSpec spec = specs_.at(name);
     if (name == kCoordinator) {
-      if (job_.place.resume || (restarts_[name] > 0 && holds_run())) spec.arguments.emplace_back("--resume");
+      if (job_.place.resume || restarts_[name] > 0) spec.arguments.emplace_back("--resume");
     } else {
       make_folder(log_of(name).parent_path());
     }
