@@ -11,7 +11,7 @@ namespace {
 
 class NetemTest : public DeployedTest {
  protected:
-  NetemTest() : DeployedTest({.rounds = 2, .local_steps = 20, .rank = 64}) {}  // 100 KB of adapter
+  NetemTest() : DeployedTest({.rounds = 2, .local_steps = 20, .rank = 4096}) {}  // 6 MB of adapter: more than a window
 };
 
 std::string last_line(const std::string& text) {
