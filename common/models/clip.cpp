@@ -2,8 +2,6 @@
 // similarities there. A text's embedding is that of its end token, a picture's that of its class row.
 // logit_scale stays frozen unless adapter.modules_to_save names it: PEFT itself trains modules alone, but loads it.
 // Source: Radford et al. 2021, arXiv:2103.00020; names as in transformers' CLIPModel.
-#include <ATen/ops/tensor.h>
-
 #include <algorithm>
 
 #include "common/models/network.h"
@@ -12,6 +10,7 @@
 #include "common/models/registry.h"
 #include "common/models/tower.h"
 #include "common/nn/embedding.h"
+#include "common/nn/host_copy.h"
 
 namespace weft::models {
 namespace {
@@ -92,7 +91,7 @@ class TextTower {
       all_last = all_last && found + 1 == end;
       rows.push_back(found - id);
     }
-    return all_last ? Rows::last() : Rows::chosen(at::tensor(rows, at::kLong).to(device_));
+    return all_last ? Rows::last() : Rows::chosen(nn::sent(rows, device_));
   }
 
   at::Device device_;

@@ -2,10 +2,12 @@
 #include "common/models/decoder.h"
 
 #include <ATen/ops/add.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/cummax.h>
 #include <ATen/ops/div.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
+#include <ATen/ops/maximum.h>
 
 #include <numeric>
 
@@ -159,15 +161,10 @@ at::Tensor Decoder::states(const Step& step, const Inputs& inputs, const Rows& r
 // The row of each sequence's last token that is no padding token, as transformers takes it; the first if all are.
 Rows Decoder::last_rows(const nn::Packed& batch) const {
   if (!padding_) return Rows::last();
-  const at::Tensor ids = batch.ids_T.to(at::kCPU);
-  const auto* id = ids.const_data_ptr<std::int64_t>();
-  std::vector<std::int64_t> rows;
-  for (std::size_t n = 0; n + 1 < batch.starts.size(); ++n) {
-    std::int64_t row = batch.starts[n + 1] - 1;
-    while (row > batch.starts[n] && id[row] == *padding_) --row;
-    rows.push_back(row);
-  }
-  return Rows::chosen(at::tensor(rows, at::kLong).to(device_));
+  const at::Tensor row_T = at::arange(batch.ids_T.numel(), batch.ids_T.options());
+  const at::Tensor latest_T = std::get<0>(at::cummax(row_T.masked_fill(batch.ids_T.eq(*padding_), 0), 0));
+  const at::Tensor first_N = Rows::first().indices(batch, device_), last_N = Rows::last().indices(batch, device_);
+  return Rows::chosen(at::maximum(at::index_select(latest_T, 0, last_N), first_N));
 }
 
 at::Tensor Decoder::sequence_logits(const Step& step, const Inputs& inputs) const {

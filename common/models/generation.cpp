@@ -1,9 +1,9 @@
 #include "common/models/generation.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/tensor.h>
 
 #include "common/base/result.h"
+#include "common/nn/host_copy.h"
 #include "common/nn/kv_cache.h"
 
 namespace weft::models {
@@ -69,8 +69,8 @@ class Generator {
       cached.slots.push_back(static_cast<std::int64_t>(sequence.index));
       cached.past.push_back(sequence.past);
     }
-    inputs.tokens.ids_T = at::tensor(ids, at::kLong).to(model_.device());
-    inputs.tokens.position_T = at::tensor(positions, at::kLong).to(model_.device());
+    inputs.tokens.ids_T = nn::sent(ids, model_.device());
+    inputs.tokens.position_T = nn::sent(positions, model_.device());
     inputs.tokens.starts = cached.starts;
     const at::Tensor states = model_.network().next_states({params_}, inputs, cached, caches_, Rows::last());
     return model_.language_logits(states, params_, {}).to(at::kCPU).contiguous();

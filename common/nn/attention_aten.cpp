@@ -1,19 +1,19 @@
 // Packed attention in ATen's own differentiable operations: gather into padded rows, attend, gather back. For devices
 // and dtypes without the fused kernel, and what the fused kernel is tested against. Masks are the same bits.
 #include <ATen/ops/add.h>
+#include <ATen/ops/addcmul.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/softmax.h>
-#include <ATen/ops/tensor.h>
-#include <ATen/ops/zeros.h>
 
 #include <cmath>
 
 #include "common/nn/attention.h"
 #include "common/nn/attention_kernel.h"
+#include "common/nn/host_copy.h"
 #include "common/nn/philox_simd.h"
 
 namespace weft::nn {
@@ -21,29 +21,44 @@ namespace {
 
 // Padded place (n, i) holds row `gather[n·longest + i]` of the packed tensor; packed row t is at place scatter[t].
 struct Padding {
-  std::int64_t sequences, longest = 0;
+  std::int64_t sequences, longest = 0, chunks;  // chunks: of draws, a head
   at::Tensor gather, scatter;
-  at::Tensor hidden;  // bool [N, 1, queries or 1, longest]: keys that a query does not see
+  at::Tensor length, first_draw;  // [N, 1]: tokens, and where a sequence's draws start in those of a head
+  at::Tensor hidden;              // bool [N, 1, queries or 1, longest]: keys that a query does not see
 
   Padding(const AttentionShape& shape, bool one_query, at::Device device)
       : sequences(static_cast<std::int64_t>(shape.starts.size()) - 1) {
-    std::vector<std::int64_t> lengths, from, to;
-    for (std::size_t n = 0; n + 1 < shape.starts.size(); ++n) lengths.push_back(shape.starts[n + 1] - shape.starts[n]);
-    for (const std::int64_t length : lengths) longest = std::max(longest, length);
-    from.assign(static_cast<std::size_t>(sequences * longest), 0);
-    for (std::int64_t n = 0; n < sequences; ++n)
-      for (std::int64_t i = 0; i < lengths[static_cast<std::size_t>(n)]; ++i) {
-        from[static_cast<std::size_t>(n * longest + i)] = shape.starts[static_cast<std::size_t>(n)] + i;
-        to.push_back(n * longest + i);
+    send_places(shape, attention_chunks(shape, one_query), device);
+    hide_keys(shape, one_query);
+  }
+
+  // gather, scatter, length and first_draw, in one copy.
+  void send_places(const AttentionShape& shape, const std::vector<std::int64_t>& first_chunk, at::Device device) {
+    const std::vector<std::int64_t>& starts = shape.starts;
+    for (std::size_t n = 0; n + 1 < starts.size(); ++n) longest = std::max(longest, starts[n + 1] - starts[n]);
+    chunks = first_chunk.back();
+    std::vector<std::int64_t> values(static_cast<std::size_t>(sequences * longest), 0);
+    for (std::int64_t n = 0, t = 0; n < sequences; ++n)
+      for (std::int64_t place = n * longest; t < starts[static_cast<std::size_t>(n) + 1]; ++t, ++place) {
+        values[static_cast<std::size_t>(place)] = t;
+        values.push_back(place);
       }
-    gather = at::tensor(from, at::kLong).to(device);
-    scatter = at::tensor(to, at::kLong).to(device);
-    const at::Tensor length = at::tensor(lengths, at::kLong).to(device).view({sequences, 1, 1, 1});
-    const at::Tensor key = at::arange(longest, length.options());
-    hidden = key.ge(length);
+    for (std::size_t n = 0; n + 1 < starts.size(); ++n) values.push_back(starts[n + 1] - starts[n]);
+    for (std::size_t n = 0; n + 1 < starts.size(); ++n) values.push_back(first_chunk[n] * kDrawsPerChunk);
+    const std::vector<at::Tensor> parts =
+        sent(values, device).split_with_sizes({sequences * longest, starts.back(), sequences, sequences});
+    gather = parts[0];
+    scatter = parts[1];
+    length = parts[2].unsqueeze(1);
+    first_draw = parts[3].unsqueeze(1);
+  }
+
+  void hide_keys(const AttentionShape& shape, bool one_query) {
+    const at::Tensor key = at::arange(longest, length.options()), length_N111 = length.view({-1, 1, 1, 1});
+    hidden = key.ge(length_N111);
     if (!shape.causal) return;
     // Rows past a sequence's end see what its last token sees: they are dropped, but must stay finite.
-    const at::Tensor last = length.sub(1);
+    const at::Tensor last = length_N111.sub(1);
     const at::Tensor own = one_query ? last : at::minimum(key.view({1, 1, longest, 1}), last);
     hidden = hidden.logical_or(key.gt(own));
     if (shape.window > 0) hidden = hidden.logical_or(key.le(own.sub(shape.window)));
@@ -55,26 +70,24 @@ struct Padding {
   }
 };
 
-// [N, heads, queries, longest]: the fused kernel's draws at padded places.
-at::Tensor factors_of(const AttentionShape& shape, const Dropout& dropout, std::int64_t longest, bool one_query) {
-  const auto sequences = static_cast<std::int64_t>(shape.starts.size()) - 1;
-  at::Tensor factors = at::zeros({sequences, shape.heads, one_query ? 1 : longest, longest}, at::kFloat);
-  const std::vector<std::int64_t> first = attention_chunks(shape, one_query);
-  for (std::int64_t n = 0; n < sequences; ++n) {
-    const auto at_n = static_cast<std::size_t>(n);
-    const std::int64_t keys = shape.starts[at_n + 1] - shape.starts[at_n], queries = one_query ? 1 : keys;
-    for (std::int64_t head = 0; head < shape.heads; ++head) {
-      const std::int64_t chunk = head * first.back() + first[at_n];
-      const std::int64_t chunks = first[at_n + 1] - first[at_n];
-      const at::Tensor drawn = dropout_factors(dropout, chunks, kDrawsPerChunk, at::kCPU, chunk).flatten();
-      for (std::int64_t block = 0; block < keys; block += kKeyBlock) {
-        const std::int64_t real = std::min(kKeyBlock, keys - block), width = padded(real);
-        const at::Tensor part = drawn.narrow(0, queries * block, queries * width).view({queries, width});
-        factors[n][head].narrow(0, 0, queries).narrow(1, block, real).copy_(part.narrow(1, 0, real));
-      }
-    }
-  }
-  return factors;
+// [N, heads, queries, longest]: the fused kernel's draws at padded places; any draws where no query or no key is.
+at::Tensor factors_of(const AttentionShape& shape, const Dropout& dropout, const Padding& padding, bool one_query) {
+  const std::int64_t draws = padding.chunks * kDrawsPerChunk;
+  const at::Tensor factors =
+      dropout_factors(dropout, shape.heads * padding.chunks, kDrawsPerChunk, padding.length.device());
+  // As attention_chunks() orders them: a key's block, the block's width, and with it where each row of it starts.
+  const at::Tensor key = at::arange(padding.longest, padding.length.options());
+  const at::Tensor in_block = key.remainder(kKeyBlock), block = key.sub(in_block);
+  const at::Tensor width = padding.length.sub(block).clamp_max_(kKeyBlock).add_(15).bitwise_and_(~15);  // padded()
+  at::Tensor place = padding.first_draw.add(in_block);
+  if (one_query)
+    place = place.add_(block).unsqueeze(1);
+  else
+    place = at::addcmul(place.addcmul_(padding.length, block).unsqueeze(1), key.unsqueeze(1), width.unsqueeze(1));
+  place.clamp_(0, draws - 1);
+  return at::index_select(factors.view({shape.heads, draws}), 1, place.flatten())
+      .view({shape.heads, padding.sequences, -1, padding.longest})
+      .transpose(0, 1);
 }
 
 // Key heads [N, G, k, d] as often as queries use them.
@@ -88,7 +101,7 @@ at::Tensor attend(const at::Tensor& q_NHqd, const at::Tensor& k_NGkd, const at::
   const std::int64_t group = shape.heads / shape.number_of_key_heads();
   const at::Tensor scores = at::matmul(at::mul(q_NHqd, scale), repeated(k_NGkd, group).transpose(2, 3));
   at::Tensor p = at::softmax(scores.masked_fill(padding.hidden, -INFINITY), -1);
-  if (dropout.active()) p = at::mul(p, factors_of(shape, dropout, padding.longest, one_query).to(p.options()));
+  if (dropout.active()) p = at::mul(p, factors_of(shape, dropout, padding, one_query).to(p.options()));
   return at::matmul(p, repeated(v_NGkd, group)).transpose(1, 2);  // [N, queries, H, d]
 }
 

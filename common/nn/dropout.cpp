@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/base/result.h"
+#include "common/nn/dropout_aten.h"
 #include "common/nn/parallel.h"
 #include "common/nn/philox_simd.h"
 
@@ -42,13 +43,14 @@ Dropout Dropout::draw(RngStream* rng, double p) {
 
 at::Tensor dropout_factors(const Dropout& dropout, std::int64_t rows, std::int64_t columns, at::Device device,
                            std::int64_t row_offset) {
+  if (!device.is_cpu()) return dropout_factors_aten(dropout, rows, columns, device, row_offset);
   at::Tensor factors = at::empty({rows, columns}, at::kFloat);
   float* out = factors.mutable_data_ptr<float>();
   parallel_for(rows, 1 + 4096 / (columns + 1), [&](std::int64_t begin, std::int64_t end) {
     run_kernel<FactorKernel>(dropout.key, static_cast<std::int32_t>(dropout.threshold), dropout.scale,
                              row_offset + begin, end - begin, columns, out + begin * columns);
   });
-  return factors.to(device);
+  return factors;
 }
 
 at::Tensor apply_dropout(const at::Tensor& x, const Dropout& dropout) {

@@ -6,6 +6,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/mul.h>
 
 #include "common/nn/autograd.h"
 
@@ -60,8 +61,12 @@ struct LoraLinearNode final : Node {
     for (std::size_t i = 0, column = 0; i < slices.size(); ++i) {
       const std::int64_t rank = slices[i].a_RI.size(0);
       const at::Tensor g = g_TR.narrow(1, static_cast<std::int64_t>(column), rank);
-      result[1 + 2 * i] = at::mm(g.t(), apply_dropout(x_TI, slices[i].dropout));
-      if (wants_dx) result[0].add_(apply_dropout(at::mm(g, slices[i].a_RI), slices[i].dropout));
+      at::Tensor factors;
+      if (slices[i].dropout.active())
+        factors = dropout_factors(slices[i].dropout, x_TI.size(0), x_TI.size(1), x_TI.device()).to(x_TI.scalar_type());
+      const auto dropped = [&](const at::Tensor& x) { return factors.defined() ? at::mul(x, factors) : x; };
+      result[1 + 2 * i] = at::mm(g.t(), dropped(x_TI));
+      if (wants_dx) result[0].add_(dropped(at::mm(g, slices[i].a_RI)));
       column += static_cast<std::size_t>(rank);
     }
     return result;

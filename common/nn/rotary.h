@@ -39,6 +39,8 @@ struct RotaryAngles {
   at::Tensor cos_TF, sin_TF;
 };
 RotaryAngles rotary_angles(const RotaryFrequencies& frequencies, const at::Tensor& position_T, at::Device device);
+// The same in ATen's own operations, on any device, within a rounding of that device's cos and sin.
+RotaryAngles rotary_angles_aten(const RotaryFrequencies& frequencies, const at::Tensor& position_T, at::Device device);
 
 // Columns [0, heads·head_dim) hold the heads to turn; what follows (the values) gets its bias only.
 struct RotaryShape {

@@ -1,11 +1,13 @@
 // Inverse frequencies of the four kinds of scaling. Letters: f a frequency in radians a token · d rotated features.
 #include <ATen/ops/empty.h>
+#include <ATen/ops/mul.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "common/base/result.h"
+#include "common/nn/host_copy.h"
 #include "common/nn/rotary.h"
 
 namespace weft::nn {
@@ -72,7 +74,8 @@ RotaryFrequencies rotary_frequencies(const RotaryConfig& config) {
 }
 
 RotaryAngles rotary_angles(const RotaryFrequencies& frequencies, const at::Tensor& position_T, at::Device device) {
-  const at::Tensor positions = position_T.to(at::kCPU).contiguous();
+  if (!device.is_cpu()) return rotary_angles_aten(frequencies, position_T, device);
+  const at::Tensor positions = position_T.contiguous();
   const std::int64_t tokens = positions.numel(), width = std::ssize(frequencies.inverse_F);
   at::Tensor cos = at::empty({tokens, width}, at::kFloat), sin = at::empty({tokens, width}, at::kFloat);
   const auto* position = positions.const_data_ptr<std::int64_t>();
@@ -83,7 +86,14 @@ RotaryAngles rotary_angles(const RotaryFrequencies& frequencies, const at::Tenso
       *to_cos++ = static_cast<float>(std::cos(static_cast<double>(angle)) * frequencies.amplitude);
       *to_sin++ = static_cast<float>(std::sin(static_cast<double>(angle)) * frequencies.amplitude);
     }
-  return {cos.to(device), sin.to(device)};
+  return {cos, sin};
+}
+
+RotaryAngles rotary_angles_aten(const RotaryFrequencies& frequencies, const at::Tensor& position_T, at::Device device) {
+  const at::Tensor angle_TF =
+      at::mul(position_T.to(device, at::kFloat).unsqueeze(1), sent(frequencies.inverse_F, device)).to(at::kDouble);
+  const auto rounded = [&](const at::Tensor& x) { return x.mul(frequencies.amplitude).to(at::kFloat); };
+  return {rounded(angle_TF.cos()), rounded(angle_TF.sin())};
 }
 
 }  // namespace weft::nn

@@ -1,9 +1,9 @@
 // Fills host tensors in one pass, then moves them.
 #include "common/train/batch.h"
 
-#include <ATen/ops/empty.h>
-
 #include <vector>
+
+#include "common/nn/host_copy.h"
 
 namespace weft::train {
 namespace {
@@ -12,9 +12,9 @@ using Examples = std::span<const std::uint32_t>;
 
 template <class T>
 at::Tensor tensor_of(const std::vector<T>& values, at::IntArrayRef shape, at::ScalarType type, at::Device device) {
-  at::Tensor host = at::empty(shape, type);
+  const at::Tensor host = nn::host_tensor(shape, type, device);
   std::copy(values.begin(), values.end(), host.mutable_data_ptr<T>());
-  return host.to(device);
+  return nn::sent(host, device);
 }
 
 void add_tokens(Batch& batch, const data::EncodedDataset& data, Examples examples, at::Device device) {
@@ -24,8 +24,8 @@ void add_tokens(Batch& batch, const data::EncodedDataset& data, Examples example
   for (const std::uint32_t example : examples)
     packed.starts.push_back(packed.starts.back() + static_cast<std::int64_t>(data.length(example)));
   const std::int64_t tokens = packed.starts.back();
-  at::Tensor ids = at::empty({tokens}, at::kLong), types = at::empty({tokens}, at::kLong),
-             positions = at::empty({tokens}, at::kLong);
+  const auto row = [&] { return nn::host_tensor({tokens}, at::kLong, device); };
+  const at::Tensor ids = row(), types = row(), positions = row();
   std::int64_t *id = ids.mutable_data_ptr<std::int64_t>(), *type = types.mutable_data_ptr<std::int64_t>(),
                *position = positions.mutable_data_ptr<std::int64_t>();
   for (const std::uint32_t example : examples) {
@@ -36,9 +36,9 @@ void add_tokens(Batch& batch, const data::EncodedDataset& data, Examples example
       *position++ = static_cast<std::int64_t>(i);
     }
   }
-  packed.ids_T = ids.to(device);
-  packed.type_ids_T = types.to(device);
-  packed.position_T = positions.to(device);
+  packed.ids_T = nn::sent(ids, device);
+  packed.type_ids_T = nn::sent(types, device);
+  packed.position_T = nn::sent(positions, device);
 }
 
 void add_token_labels(Batch& batch, const data::EncodedDataset& data, Examples examples, at::Device device) {
@@ -58,11 +58,11 @@ void add_token_labels(Batch& batch, const data::EncodedDataset& data, Examples e
 
 void add_pixels(Batch& batch, const data::EncodedImages& images, Examples examples, at::Device device) {
   const auto height = static_cast<std::int64_t>(images.height), width = static_cast<std::int64_t>(images.width);
-  at::Tensor pixels = at::empty({batch.examples, 3, height, width}, at::kFloat);
+  const at::Tensor pixels = nn::host_tensor({batch.examples, 3, height, width}, at::kFloat, device);
   const std::span<float> values(pixels.mutable_data_ptr<float>(), static_cast<std::size_t>(pixels.numel()));
   for (std::size_t n = 0; n < examples.size(); ++n)
     images.pixels_of(examples[n], values.subspan(n * images.picture_bytes(), images.picture_bytes()));
-  batch.inputs.pixels_N3HW = pixels.to(device);
+  batch.inputs.pixels_N3HW = nn::sent(pixels, device);
 }
 
 // One value, or a row of `columns` of them, of each example.

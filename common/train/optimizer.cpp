@@ -2,6 +2,7 @@
 #include "common/train/optimizer.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
@@ -66,7 +67,7 @@ class AdamW final : public Optimizer {
   void step(double learning_rate) override {
     const at::NoGradGuard no_grad;
     for (Moments& moments : groups_) {
-      for (at::Tensor& count : moments.steps) count.add_(1);
+      at::_foreach_add_(moments.steps, 1);
       at::_fused_adamw_(moments.group.values, moments.group.gradients, moments.first, moments.second, {}, moments.steps,
                         learning_rate * moments.group.rate_factor, config_.beta1, config_.beta2,
                         moments.group.weight_decay, config_.epsilon,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/train/batch.h"
@@ -64,6 +65,7 @@ StepLoop::StepResult StepLoop::step(std::uint64_t index) {
       micro_batches(plan_.lengths(), indices, context_.config->accumulation, context_.config->batch_tokens);
   const double whole = task.weight(*context_.data, indices);
   StepResult result;
+  std::vector<at::Tensor> losses;
   params_.zero_grad();
   for (std::size_t part = 0; part < parts.size(); ++part) {
     const double weight = task.weight(*context_.data, parts[part]);
@@ -75,9 +77,10 @@ StepLoop::StepResult StepLoop::step(std::uint64_t index) {
     // The gradient of the mean over the whole batch, however it is split; Task::check() lets no other task be split.
     if (parts.size() > 1) loss = loss.mul(weight / whole);
     loss.backward();
-    result.loss += loss.item<double>();
+    losses.push_back(loss.detach());
     for (const std::uint32_t example : parts[part]) result.tokens += plan_.lengths()[example];
   }
+  for (const at::Tensor& loss : losses) result.loss += loss.item<double>();  // which waits for the device: once a step
   if (!std::isfinite(result.loss)) fail(index, "the loss", result.loss);
   const double norm = clip_gradient(params_, context_.config->clip_norm);
   if (!std::isfinite(norm)) fail(index, "the gradient's norm", norm);

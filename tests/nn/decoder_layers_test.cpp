@@ -105,6 +105,15 @@ TEST(RotaryTest, FusedEqualsPlainOnPartAndAllOfAHead) {
     }
 }
 
+TEST(RotaryTest, AtensAnglesAreTheSame) {
+  const RotaryFrequencies frequencies = rotary_frequencies({.theta = 10000, .rotated = 64});
+  const at::Tensor positions = at::arange(5000).flip(0);
+  const RotaryAngles ours = rotary_angles(frequencies, positions, at::kCPU),
+                     plain = rotary_angles_aten(frequencies, positions, at::kCPU);
+  EXPECT_LT(difference(plain.cos_TF, ours.cos_TF), 1e-7);
+  EXPECT_LT(difference(plain.sin_TF, ours.sin_TF), 1e-7);
+}
+
 // The definition itself: in the plane of features i and i + half, a turn by position·frequency.
 TEST(RotaryTest, TurnsPairsByTheirAngle) {
   at::Tensor x = at::zeros({3, 16});

@@ -11,6 +11,7 @@
 
 #include "common/nn/activation.h"
 #include "common/nn/attention.h"
+#include "common/nn/dropout_aten.h"
 #include "common/nn/residual_norm.h"
 #include "tests/nn/nn_support.h"
 
@@ -97,6 +98,25 @@ TEST(DropoutTest, AnElementKeepsItsDrawWhereverItsBlockBegins) {
   EXPECT_FALSE(at::equal(all.narrow(0, 0, 9), dropout_factors(dropout, 9, 33, at::kCPU, 17)));
   EXPECT_FALSE(dropout_of(0).active());
   EXPECT_FALSE(Dropout::draw(nullptr, 0.5).active());
+}
+
+// High words of keys and counters included: a row offset beyond 2²⁸ chunks takes counters beyond 2³².
+TEST(DropoutTest, AtensOperationsMakeTheKernelsFactors) {
+  RngStream rng = Rng(12).stream("dropout keys");
+  for (const std::uint64_t key : {rng.next_u64(), rng.next_u64(), std::uint64_t{0}, ~std::uint64_t{0},
+                                  std::uint64_t{0x8000000080000000}, std::uint64_t{0x7FFFFFFFFFFFFFFF}})
+    for (const std::uint32_t threshold : {1U, 6554U, 32768U, 65535U}) {
+      const Dropout dropout{.key = key, .threshold = threshold, .scale = 65536.0F / (65536.0F - threshold)};
+      for (const auto& [rows, columns] : {std::pair{1, 1}, {3, 127}, {5, 128}, {2, 129}, {17, 384}, {1, 5001}})
+        for (const std::int64_t offset : {std::int64_t{0}, std::int64_t{7}, (std::int64_t{1} << 28) - 1,
+                                          std::int64_t{0xB504F333}, std::int64_t{0x1B504F333F9}, std::int64_t{1} << 52})
+          ASSERT_TRUE(at::equal(dropout_factors_aten(dropout, rows, columns, at::kCPU, offset),
+                                dropout_factors(dropout, rows, columns, at::kCPU, offset)))
+              << key << ' ' << threshold << ' ' << rows << " x " << columns << " from row " << offset;
+    }
+  const Dropout dropout = dropout_of(0.1);  // more than are made at once
+  EXPECT_TRUE(
+      at::equal(dropout_factors_aten(dropout, 2100, 4097, at::kCPU), dropout_factors(dropout, 2100, 4097, at::kCPU)));
 }
 
 }  // namespace
