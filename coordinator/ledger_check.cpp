@@ -142,19 +142,6 @@ class Check {
     check_version(0, meta("initial_digest"));
     Statement round = ledger_.database().prepare("SELECT round, adapter_digest FROM rounds");
     while (round.step()) check_version(static_cast<std::uint32_t>(round.integer(0)), round.text(1));
-    check_nothing_came_later();
-  }
-
-  // A crash, or a run that goes on meanwhile, may leave the version that the next round makes.
-  void check_nothing_came_later() {
-    const std::uint32_t committed = ledger_.committed(), newest = committed + (ledger_.end() ? 0 : 1);
-    for (const auto& file : system_disk().list(RunFolder(request_.folder).version(0).parent_path())) {
-      std::uint32_t version = 0;
-      const std::string name = file.stem();
-      if (std::from_chars(name.data(), name.data() + name.size(), version).ec == std::errc() && version > newest)
-        fault(file.string(), "it is of a round that the ledger does not have, which ends with round " +
-                                 std::to_string(committed) + "; its last records were taken away");
-    }
   }
 
   void check_version(std::uint32_t version, const std::string& digest) {
@@ -175,16 +162,7 @@ class Check {
   void check_result() {
     const std::optional<EndRow> end = ledger_.end();
     const RunFolder folder(request_.folder);
-    if (!end) {
-      if (const auto newest = folder.version(ledger_.committed()); !std::filesystem::exists(newest))
-        fault(newest.string(), "it is not there, and the run cannot go on without it");
-      for (const auto& file : {folder.adapter(), folder.summary()})
-        if (std::filesystem::exists(file))
-          fault(file.string(),
-                "it is written when the run has ended, but the ledger has no end; its last records were "
-                "taken away");
-      return;
-    }
+    if (!end) return;
     if (!std::filesystem::exists(folder.adapter()))
       return result_.notes.push_back(folder.adapter().string() + ": it is not there, and nothing is said of it");
     const std::string digest = digest_of(end->best_version), where = folder.adapter().string();
@@ -282,6 +260,31 @@ class Check {
   CheckResult result_;
 };
 
+// What lies in the folder is looked at first: what the ledger says after that covers it, also while its run goes on.
+void hold_folder_against(const Ledger& ledger, const RunFolder& folder, std::vector<std::string>& faults) {
+  const std::vector<std::filesystem::path> versions = system_disk().list(folder.version(0).parent_path());
+  std::vector<std::filesystem::path> results;
+  for (const auto& file : {folder.adapter(), folder.summary()})
+    if (std::filesystem::exists(file)) results.push_back(file);
+  const std::uint32_t committed = ledger.committed();
+  const bool ended = ledger.end().has_value();
+  const std::string cut = "; its last records were taken away";
+  for (const auto& file : versions) {
+    std::uint32_t version = 0;
+    const std::string name = file.stem();  // a crash may leave the version that the next round makes
+    if (std::from_chars(name.data(), name.data() + name.size(), version).ec == std::errc() &&
+        version > committed + (ended ? 0 : 1))
+      faults.push_back(file.string() + ": it is of a round that the ledger does not have, which ends with round " +
+                       std::to_string(committed) + cut);
+  }
+  if (ended) return;
+  for (const auto& file : results)
+    faults.push_back(file.string() + ": it is written when the run has ended, but the ledger has no end" + cut);
+  const std::filesystem::path newest = folder.version(committed);
+  if (!std::filesystem::exists(newest) && ledger.committed() == committed)
+    faults.push_back(newest.string() + ": it is not there, and the run cannot go on without it");
+}
+
 }  // namespace
 
 CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request) {
@@ -295,6 +298,7 @@ CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request) {
     throw;
   }
   ledger.database().execute("ROLLBACK");
+  if (!request.folder.empty()) hold_folder_against(ledger, RunFolder(request.folder), result.faults);
   return result;
 }
 

@@ -224,6 +224,7 @@ class Session {
   void receive_base(const wire::Chunk& chunk);
   void go_on_with_base();
   void say_ready();
+  void offer_what_is_there(const wire::Work& work);
   void leave_adapter();  // Work names another one
   void go_on();          // starts what Work still lacks
   bool have_adapter();   // or asks for it

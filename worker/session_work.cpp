@@ -37,6 +37,7 @@ void Session::receive(const wire::Work& work) {
   if (work.train && work.round > options_.policy.max_rounds)
     return decline(*options_.policy.training_refusal(work.round, counts_));
   if (const auto no = options_.policy.steps_refusal(work.local_steps)) return decline(*no);
+  if (!work.train && work.evaluate.empty()) return offer_what_is_there(work);
   const bool same_adapter = work_ && work_->adapter_digest == work.adapter_digest;
   const bool wanted = task_ && same_adapter && [&] {
     if (task_->kind == Task::Kind::train) return work.train && work.round == task_->round;
@@ -51,6 +52,13 @@ void Session::receive(const wire::Work& work) {
   send_all(outbox_.offer_all());
   report_scores();
   go_on();
+}
+
+// Nothing is asked: a training that is under way goes on, for its update may still count.
+void Session::offer_what_is_there(const wire::Work& work) {
+  const std::uint32_t open = work.version + 1;
+  if (outbox_.drop_other(open, work.adapter_digest)) act(Forget{run_->run_id, open});
+  send_all(outbox_.offer_all());
 }
 
 void Session::leave_adapter() {
