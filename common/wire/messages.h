@@ -57,7 +57,8 @@ struct Ready {
   std::string manifest_digest;                    // of the adapter the site would train
   std::map<std::string, std::uint64_t> examples;  // "train", "validation", "test"
 };
-// C: what to do with the adapter of `version`. The newest Work replaces an unfinished one.
+// C: what to do with the adapter of `version`. The newest Work replaces an unfinished one; one that asks for nothing
+// replaces none, and has the site offer what it has finished.
 struct Work {
   std::uint32_t round = 0;    // 0 when nothing is to be trained
   std::uint32_t version = 0;  // adapter version to start from

@@ -60,6 +60,31 @@ TEST_F(SessionTest, OneRoundInOrder) {
   EXPECT_THAT(last_, IsEmpty());
 }
 
+// As after a crash of the coordinator, which does not know who is at work.
+TEST_F(SessionTest, WorkThatAsksNothingTakesOffersAndCancelsNothing) {
+  make_ready({update(1), update(2)});
+  EXPECT_THAT(sent<wire::Offer>(), SizeIs(1)) << "whether the newest is wanted is not known";
+  feed(wire::Message(work(3)));
+  deliver_adapter();
+  ASSERT_THAT(actions<Train>(), SizeIs(1));
+  const TaskId training = actions<Train>()[0].task;
+  come_back();
+  wire::Work nothing{.version = 3, .adapter_digest = std::string(64, 'e'), .adapter_bytes = kBytes};
+  feed(wire::Message(nothing));
+  EXPECT_THAT(actions<Cancel>(), IsEmpty());
+  EXPECT_THAT(sent<wire::Fetch>(), IsEmpty());
+  EXPECT_THAT(sent<wire::Offer>(), SizeIs(1)) << "of round 2; that of round 1 was offered when it came back";
+  feed(Trained{training, update(3)});
+  feed(Kept{actions<Keep>().at(0).update});
+  EXPECT_THAT(sent<wire::Offer>(), SizeIs(1));
+  come_back();
+  nothing.version = 2;  // an older copy of the run was put back: round 3 begins from another adapter
+  feed(wire::Message(nothing));
+  EXPECT_THAT(sent<wire::Offer>(), IsEmpty());
+  ASSERT_THAT(actions<Forget>(), SizeIs(1));
+  EXPECT_EQ(actions<Forget>()[0].round, 3U);
+}
+
 TEST_F(SessionTest, HeldAdapterIsNotFetchedAgainNorScoredAgain) {
   limit({.score_train = true});
   make_ready();
