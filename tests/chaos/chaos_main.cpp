@@ -66,6 +66,13 @@ int run(const Range& range, unsigned jobs, bool verbose) {
       for (std::uint64_t seed = next++; seed <= range.last; seed = next++)
         if (!run_seed(seed, verbose, totals)) ++failed;
     });
+  const auto count = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
+  for (auto shown = began; next <= range.last; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
+    if (std::chrono::steady_clock::now() - shown < std::chrono::seconds(30)) continue;
+    shown = std::chrono::steady_clock::now();
+    std::fprintf(stderr, "%llu of %llu runs, %llu did not hold\n", count(next - range.first),
+                 count(range.last - range.first + 1), count(failed));
+  }
   threads.clear();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   std::printf("%llu runs held, %llu did not; %.1f s, %.0f simulated hours",
