@@ -5,6 +5,7 @@
 #include "cli/run_place.h"
 #include "common/crypto/revocation.h"
 #include "common/net/tls_server.h"
+#include "coordinator/ledger_check.h"
 #include "coordinator/run_store.h"
 
 namespace weft::cli {
@@ -85,15 +86,20 @@ Verdict data(RunVisit& visit) {
 Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, const coordinator::Ledger& ledger,
                           const coordinator::RunFacts& there) {
   const std::filesystem::path& folder = visit.question.folder;
+  const std::string holds = folder.string() + " already holds run \"" + there.run + "\" (" + there.run_id + "), ";
+  if (ledger.end()) return {Health::warning, holds + "which has ended; choose another folder"};
   check_same_settings(visit.run, folder);
-  if (!ledger.end()) files.read_version(ledger.committed(), ledger.adapter_digest(ledger.committed())).value();
+  if (const auto found = coordinator::check_ledger(ledger, {.folder = {}, .receipts = {}, .ca = {}});
+      !found.faults.empty())
+    return {Health::problem, files.ledger().string() + ": " + found.faults.front() +
+                                 "; put the original back (weft ledger verify names all faults)"};
+  files.read_version(ledger.committed(), ledger.adapter_digest(ledger.committed())).value();
   visit.size.resume = true;
   const Verdict room =
       look_at_disk(coordinator::disk_need(folder, visit.size, visit.run.settings.rounds, visit.run.aggregation));
   if (room.health == Health::problem) return room;
-  return {Health::warning, folder.string() + " already holds run \"" + there.run + "\" (" + there.run_id + "), " +
-                               std::to_string(ledger.committed()) + " rounds of it; go on with it by --resume, or " +
-                               "choose another folder"};
+  return {Health::warning, holds + std::to_string(ledger.committed()) +
+                               " rounds of it; go on with it by --resume, or " + "choose another folder"};
 }
 
 Verdict disk(RunVisit& visit) {

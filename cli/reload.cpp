@@ -27,10 +27,10 @@ void Reload::apply(coordinator::Coordinator& coordinator) {
 
 void Reload::revoke(coordinator::Coordinator& coordinator) {
   try {
-    const std::vector<SiteId> ended = server_.reload_revocations();
-    for (const SiteId& site : ended) coordinator.shut_out(site);
+    const std::vector<SiteId> fresh = server_.reload_revocations();
+    for (const SiteId& site : fresh) coordinator.shut_out(site);
     log::info("read the revocation list anew: " + std::to_string(server_.revoked()) + " revoked" +
-              (ended.empty() ? "" : "; ended the sessions of " + listed(ended)));
+              (fresh.empty() ? "" : "; shut out " + listed(fresh)));
   } catch (const ConfigError& error) {
     log::error(std::string(error.what()) + "; the list read before still counts");
   }

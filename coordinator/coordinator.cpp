@@ -160,13 +160,13 @@ void Coordinator::State::shut_out(const SiteId& site) {
   const std::string reason = "its certificate was revoked";
   record(site, machine.round(), {fl::RefusalKind::revoked, reason});
   admitted.erase(site);
+  declined[site] = reason;
+  if (!result) feed(machine.on(fl::SiteRevoked{site}, clock.now()));
   if (const Session* session = sessions.of(site)) {
     const Session last = *session;
     sessions.disconnect(last.id);
     gone(last, reason);
   }
-  declined[site] = reason;
-  if (!result) feed(machine.on(fl::SiteRevoked{site}, clock.now()));
 }
 
 // The machine asks whom it knows from now on.
@@ -316,7 +316,7 @@ void Coordinator::State::conclude() {
   ended_at = clock.now();
   if (!untold.empty()) log::info("the run has ended; waiting for its sites to hear of it");
   for (const SiteId& site : options.sites)
-    if (store.counted_last(site)) untold.insert(site);
+    if (store.counted_last(site) && !store.ledger().sites_told()) untold.insert(site);
   for (auto& [id, session] : sessions.all())
     if (session.stage != Session::Stage::connected) tell_end(session);
 }

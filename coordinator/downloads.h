@@ -23,7 +23,8 @@ inline constexpr std::size_t kBasePlaces = 4;  // for files of the base model, b
 
 class Downloads {
  public:
-  Downloads(std::size_t places, Milliseconds stall_timeout) : turns_(places, stall_timeout) {}
+  // Uploads have no longest turn: what of them waits takes up the disk.
+  Downloads(std::size_t places, Milliseconds stall_timeout) : turns_(places, stall_timeout, 2 * stall_timeout) {}
   // `offset` is at most the payload's size. Replaces what the site fetched before.
   std::vector<Outgoing> fetch(const SiteId& site, wire::Payload payload, const std::string& digest,
                               std::uint64_t offset, TimePoint now);

@@ -163,24 +163,34 @@ class Check {
     const std::optional<EndRow> end = ledger_.end();
     const RunFolder folder(request_.folder);
     if (!end) return;
-    if (!std::filesystem::exists(folder.adapter()))
-      return result_.notes.push_back(folder.adapter().string() + ": it is not there, and nothing is said of it");
-    const std::string digest = digest_of(end->best_version), where = folder.adapter().string();
+    const std::string digest = digest_of(end->best_version);
     if (digest.empty())
       return fault("the run's end",
                    "best version: got " + std::to_string(end->best_version) + ", which no round of the ledger made");
+    if (is_there(folder.adapter())) check_adapter(folder, *end, digest);
+    if (is_there(folder.summary())) check_summary(folder.summary(), *end, digest);
+  }
+
+  // Both are written after the ledger's end, and may be moved elsewhere.
+  bool is_there(const std::filesystem::path& file) {
+    const bool there = std::filesystem::exists(file);
+    if (!there) result_.notes.push_back(file.string() + ": it is not there, and nothing is said of it");
+    return there;
+  }
+
+  void check_adapter(const RunFolder& folder, const EndRow& end, const std::string& digest) {
+    const std::string where = folder.adapter().string();
     const Result<checkpoint::PeftFolder> adapter = checkpoint::read_peft_folder(folder.adapter());
     if (!adapter) return fault(where, adapter.error().message);
-    if (!adapter.value().facts || adapter.value().facts->version != end->best_version)
-      fault(where, "its weft.json does not say version " + std::to_string(end->best_version) + ", the ledger's best");
-    const Result<StateDict> best = folder.read_version(end->best_version, digest);
+    if (!adapter.value().facts || adapter.value().facts->version != end.best_version)
+      fault(where, "its weft.json does not say version " + std::to_string(end.best_version) + ", the ledger's best");
+    const Result<StateDict> best = folder.read_version(end.best_version, digest);
     if (best && *best.value().manifest != *adapter.value().state.manifest)
-      result_.notes.push_back(where + ": was made of version " + std::to_string(end->best_version) +
+      result_.notes.push_back(where + ": was made of version " + std::to_string(end.best_version) +
                               " as plain LoRA, and is not held against it");
     else if (const std::string got = adapter.value().state.digest(); got != digest)
       fault(where,
-            "digest: got " + got + ", expected " + digest + ", that of version " + std::to_string(end->best_version));
-    check_summary(folder.summary(), *end, digest);
+            "digest: got " + got + ", expected " + digest + ", that of version " + std::to_string(end.best_version));
   }
 
   void check_summary(const std::filesystem::path& file, const EndRow& end, const std::string& digest) {
@@ -199,7 +209,16 @@ class Check {
     if (result_.faults.empty()) check_as_written(file, summary, digest);
   }
 
-  // All else of it follows from the ledger, but for a refusal that came when it was written.
+  // Of a late update the ledger may have heard when the summary was written.
+  static nlohmann::json without_refusals(nlohmann::json summary) {
+    for (const char* key : {"refusals", "refused"}) summary.erase(key);
+    if (summary.contains("rounds"))
+      for (nlohmann::json& round : summary["rounds"])
+        if (round.is_object()) round.erase("refusals");
+    return summary;
+  }
+
+  // All but the metric, the versions of software and the coordinator's memory follows from the ledger.
   void check_as_written(const std::filesystem::path& file, const nlohmann::json& summary, const std::string& digest) {
     SummaryFacts facts{.adapter_sha256 = digest};
     try {
@@ -213,9 +232,9 @@ class Check {
       return fault(file.string(), "metric: got \"" + facts.metric + "\", which is none");
     std::string text;
     write_summary(ledger_, facts, [&](const std::string& piece) { text += piece; });
-    const nlohmann::json expected = nlohmann::json::parse(text);
+    const nlohmann::json expected = without_refusals(nlohmann::json::parse(text)), found = without_refusals(summary);
     for (const auto& [key, value] : expected.items())
-      if (key != "refusals" && key != "refused" && (!summary.contains(key) || summary.at(key) != value))
+      if (!found.contains(key) || found.at(key) != value)
         fault(file.string(), key + ": not what follows from the ledger");
   }
 

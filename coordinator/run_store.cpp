@@ -33,8 +33,9 @@ void refuse_other_run(const std::filesystem::path& folder, const std::optional<R
                       "); go on with it by --resume, or choose another folder");
 }
 
+// What dies before its run begins leaves version 0 at most.
 void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
-  for (const char* name : {"adapter", "summary.json"})
+  for (const char* name : {"adapter", "summary.json", "versions/0001.safetensors"})
     if (disk.exists(folder / name))
       throw ConfigError(folder.string() + " has " + name +
                         " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
@@ -146,6 +147,7 @@ std::unique_ptr<fl::Aggregator> RunStore::aggregator_for(std::size_t sites, std:
 
 void RunStore::check_sites(std::size_t sites) const {
   aggregator_for(sites, 0);
+  if (sites <= options_.sites.size()) return;
   if (const RoomFound found = room_for(need(sites, true), *options_.disk); found.room == Room::none)
     throw ConfigError("for " + std::to_string(sites) + " sites: " + found.text);
 }
@@ -158,7 +160,8 @@ DiskNeed RunStore::need(std::size_t sites, bool resume) const {
                              .resume = resume},
                             options_.rounds, options_.aggregation);
   for (const std::filesystem::path& file : options_.disk->list(folder_.incoming()))  // is a part of it already
-    need.bytes -= std::min(need.bytes, options_.disk->open(file).value()->size());
+    if (const auto opened = options_.disk->open(file)) need.bytes -= std::min(need.bytes, opened.value()->size());
+  if (options_.aggregation.method == "median") need.bytes -= std::min(need.bytes, added_.size() * payload_bytes());
   return need;
 }
 

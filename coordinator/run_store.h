@@ -83,7 +83,7 @@ class RunStore {
 
   std::string utc_now() const;
 
-  std::function<void()> while_busy = [] {};  // called every few milliseconds while all of an adapter is gone through
+  std::function<void()> while_busy = [] {};  // called between the windows of an adapter that is gone through
 
  private:
   std::unique_ptr<fl::Aggregator> aggregator_for(std::size_t sites, std::size_t parameters) const;

@@ -62,7 +62,8 @@ TimePoint Turns::wake_at() const {
 }
 
 TimePoint Turns::until(const Holder& holder) const {
-  return std::min(holder.moved + stall_timeout_, holder.since + 2 * stall_timeout_);
+  const TimePoint stalled = holder.moved + stall_timeout_;
+  return longest_ ? std::min(stalled, holder.since + *longest_) : stalled;
 }
 
 // Gives free places to those that wait, and makes places free that nobody uses.

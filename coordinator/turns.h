@@ -2,15 +2,16 @@
 // with the number of sites. Pure: the caller passes the time.
 //
 // A holder that did not move for the stall time while others wait loses its place and goes to the end of the queue; to
-// move is to transfer a whole chunk, so that nobody keeps a place by a trickle. So does one that has had its place for
-// twice the stall time since others wait, however it moves: slow ones that move take turns with the others. One that
-// went away keeps its place only until somebody else wants it. Whoever loses a place loses nothing that was
+// move is to transfer a whole chunk, so that nobody keeps a place by a trickle. Where there is a longest turn, so does
+// one that has had its place for so long since others wait, however it moves: slow ones take turns with the others. One
+// that went away keeps its place only until somebody else wants it. Whoever loses a place loses nothing that was
 // transferred.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -29,7 +30,8 @@ class Turns {
   };
   using Changes = std::vector<Change>;  // in the order in which they happened
 
-  Turns(std::size_t places, Milliseconds stall_timeout) : places_(places), stall_timeout_(stall_timeout) {}
+  Turns(std::size_t places, Milliseconds stall_timeout, std::optional<Milliseconds> longest = {})
+      : places_(places), stall_timeout_(stall_timeout), longest_(longest) {}
   // Also for a site that holds a place already, when it came back: then it is granted again.
   Changes request(const SiteId& site, TimePoint now);
   void moved(const SiteId& site, TimePoint now);
@@ -51,6 +53,7 @@ class Turns {
 
   std::size_t places_;
   Milliseconds stall_timeout_;
+  std::optional<Milliseconds> longest_;
   std::map<SiteId, Holder> holders_;
   std::deque<SiteId> queue_;
 };

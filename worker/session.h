@@ -32,7 +32,7 @@ namespace weft::worker {
 
 inline constexpr Milliseconds kFirstRetry{500}, kLastRetry{30'000};  // each wait is 3/4 to all of the doubled one
 inline constexpr Milliseconds kPingAfter{20'000};                    // a third of the coordinator's peer_timeout
-inline constexpr Milliseconds kProgressEvery{200};
+inline constexpr Milliseconds kProgressEvery{1'000};
 
 // Numbers tasks of the training thread, so that what comes of a cancelled one is not taken for another's.
 using TaskId = std::uint64_t;

@@ -5,9 +5,8 @@
 //   all              every site
 //   uniform          each with the same probability
 //   weighted         in proportion to their training examples
-//   poisson          each by itself with probability `fraction`; drawn again where that leaves nobody, so what
-//   accountants
-//                    of differential privacy call Poisson sampling is this only where that hardly ever happens
+//   poisson          each by itself with probability `fraction`, given that it leaves somebody; it is what accountants
+//                    of differential privacy call Poisson sampling only where it hardly ever leaves nobody
 //   power_of_choice  of `candidates` sites drawn in proportion to their examples, those with the highest loss.
 //                    Cho et al. 2020, "Client selection in federated learning", arXiv:2010.01243, variant rpow-d: the
 //                    loss is that of the site's last counted update, and infinite before its first

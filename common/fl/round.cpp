@@ -59,12 +59,13 @@ std::vector<RoundAction> RoundMachine::on(const RoundEvent& event, TimePoint now
 void RoundMachine::handle(const SiteReady& event, Actions& actions) {
   ready_.insert(event.site);
   declined_.erase(event.site);
+  left_.erase(event.site);
   asked_.erase(event.site);
   if (stage_) ask(event.site, actions);
 }
 
 void RoundMachine::handle(const SiteGone& event, Actions&) {
-  ready_.erase(event.site);
+  if (ready_.erase(event.site) > 0) left_.insert(event.site);
   freed_ = config_.concurrency > 0;
 }
 
@@ -140,6 +141,10 @@ void RoundMachine::settle(TimePoint now, Actions& actions) {
 bool RoundMachine::is_lost() const {
   if (phase_ != Phase::round || next_sites_.empty()) return false;
   std::set<SiteId> gone = declined_;
+  gone.insert(left_.begin(), left_.end());
+  if (stage_->late())
+    for (const SiteId& site : cohort_)
+      if (!ready_.contains(site)) gone.insert(site);
   std::erase_if(
       gone, [this](const SiteId& site) { return std::binary_search(next_sites_.begin(), next_sites_.end(), site); });
   return !gone.empty() && stage_->hopeless_without(gone);
@@ -210,7 +215,7 @@ bool RoundMachine::is_left_to_it(std::uint32_t round, std::uint32_t open) const 
 
 void RoundMachine::begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions) {
   phase_ = phase;
-  if (std::exchange(returning_, false)) task.deadline = std::max(task.deadline, kReturn);
+  if (returning_) task.deadline = std::max(task.deadline, kReturn);
   stage_.emplace(std::move(task), members);
   for (const auto& [site, work] : at_work_) stage_->excuse(site);
   std::erase_if(asked_, [this](const SiteId& site) { return !at_work_.contains(site); });
@@ -220,6 +225,7 @@ void RoundMachine::begin(Phase phase, StageTask task, const std::vector<SiteId>&
 void RoundMachine::close(Actions& actions) {
   const Stage stage = std::move(*stage_);
   stage_.reset();
+  returning_ = false;
   if (phase_ == Phase::round) {
     commit(stage, actions);
   } else if (phase_ == Phase::last) {

@@ -75,7 +75,7 @@ struct RoundDurable {  // the commit asked for has survived
   std::uint32_t round = 0;
 };
 // All that may join, from the next round on; not empty. A round that cannot reach its quorum without sites that are not
-// among them and have declined is opened anew at once.
+// among them and have declined or left is opened anew at once; without those that never came, at its deadline.
 struct SitesChanged {
   std::vector<SiteId> sites;
 };
@@ -205,8 +205,8 @@ class RoundMachine {
   std::map<SiteId, std::map<std::uint32_t, std::uint32_t>> refused_;  // its updates' rounds, and those open then
   std::set<SiteId> aside_;
   Phase phase_ = Phase::idle;
-  std::optional<Stage> stage_;  // in the phases round, last and best
-  std::set<SiteId> ready_, declined_;
+  std::optional<Stage> stage_;                // in the phases round, last and best
+  std::set<SiteId> ready_, declined_, left_;  // who is there, takes no part, was there
   struct Training {
     std::uint32_t round = 0, local_steps = 0;
   };
@@ -216,7 +216,7 @@ class RoundMachine {
   std::vector<SiteId> next_sites_;      // from the next round on; empty: as they are
   std::vector<SiteId> cohort_;          // of the open round
   std::vector<CountedUpdate> counted_;  // in it
-  bool returning_ = false;              // nothing was asked yet since the run was resumed
+  bool returning_ = false;              // the first round since the run was resumed is open
   std::vector<SiteScore> pending_;      // of the round that is being committed, then of the last version
 };
 

@@ -56,6 +56,7 @@ class Stage {
   // The same if none of these comes back.
   bool hopeless_without(const std::set<SiteId>& gone) const;
   bool clock_runs() const { return until_.has_value(); }
+  bool late() const { return late_; }             // the deadline has passed
   TimePoint wake_at() const;                      // the deadline, unless it has passed or its clock stands
   std::vector<SiteId> with(Update update) const;  // of its members; ascending
   std::vector<SiteId> missing() const;            // who is waited for; ascending

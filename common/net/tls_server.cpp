@@ -101,6 +101,7 @@ struct TlsServer::Impl {
 
   TlsServerOptions options;
   std::vector<crypto::Revocation> revoked;
+  std::map<SiteId, std::string> certificates;  // PEM, of each site's newest session
   SystemClock clock;
   Wakeup wakeup;
   TlsContext context;
@@ -192,6 +193,7 @@ void TlsServer::Impl::on_records(Peer& peer, ByteSpan frame) {
     peer.session = SessionId{++last_session};
     sessions.emplace(peer.session->value, &peer);
     connections.verified(peer.connection);
+    certificates[SiteId{peer.tls->peer()}] = peer.tls->peer_certificate();
     next_expiry = std::min(next_expiry, expiry(peer));
     events.push_back(Connected{*peer.session, SiteId{peer.tls->peer()}});
   }
@@ -368,18 +370,20 @@ std::vector<SiteId> TlsServer::reload_revocations() {
                         ": the certificate with serial number " + before.serial +
                         " is revoked, but not there any more, and a revocation is for ever; put the newest list there");
   impl_->context.reload_revocations();
-  impl_->revoked = revoked;
-  std::vector<SiteId> ended;
+  const std::vector<crypto::Revocation> before = std::exchange(impl_->revoked, revoked);
+  std::vector<SiteId> shut_out;
+  for (const auto& [site, certificate] : impl_->certificates) {
+    const Result<crypto::CertificateFacts> facts = crypto::facts_of_pem(certificate);
+    if (facts && crypto::holds(revoked, facts.value()) && !crypto::holds(before, facts.value()))
+      shut_out.push_back(site);
+  }
   for (auto& [route, peer] : impl_->peers) {
-    if (!peer.tls || !peer.session) continue;
-    const Result<crypto::CertificateFacts> facts = crypto::facts_of_pem(peer.tls->peer_certificate());
-    if (!facts || !crypto::holds(revoked, facts.value())) continue;
-    ended.push_back(SiteId{peer.tls->peer()});
+    if (!peer.tls || !peer.session || std::ranges::count(shut_out, SiteId{peer.tls->peer()}) == 0) continue;
     peer.tls->close();
     impl_->flush(peer);
     impl_->end(peer, {"its certificate was revoked"});
   }
-  return ended;
+  return shut_out;
 }
 
 std::size_t TlsServer::revoked() const { return impl_->revoked.size(); }

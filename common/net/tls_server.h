@@ -28,7 +28,8 @@ struct TlsServerOptions {
 
 class TlsServer final : public ServerTransport {
  public:
-  // ConfigError: bad credentials (see check_credentials), malformed endpoint, port in use.
+  // ConfigError: bad credentials (see check_credentials), malformed endpoint. Failure: port in use, no such address
+  // now.
   explicit TlsServer(const TlsServerOptions& options);
   // Tells all peers that the sessions end and waits at most a second for that to be sent.
   ~TlsServer() override;
@@ -38,7 +39,8 @@ class TlsServer final : public ServerTransport {
   void send(SessionId session, ByteSpan message) override;
   void disconnect(SessionId session) override;
   // Reads the CA's revocation list (see crypto/revocation.h) anew and ends the sessions of whoever is on it; answers
-  // who that was. ConfigError: the list cannot be used, or lacks somebody whom the one before has, and that one counts.
+  // whose certificate of those that this server has verified last is on it now and was not before, connected or not.
+  // ConfigError: the list cannot be used, or lacks somebody whom the one before has, and that one counts.
   std::vector<SiteId> reload_revocations();
   std::size_t revoked() const;  // how many certificates the list has that counts
   void wake() override;

@@ -16,8 +16,9 @@ namespace weft::net {
 namespace {
 
 // Frames of one peer that ZeroMQ reads ahead, however long the owner is busy; then TCP holds the peer back. A peer that
-// keeps to its window has four chunks on the way, some with smaller messages between them.
-constexpr int kReadAheadFrames = 8;
+// keeps to its window has four chunks on the way; one that trains says so once a second, and ZeroMQ hears its
+// heartbeats only while it reads.
+constexpr int kReadAheadFrames = 16;
 // A lost connection means a new TLS session on a new socket, so ZeroMQ must never reconnect by itself. An interval of
 // -1 would do that as well, but drops what was received and not yet read, and is silent when a name does not resolve.
 constexpr int kNeverMilliseconds = 24 * 3600 * 1000;
@@ -47,14 +48,15 @@ zmq::message_t to_message(std::unique_ptr<Sending> sending) {
   return {data, size, sent, sending.release()};
 }
 
+// Failure: what may be otherwise in a minute.
 [[noreturn]] void refuse_endpoint(const std::string& endpoint, const zmq::error_t& error) {
   const std::string what = "network endpoint " + endpoint + ": ";
   switch (error.num()) {
     case EADDRINUSE:
-      throw ConfigError(what + "the port is in use by another process; stop it, or choose another port");
+      throw Failure(what + "the port is in use by another process; stop it, or choose another port");
     case EADDRNOTAVAIL:
     case ENODEV:
-      throw ConfigError(what + "this machine has no such address; use one of its own, or tcp://0.0.0.0:PORT for all");
+      throw Failure(what + "this machine has no such address; use one of its own, or tcp://0.0.0.0:PORT for all");
     case EACCES:
       throw ConfigError(what + "not permitted; choose a port above 1023");
     default:

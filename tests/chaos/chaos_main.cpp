@@ -66,12 +66,12 @@ int run(const Range& range, unsigned jobs, bool verbose) {
       for (std::uint64_t seed = next++; seed <= range.last; seed = next++)
         if (!run_seed(seed, verbose, totals)) ++failed;
     });
-  const auto count = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
+  const auto wide = [](std::uint64_t number) { return static_cast<unsigned long long>(number); };
   for (auto shown = began; next <= range.last; std::this_thread::sleep_for(std::chrono::milliseconds(20))) {
     if (std::chrono::steady_clock::now() - shown < std::chrono::seconds(30)) continue;
     shown = std::chrono::steady_clock::now();
-    std::fprintf(stderr, "%llu of %llu runs, %llu did not hold\n", count(next - range.first),
-                 count(range.last - range.first + 1), count(failed));
+    std::fprintf(stderr, "%llu of %llu runs, %llu did not hold\n", wide(next - range.first),
+                 wide(range.last - range.first + 1), wide(failed));
   }
   threads.clear();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();

@@ -1,5 +1,6 @@
 #include "tests/coordinator/coordinator_support.h"
 
+#include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -7,6 +8,7 @@
 
 #include "common/base/digest.h"
 #include "common/fl/aggregator.h"
+#include "coordinator/ledger_check.h"
 
 namespace weft::coordinator {
 
@@ -364,6 +366,14 @@ CoordinatorResult Job::run(bool resume, std::stop_token stop) {
   return coordinator.run(std::move(stop));
 }
 
+// Whatever a crash has left.
+void expect_it_verifies(const std::filesystem::path& folder) {
+  if (!std::filesystem::exists(folder / "ledger.sqlite")) return;
+  const Ledger ledger = Ledger::open_to_read(folder / "ledger.sqlite");
+  if (!ledger.run()) return;
+  EXPECT_THAT(check_ledger(ledger, {.folder = folder, .receipts = {}, .ca = {}}).faults, testing::IsEmpty());
+}
+
 int Job::run_through_crashes(CoordinatorResult& result) {
   for (int crashes = 0;; ++crashes) {
     try {
@@ -371,6 +381,7 @@ int Job::run_through_crashes(CoordinatorResult& result) {
       return crashes;
     } catch (const Crash&) {
       transport.lose_sessions();
+      expect_it_verifies(folder.path() / "run");
     }
   }
 }

@@ -59,7 +59,7 @@ TEST(TurnsTest, MovingKeepsThePlace) {
 }
 
 TEST(TurnsTest, WhoMovesSlowlyTakesTurnsWithTheOthers) {
-  Turns turns(1, kStall);
+  Turns turns(1, kStall, 2 * kStall);
   turns.request(a, at(0));
   turns.request(b, at(0));
   for (int time = 0; time < 2000; time += 500) {

@@ -234,6 +234,15 @@ TEST(SitesChangedTest, ARoundThatIsLeftWithoutItsQuorumIsOpenedAnew) {
   EXPECT_THAT(run.durable(1), ElementsAre("begin 2: a", "ask a: train 2 from 1, score validation"));
 }
 
+// b is away, and nobody knows whether it comes back.
+TEST(SitesChangedTest, WhoIsAwayAndNotListedAnyMoreIsNotWaitedFor) {
+  Script run = begun({.count = 2, .quorum = 1}, "ab");
+  run.through("a", 1);
+  run.gone("b");
+  EXPECT_THAT(run.list("a"), ElementsAre("begin 1: a", "ask a: train 1 from 0, score validation"));
+  EXPECT_THAT(run.through("a", 1), ElementsAre("commit 1: a; scores a"));
+}
+
 TEST(SitesChangedTest, ARoundThatHasItsQuorumWithoutThemGoesOn) {
   Script run = begun({.count = 2, .quorum = 0.5}, "abc");
   run.through("a", 1);

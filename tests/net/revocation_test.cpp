@@ -63,6 +63,16 @@ TEST_F(RevokedPeerTest, AReloadEndsItsSessionAndNoOtherAndItCannotComeBack) {
   EXPECT_EQ(as_text(heard.message), "still here");
 }
 
+TEST_F(RevokedPeerTest, WhoIsAwayIsNamedToo) {
+  const auto birch = client("birch");
+  driver_->connect(*birch);
+  birch->close();
+  driver_->server_event<Disconnected>();
+  crypto::revoke(root_, "birch");
+  EXPECT_EQ(server_->reload_revocations(), std::vector<SiteId>{{"birch"}});
+  EXPECT_TRUE(server_->reload_revocations().empty()) << "once";
+}
+
 TEST_F(RevokedPeerTest, AListThatIsGoneLetsNobodyBackIn) {
   crypto::revoke(root_, "birch");
   server_->reload_revocations();
