@@ -97,7 +97,7 @@ TEST_F(ReloadTest, ARevokedSiteIsPutOutAndTheRunGoesOn) {
   const Ended revoked = weft({"pki", "revoke", "birch", "--folder", deployment_.pki()});
   EXPECT_EQ(revoked.code, 0) << revoked.err;
   coordinator->signal(SIGHUP);
-  ASSERT_TRUE(coordinator->wait_for({"ended the sessions of birch"})) << coordinator->said();
+  ASSERT_TRUE(coordinator->wait_for({"1 revoked; shut out birch"})) << coordinator->said();
   EXPECT_EQ(coordinator->wait().code, 0) << coordinator->said();
   EXPECT_EQ(workers_["birch"]->wait().code, 2);
   EXPECT_NE(workers_["birch"]->said().find("revoked"), std::string::npos) << workers_["birch"]->said();
