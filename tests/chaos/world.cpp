@@ -72,7 +72,7 @@ void World::draw_job() {
     examples_[sites_.back()] = 20 + random_.below(500);
   }
   // Of one chunk, of two, and of more than a window.
-  const std::int64_t inputs = random_.below(8) != 0 ? 5 : random_.below(8) != 0 ? 140'000 : 650'000;
+  const std::int64_t inputs = random_.below(24) != 0 ? 5 : random_.below(4) != 0 ? 140'000 : 650'000;
   manifest_ = std::make_shared<const Manifest>(Manifest::build({{"base_model.model.query.lora_A.weight", {2, inputs}},
                                                                 {"base_model.model.query.lora_B.weight", {3, 2}}})
                                                    .value());
