@@ -66,8 +66,7 @@ void add_coordinator(CLI::App& app, Chosen& chosen) {
   command->footer(
       "Examples:\n"
       "  weft coordinator run.yaml --out runs/first --pki pki\n"
-      "  weft coordinator run.yaml --out runs/first --pki pki --resume      after a crash or a stop, and for a "
-      "supervisor\n"
+      "  weft coordinator run.yaml --out runs/first --pki pki --resume   after a crash, or always\n"
       "SIGINT or SIGTERM stops it without losing a committed round; a second one ends it at once. SIGHUP reads the\n"
       "run file's sites and the CA's revocation list (ca.crl) anew.");
   command->callback([flags, &chosen] { chosen = [flags] { return serve(*flags); }; });

@@ -99,7 +99,7 @@ Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, 
       look_at_disk(coordinator::disk_need(folder, visit.size, visit.run.settings.rounds, visit.run.aggregation));
   if (room.health == Health::problem) return room;
   return {Health::warning, holds + std::to_string(ledger.committed()) +
-                               " rounds of it; go on with it by --resume, or " + "choose another folder"};
+                               " rounds of it; go on with it by --resume, or choose another folder"};
 }
 
 Verdict disk(RunVisit& visit) {

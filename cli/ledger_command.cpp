@@ -70,10 +70,9 @@ void add_verify(CLI::App& ledger, Chosen& chosen) {
       "Examples:\n"
       "  weft ledger verify runs/first --ca pki/ca.crt\n"
       "  weft ledger verify runs/first --ca pki/ca.crt --receipts state/clinic-b --receipts state/clinic-c\n"
-      "Without --ca it is not known whose the key is. Without receipts it is not known whether whoever has the key "
-      "wrote\n"
-      "it anew, nor whether somebody took away its last records and all files that came of them. Exit code 0: all "
-      "holds; 1: something does not, and each fault is named.");
+      "Without --ca it is not known whose the key is. Without receipts it is not known whether whoever has the key\n"
+      "wrote it anew, or somebody took away its last records and all files that came of them.\n"
+      "Exit code 0: all holds; 1: something does not, and each fault is named.");
   command->callback([flags, &chosen] { chosen = [flags] { return verify(*flags); }; });
 }
 
