@@ -359,9 +359,9 @@ RoundMachine::Fate RoundMachine::fate_of(const SiteId& site, std::uint32_t round
   const auto counts = [&](const CountedUpdate& one) { return one.site == site && one.staleness == open - round; };
   if (committing ? std::any_of(counted_.begin(), counted_.end(), counts) : stage_->judged(site) == round)
     return Fate::late;
-  // Until it is committed, the cohort may be drawn anew from another list.
-  if (!committing && round == open && !stage_->asks(site)) return Fate::later;
-  if (!std::binary_search(sites_.begin(), sites_.end(), site)) return Fate::late;
+  // Until it is committed, the cohort may be drawn anew from another list; and who is not listed may be again.
+  const bool listed = std::binary_search(sites_.begin(), sites_.end(), site);
+  if (!listed || (!committing && round == open && !stage_->asks(site))) return Fate::later;
   if (!committing && stage_->judged(site) == 0 && !stage_->full()) return Fate::taken;
   return Fate::later;
 }
