@@ -89,10 +89,7 @@ Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, 
   const std::string holds = folder.string() + " already holds run \"" + there.run + "\" (" + there.run_id + "), ";
   if (ledger.end()) return {Health::warning, holds + "which has ended; choose another folder"};
   check_same_settings(visit.run, folder);
-  if (const auto found = coordinator::check_ledger(ledger, {.folder = {}, .receipts = {}, .ca = {}});
-      !found.faults.empty())
-    return {Health::problem, files.ledger().string() + ": " + found.faults.front() +
-                                 "; put the original back (weft ledger verify names all faults)"};
+  coordinator::require_sound(ledger, files.ledger());
   files.read_version(ledger.committed(), ledger.adapter_digest(ledger.committed())).value();
   visit.size.resume = true;
   const Verdict room =

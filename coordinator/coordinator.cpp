@@ -315,8 +315,9 @@ void Coordinator::State::conclude() {
   observer.on(telemetry::RunFinished{end.best_version, end.reason, digest, store.ledger().refusals_by_kind()});
   ended_at = clock.now();
   if (!untold.empty()) log::info("the run has ended; waiting for its sites to hear of it");
-  for (const SiteId& site : options.sites)
-    if (store.counted_last(site) && !store.ledger().sites_told()) untold.insert(site);
+  if (!store.ledger().sites_told())
+    for (const SiteId& site : options.sites)
+      if (store.counted_last(site)) untold.insert(site);
   for (auto& [id, session] : sessions.all())
     if (session.stage != Session::Stage::connected) tell_end(session);
 }

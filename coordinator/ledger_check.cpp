@@ -1,7 +1,6 @@
 #include "coordinator/ledger_check.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -281,21 +280,18 @@ class Check {
 
 // What lies in the folder is looked at first: what the ledger says after that covers it, also while its run goes on.
 void hold_folder_against(const Ledger& ledger, const RunFolder& folder, std::vector<std::string>& faults) {
-  const std::vector<std::filesystem::path> versions = system_disk().list(folder.version(0).parent_path());
+  const std::vector<std::uint32_t> versions = folder.versions();
   std::vector<std::filesystem::path> results;
   for (const auto& file : {folder.adapter(), folder.summary()})
     if (std::filesystem::exists(file)) results.push_back(file);
   const std::uint32_t committed = ledger.committed();
   const bool ended = ledger.end().has_value();
   const std::string cut = "; its last records were taken away";
-  for (const auto& file : versions) {
-    std::uint32_t version = 0;
-    const std::string name = file.stem();  // a crash may leave the version that the next round makes
-    if (std::from_chars(name.data(), name.data() + name.size(), version).ec == std::errc() &&
-        version > committed + (ended ? 0 : 1))
-      faults.push_back(file.string() + ": it is of a round that the ledger does not have, which ends with round " +
+  for (const std::uint32_t version : versions)  // a crash may leave the one that the next round makes
+    if (version > committed + (ended ? 0 : 1))
+      faults.push_back(folder.version(version).string() +
+                       ": it is of a round that the ledger does not have, which ends with round " +
                        std::to_string(committed) + cut);
-  }
   if (ended) return;
   for (const auto& file : results)
     faults.push_back(file.string() + ": it is written when the run has ended, but the ledger has no end" + cut);
@@ -319,6 +315,13 @@ CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request) {
   ledger.database().execute("ROLLBACK");
   if (!request.folder.empty()) hold_folder_against(ledger, RunFolder(request.folder), result.faults);
   return result;
+}
+
+void require_sound(const Ledger& ledger, const std::filesystem::path& file) {
+  const CheckResult found = check_ledger(ledger, {.folder = {}, .receipts = {}, .ca = {}});
+  if (found.faults.empty()) return;
+  throw Failure(file.string() + ": " + found.faults.front() +
+                "; nothing is signed on top of that: put the original back (weft ledger verify names all faults)");
 }
 
 }  // namespace weft::coordinator

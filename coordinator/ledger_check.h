@@ -39,4 +39,7 @@ struct CheckResult {
 // or the CA cannot be read.
 CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request);
 
+// Before a run goes on: throws Failure with the first fault of its ledger, which lies in `file`.
+void require_sound(const Ledger& ledger, const std::filesystem::path& file);
+
 }  // namespace weft::coordinator

@@ -1,6 +1,7 @@
 // Versions of the adapter as safetensors files.
 #include "coordinator/run_folder.h"
 
+#include <charconv>
 #include <cstdio>
 #include <string>
 
@@ -21,6 +22,18 @@ std::filesystem::path RunFolder::version(std::uint32_t version) const {
   char name[32];
   std::snprintf(name, sizeof name, "%04u.safetensors", version);
   return root_ / "versions" / name;
+}
+
+std::vector<std::uint32_t> RunFolder::versions() const {
+  std::vector<std::uint32_t> versions;
+  for (const std::filesystem::path& file : disk_.list(root_ / "versions")) {
+    std::uint32_t number = 0;
+    const std::string name = file.stem();
+    if (file.extension() == ".safetensors" &&
+        std::from_chars(name.data(), name.data() + name.size(), number).ec == std::errc())
+      versions.push_back(number);
+  }
+  return versions;
 }
 
 VersionWriter RunFolder::write_version(std::uint32_t version, const Manifest& manifest) const {

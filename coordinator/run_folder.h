@@ -10,6 +10,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "common/base/disk.h"
 #include "common/base/result.h"
@@ -33,6 +34,7 @@ class RunFolder {
   Result<StateDict> read_version(std::uint32_t version, const std::string& digest) const;
   // The same by windows: nothing of it stays in memory.
   Result<VersionFile> open_version(std::uint32_t version, const std::string& digest, const Manifest& manifest) const;
+  std::vector<std::uint32_t> versions() const;  // that have a file
   // Only what no decision can need again: versions other than the kept ones.
   void remove_version(std::uint32_t version) const;
 

@@ -35,9 +35,12 @@ void refuse_other_run(const std::filesystem::path& folder, const std::optional<R
 
 // What dies before its run begins leaves version 0 at most.
 void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
-  for (const char* name : {"adapter", "summary.json", "versions/0001.safetensors"})
+  std::vector<std::filesystem::path> left{"adapter", "summary.json"};
+  for (const std::uint32_t version : RunFolder(folder, disk).versions())
+    if (version > 0) left.push_back(RunFolder("").version(version));
+  for (const std::filesystem::path& name : left)
     if (disk.exists(folder / name))
-      throw ConfigError(folder.string() + " has " + name +
+      throw ConfigError(folder.string() + " has " + name.string() +
                         " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
 }
 
@@ -188,9 +191,7 @@ void RunStore::begin(const StateDict& initial) {
 void RunStore::resume() {
   resumed_ = true;
   ledger_.check_same_run(facts_);
-  if (const CheckResult found = check_ledger(ledger_, {.folder = {}, .receipts = {}, .ca = {}}); !found.faults.empty())
-    throw Failure(folder_.ledger().string() + ": " + found.faults.front() +
-                  "; nothing is signed on top of that: put the original back (weft ledger verify names all faults)");
+  require_sound(ledger_, folder_.ledger());
   facts_ = ledger_.run().value();
   const std::string& metric = options_.scheme.primary;
   history_ = ledger_.history(metric);

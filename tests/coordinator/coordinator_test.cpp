@@ -180,6 +180,19 @@ TEST(CoordinatorTest, TheStopTokenEndsItAndNothingIsLost) {
   EXPECT_EQ(job.run(true).adapter_digest, reference_digest());
 }
 
+TEST(CoordinatorTest, ARunThatHasLostItsLedgerIsNotBegunAnew) {
+  Job job;
+  job.run();
+  for (const char* name : {"ledger.sqlite", "adapter", "summary.json"})
+    std::filesystem::remove_all(job.folder.path() / "run" / name);
+  try {
+    job.run(true);
+    ADD_FAILURE() << "it began anew";
+  } catch (const ConfigError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has versions/0003.safetensors but no ledger.sqlite"));
+  }
+}
+
 TEST(CoordinatorTest, AFolderThatHoldsARunIsNotOverwritten) {
   Job job;
   job.run();
