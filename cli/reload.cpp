@@ -21,8 +21,8 @@ void Reload::ask() {
 
 void Reload::apply(coordinator::Coordinator& coordinator) {
   if (!asked_.exchange(false)) return;
+  change_sites(coordinator);  // first: a round that cannot do without a revoked site goes on where that is taken off
   revoke(coordinator);
-  change_sites(coordinator);
 }
 
 void Reload::revoke(coordinator::Coordinator& coordinator) {

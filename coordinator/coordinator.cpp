@@ -248,6 +248,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::CommitRound& 
   }
   const std::vector<fl::RoundAction> next = machine.on(fl::RoundDurable{row.round}, clock.now());
   settle_rest();
+  take_next_sites();
   if (options.at_step) options.at_step("settled");
   observer.on(committed);
   show_overall(commit.scores);
@@ -288,6 +289,7 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::FailRun& fail
   for (const SiteId& site : failed.refused)
     text += "; the update of site \"" + site.name + "\" was refused: " + refused[site];
   for (const SiteId& site : failed.declined) text += "; site \"" + site.name + "\" takes no part: " + declined[site];
+  for (const SiteId& site : failed.aside) text += "; site \"" + site.name + "\" is put aside: " + put_aside().reason;
   throw Failure(
       text +
       "; mend these sites, or take them off sites: in the run file, and go on with --resume; or begin a run with a "

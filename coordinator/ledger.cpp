@@ -275,7 +275,9 @@ fl::History Ledger::history(const std::string& metric) const {
     for (const UpdateRow& update : row.updates) past.updates.push_back(counted_of(update));
     history.past.note(past);
   });
-  Statement refused = database_.prepare("SELECT site, round, kind, record FROM refusals WHERE round > 0");
+  Statement refused = database_.prepare(
+      "SELECT site, round, kind, record FROM refusals WHERE round > 0 AND NOT EXISTS "
+      "(SELECT 1 FROM updates WHERE updates.round = refusals.record AND updates.site = refusals.site)");
   while (refused.step())
     if (fl::is_of_update(refused.text(2)))
       history.refused.push_back({{{refused.text(0)}, static_cast<std::uint32_t>(refused.integer(1))},

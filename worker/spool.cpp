@@ -44,6 +44,8 @@ Status Spool::put(const FinishedUpdate& update) {
 
 Result<std::vector<FinishedUpdate>> Spool::of_run(const std::string& run_id) {
   std::vector<FinishedUpdate> updates;
+  // Whoever was killed may not have come to make their names durable, and who is offered one counts on it.
+  if (Status synced = disk_.sync(folder_); !synced) return synced.error();
   for (const auto& file : files()) {
     if (!is_of(file, run_id)) continue;
     const Result<MappedFile> content = disk_.read(file);

@@ -41,8 +41,8 @@ class Spool {
   Spool& operator=(const Spool&) = delete;
   // On Ok the update survives a crash or power cut. Replaces one of the same run and round.
   Status put(const FinishedUpdate& update);
-  // All of a run, oldest round first. Bad files are renamed to *.bad with a warning in the log. Error: the disk fails,
-  // or does not let this process read; all stays as it is.
+  // All of a run, oldest round first, and durable, whoever wrote them. Bad files are renamed to *.bad with a warning in
+  // the log. Error: the disk fails, or does not let this process read; all stays as it is.
   Result<std::vector<FinishedUpdate>> of_run(const std::string& run_id);
   void forget(const std::string& run_id, std::uint32_t round);
   std::size_t count_of_others(const std::string& run_id) const;  // updates of other runs

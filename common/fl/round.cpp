@@ -61,12 +61,12 @@ void RoundMachine::handle(const SiteReady& event, Actions& actions) {
   declined_.erase(event.site);
   left_.erase(event.site);
   asked_.erase(event.site);
-  if (stage_) ask(event.site, actions);
+  if (stage_) ask(event.site, taken_places(), actions);
 }
 
 void RoundMachine::handle(const SiteGone& event, Actions&) {
   if (ready_.erase(event.site) > 0) left_.insert(event.site);
-  freed_ = config_.concurrency > 0;
+  freed_ = config_.concurrency > 0 && at_work_.contains(event.site);
 }
 
 void RoundMachine::handle(const SiteDeclined& event, Actions&) {
@@ -114,11 +114,15 @@ void RoundMachine::judged(const SiteId& site, std::uint32_t round, Stage::Update
 void RoundMachine::handle(const SitesChanged& event, Actions&) {
   WEFT_CHECK(!event.sites.empty(), "a run of no sites");
   next_sites_ = in_order(event.sites);
+  if (phase_ == Phase::round) stage_->expect(next_sites_);
 }
 
 void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
   if (phase_ != Phase::committing || event.round != committed_ + 1) return;
   committed_ = event.round;
+  for (const CountedUpdate& update : counted_)
+    if (const auto refused = refused_.find(update.site); refused != refused_.end())
+      std::erase_if(refused->second, [&](const auto& each) { return each.second == event.round; });
   validation_.merge(validation_values(pending_, metric_));
   past_.note({.round = event.round, .cohort = cohort_, .updates = std::exchange(counted_, {})});
   go_on(actions);
@@ -159,8 +163,8 @@ void RoundMachine::open_anew(Actions& actions) {
   go_on(actions);
 }
 
-// Refusals in a round that is not committed do not count yet: it may be done again with that site mended. At least the
-// sites whose updates the last round counted are left.
+// Refusals in a round that is not committed do not count yet: it may be done again with that site mended, and when it
+// then counts that site they never do.
 void RoundMachine::put_aside(Actions& actions) {
   if (config_.max_refusals == 0) return;
   for (const auto& [site, rounds] : refused_) {
@@ -189,6 +193,11 @@ void RoundMachine::go_on(Actions& actions) {
 void RoundMachine::begin_round(Actions& actions) {
   const std::uint32_t round = version() + 1;
   const std::vector<SiteId> sites = standing();
+  if (sites.empty()) {  // the list was changed
+    actions.emplace_back(FailRun{.round = round, .quorum = 1, .aside = sites_});
+    phase_ = Phase::finished;
+    return;
+  }
   Cohort cohort = choose_cohort(config_, sites, past_, rng_, round);
   if (config_.buffered()) cohort.wanted = std::min<std::size_t>(config_.buffer, cohort.sites.size());
   cohort_ = cohort.sites;
@@ -265,8 +274,9 @@ void RoundMachine::fail(Actions& actions) {
 }
 
 void RoundMachine::hand_out(Actions& actions) {
+  std::size_t taken = taken_places();
   for (const SiteId& site : in_turn())
-    if (!asked_.contains(site)) ask(site, actions);
+    if (!asked_.contains(site)) taken += ask(site, taken, actions) ? 1 : 0;
 }
 
 // Who is asked first while places are few: whose update counted longest ago.
@@ -279,43 +289,45 @@ std::vector<SiteId> RoundMachine::in_turn() const {
   return sites;
 }
 
-void RoundMachine::ask(const SiteId& site, Actions& actions) {
+bool RoundMachine::ask(const SiteId& site, std::size_t taken, Actions& actions) {
   const StageTask& task = stage_->task();
+  bool takes_place = false;
   Ask ask{.site = site, .version = task.version};
   const auto work = at_work_.find(site);
   if (work != at_work_.end() && work->second.round != task.round) {  // it goes on with an older version
     ask = {.site = site, .round = work->second.round, .version = work->second.round - 1, .train = true};
     ask.local_steps = work->second.local_steps;
   } else {
-    if (is_to_train(site)) {
+    if (is_to_train(site, taken)) {
       ask.round = task.round;
       ask.train = true;
       ask.local_steps = steps_for(past_.of(site), config_);
-      at_work_[site] = {.round = ask.round, .local_steps = ask.local_steps};
+      takes_place = at_work_.insert_or_assign(site, Training{ask.round, ask.local_steps}).second;
     }
     const bool scores = ask.train || !config_.buffered() || task.round == 0 || stage_->judged(site) == task.round;
     if (scores && stage_->lacks_score(site)) ask.evaluate.push_back(task.split);
   }
-  if (!ask.train && ask.evaluate.empty()) return;
+  if (!ask.train && ask.evaluate.empty()) return false;
   asked_.insert(site);
   actions.emplace_back(std::move(ask));
+  return takes_place;
 }
 
-bool RoundMachine::is_to_train(const SiteId& site) const {
+bool RoundMachine::is_to_train(const SiteId& site, std::size_t taken) const {
   if (phase_ != Phase::round || !stage_->asks(site)) return false;
   if (at_work_.contains(site)) return true;
   if (!config_.buffered()) return stage_->lacks_update(site);
   const std::uint32_t judged = stage_->judged(site);
-  return config_.concurrency == 0 ? judged != stage_->task().round : judged == 0 && has_place();
+  return config_.concurrency == 0 ? judged != stage_->task().round : judged == 0 && taken < config_.concurrency;
 }
 
 // Places are for those that can still add to this round: what the others make comes into the next one, and until then
 // they could keep all places to themselves.
-bool RoundMachine::has_place() const {
-  const auto taken = std::count_if(at_work_.begin(), at_work_.end(), [this](const auto& entry) {
+std::size_t RoundMachine::taken_places() const {
+  if (config_.concurrency == 0) return 0;
+  return static_cast<std::size_t>(std::count_if(at_work_.begin(), at_work_.end(), [this](const auto& entry) {
     return ready_.contains(entry.first) && stage_->judged(entry.first) == 0;
-  });
-  return static_cast<std::uint32_t>(taken) < config_.concurrency;
+  }));
 }
 
 std::string RoundMachine::stop_reason() const {

@@ -8,14 +8,14 @@
 // deadline passed with one answer; then the run is finished.
 // The best version is the one with the best validation value of the task's primary metric, over all sites; of equal
 // ones that with the lower loss, then the earliest; and the last one when no site has validation examples.
-// A deadline's clock starts when a quorum of those asked stands (is ready, or was heard of in this stage) and then runs
-// on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is there. The quorum counts
-// admitted updates alone. A site whose update was refused, or that has declined the run, is not waited for while the
-// others can make the quorum. When they cannot, the run fails: at once if it is for refused updates, and at the
-// deadline if sites that declined might still come back. A site whose updates were refused in `max_refusals` committed
-// rounds is put aside: from the next round on it is not among the run's sites any more. Every decision follows from the
-// history (committed rounds, their scores and updates), so a machine made from the ledger after a crash goes on exactly
-// as the unbroken one.
+// A deadline's clock starts when a quorum of those asked stands (is ready, was heard of in this stage, or was taken off
+// the list) and then runs on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is
+// there. The quorum counts admitted updates alone. A site whose update was refused, or that has declined the run, is
+// not waited for while the others can make the quorum. When they cannot, the run fails: at once if it is for refused
+// updates, and at the deadline if sites that declined might still come back. A site whose updates were refused in
+// `max_refusals` committed rounds that did not count another one of it is put aside: from the next round on it is not
+// among the run's sites any more. Every decision follows from the history (committed rounds, their scores and updates),
+// so a machine made from the ledger after a crash goes on exactly as the unbroken one.
 //
 // One model covers synchronous rounds, late updates and buffered rounds. An update is named by the round whose
 // predecessor it started from: that of round r is trained from version r-1. The open round R takes updates of rounds
@@ -75,7 +75,8 @@ struct RoundDurable {  // the commit asked for has survived
   std::uint32_t round = 0;
 };
 // All that may join, from the next round on; not empty. A round that cannot reach its quorum without sites that are not
-// among them and have declined or left is opened anew at once; without those that never came, at its deadline.
+// among them and have declined or left is opened anew at once; without those that never came, at its deadline, whose
+// clock does not wait for them any more.
 struct SitesChanged {
   std::vector<SiteId> sites;
 };
@@ -93,7 +94,8 @@ struct History {
   std::uint32_t committed = 0;       // rounds
   VersionValues validation;          // of all versions
   Past past;                         // of all rounds
-  std::vector<PastRefusal> refused;  // also in a round that is still open; the same one may come twice
+  std::vector<PastRefusal> refused;  // also in a round that is still open, none in one that counted its site; the same
+                                     // one may come twice
   bool resumed = false;              // sites may be away for as long as they wait before they connect anew
 };
 
@@ -129,6 +131,7 @@ struct FailRun {  // instead of that: the round cannot reach its quorum. What wa
   std::uint32_t round = 0;
   std::size_t quorum = 0;                 // admitted updates that it needs
   std::vector<SiteId> refused, declined;  // of its cohort, ascending
+  std::vector<SiteId> aside;              // all that may join, and none of them stands
 };
 using RoundAction = std::variant<PutAside, BeginRound, Ask, CommitRound, FinishRun, FailRun>;
 
@@ -188,9 +191,10 @@ class RoundMachine {
   void fail(Actions& actions);
   void judged(const SiteId& site, std::uint32_t round, Stage::Update update);
   void hand_out(Actions& actions);  // work to those that have none
-  void ask(const SiteId& site, Actions& actions);
-  bool is_to_train(const SiteId& site) const;
-  bool has_place() const;
+  // `taken`: places at work; true: another one is.
+  bool ask(const SiteId& site, std::size_t taken, Actions& actions);
+  bool is_to_train(const SiteId& site, std::size_t taken) const;
+  std::size_t taken_places() const;
   bool is_left_to_it(std::uint32_t round, std::uint32_t open) const;
   std::vector<SiteId> in_turn() const;
   std::string stop_reason() const;

@@ -48,11 +48,16 @@ void World::change_list() {
   if (!node.program) return;
   node.eager = 2;
   try {
-    node.program->change_sites(listed_);
+    try {
+      node.program->change_sites(listed_);
+    } catch (
+        const ConfigError& error) {  // too little room: it goes on as before, and has the list when it is restarted
+      say(node, error.what());
+    }
     if (revoked) node.program->shut_out(*revoked);
     if (node.machine.dead) ended(node, false, "killed");
   } catch (const std::exception& error) {
-    ended(node, false, node.machine.dead ? "killed" : std::string("ended: ") + error.what());
+    failed(node, error, "ended: ");
   }
 }
 

@@ -228,14 +228,17 @@ std::uint64_t SimDisk::used() const {
 
 std::optional<std::uint64_t> SimDisk::free_bytes(const fs::path& /*folder*/) {
   if (!limit) return std::nullopt;
+  faulty = true;  // who asks may find that there is too little
   return *limit - std::min(*limit, used());
 }
 
-std::size_t SimDisk::fitting(const Inode& inode, std::size_t offset, std::size_t size) const {
+std::size_t SimDisk::fitting(const Inode& inode, std::size_t offset, std::size_t size) {
   if (!limit) return size;
   const std::uint64_t free = *limit - std::min(*limit, used());
   const std::uint64_t end = inode.content().size() + free;
-  return static_cast<std::size_t>(std::min<std::uint64_t>(size, end - std::min<std::uint64_t>(end, offset)));
+  const std::uint64_t fits = std::min<std::uint64_t>(size, end - std::min<std::uint64_t>(end, offset));
+  faulty = faulty || fits < size;
+  return static_cast<std::size_t>(fits);
 }
 
 Result<std::unique_ptr<AtomicWriter>> SimDisk::create(const fs::path& path) {

@@ -50,6 +50,7 @@ class SimDisk final : public Disk {
   Milliseconds slowness{};                                                         // of each operation
   double error_rate = 0;                                                           // of reads, writes and syncs
   std::optional<std::uint64_t> limit;                                              // of used()
+  bool faulty = false;                                                             // it has failed, or was too full
   std::uint64_t used() const;                                                      // bytes in files that have names
   void release_locks() {
     ++boot_;
@@ -81,14 +82,18 @@ class SimDisk final : public Disk {
   std::shared_ptr<Inode> find(const std::string& path) const;
   std::shared_ptr<Inode> make(const std::string& path);  // unless it is there
   bool step();                                           // false: the process was killed
-  bool works() { return error_rate == 0 || machine_.dead || random_.uniform() >= error_rate; }
+  bool works() {
+    if (error_rate == 0 || machine_.dead || random_.uniform() >= error_rate) return true;
+    faulty = true;
+    return false;
+  }
   bool alive() const { return !machine_.dead; }
   void sync_file(const std::string& path);
   void sync_folder(const std::filesystem::path& folder);
   RngStream& random() { return random_; }
 
   // How much of what is written there fits.
-  std::size_t fitting(const Inode& inode, std::size_t offset, std::size_t size) const;
+  std::size_t fitting(const Inode& inode, std::size_t offset, std::size_t size);
 
   // For what it hands out. A write that a process makes after it was killed is an Error, and so is one on a full disk,
   // of which what fits was written.

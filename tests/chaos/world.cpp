@@ -227,13 +227,25 @@ void World::step(Node& node) {
     node.disk.release_locks();
     say(node, "ended well");
   } catch (const std::exception& error) {
-    ended(node, false, node.machine.dead ? "killed" : std::string("ended: ") + error.what());
+    failed(node, error, "ended: ");
   }
+}
+
+// A program may give up because its disk did, a site because it is not let in, and the coordinator because sites that
+// gave up are missing at the deadline. Then it is started again; but for no other reason.
+void World::failed(Node& node, const std::exception& error, const std::string& how) {
+  const SiteId* site = node.site();
+  const bool excused =
+      node.disk.faulty || (site != nullptr ? left_.contains(*site) || spoiler_ == *site
+                                           : std::string_view(error.what()).find("takes no part") != std::string::npos);
+  if (!node.machine.dead && (dynamic_cast<const Failure*>(&error) == nullptr || !excused))
+    throw Broken{node.name + " " + how + error.what()};
+  ended(node, false, node.machine.dead ? "killed" : how + error.what());
 }
 
 void World::start(Node& node) {
   if (!node.machine.dead || node.done) return;
-  node.machine.dead = false;
+  node.machine.dead = node.disk.faulty = false;
   node.machine.fuse = 0;
   node.machine.busy_until = schedule_.now();
   node.eager = 2;
@@ -250,7 +262,7 @@ void World::start(Node& node) {
     if (!node.machine.dead) coordinator->resume = !coordinator->resume;
     ended(node, false, std::string("could not start: ") + error.what());
   } catch (const std::exception& error) {
-    ended(node, false, std::string("could not start: ") + error.what());
+    failed(node, error, "could not start: ");
   }
 }
 

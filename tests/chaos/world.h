@@ -53,6 +53,7 @@ class World {
   void advance();
   void start(Node& node);
   void ended(Node& node, bool silent, const std::string& why);
+  void failed(Node& node, const std::exception& error, const std::string& how);
   void step(Node& node);
   bool finished() const;
   void say(const Node& node, const std::string& what) const;

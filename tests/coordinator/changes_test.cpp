@@ -81,6 +81,18 @@ TEST(ChangesTest, WhoFetchesWhenTheRoundIsOpenedAnewGoesOn) {
   EXPECT_THAT(job.seen.all<telemetry::RoundStarted>(), SizeIs(3)) << "the first one was opened anew";
 }
 
+// After the last round nothing is trained any more; who is not listed has no part in the scores either, and may not
+// fetch what is gone.
+TEST(ChangesTest, WhoLeavesTheListInTheLastRoundIsToldSo) {
+  Job job;
+  std::vector<SiteId> others = job.listed;
+  std::erase(others, SiteId{"film"});
+  EXPECT_TRUE(run_with(job, 3, [&](Coordinator& it) { it.change_sites(others); }).finished);
+  EXPECT_THAT(job.site("film").refused, HasSubstr("not listed in the run file"));
+  EXPECT_THAT(job.site("film").verdicts, ElementsAre("1 committed", "2 committed", "3 committed"));
+  EXPECT_FALSE(job.site("film").finished);
+}
+
 TEST(ChangesTest, AListThatTheSumsCannotHoldIsRefusedAtOnce) {
   Job job;
   job.aggregation.max_examples = 1'000'000'000;

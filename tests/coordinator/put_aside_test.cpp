@@ -88,6 +88,40 @@ TEST(PutAsideTest, ASiteRefusedTooOftenIsPutAsideForTheRun) {
               ElementsAre(testing::Pair("not_finite", 2), testing::Pair("put_aside", 1)));
 }
 
+// The run fails for film's update, film is mended, and --resume makes that round anew: over and over.
+TEST(PutAsideTest, WhoWasMendedInItsRoundIsNotPutAside) {
+  Job job;
+  job.rounds = {.count = 4, .quorum = 1, .max_refusals = 1};
+  SimSite& film = job.site("film");
+  const auto poison = [](StateDict update) {
+    update.values[0] = std::nanf("");
+    return update;
+  };
+  CoordinatorResult result;
+  for (bool resume = false; !result.finished; resume = true) {
+    film.forget_updates();
+    film.spoil = poison;
+    EXPECT_THROW(job.run(resume), Failure);
+    job.transport.lose_sessions();
+    film.spoil = {};
+    film.forget_updates();
+    int commits = 0;
+    job.at_step = [&](std::string_view step) {
+      if (step == "settled" && ++commits == 2) throw Crash{};
+    };
+    try {
+      result = job.run(true);
+    } catch (const Crash&) {
+      job.transport.lose_sessions();
+    }
+    job.at_step = {};
+  }
+  const auto refusals = refusals_of(job);
+  EXPECT_THAT(refusals, SizeIs(2));
+  for (const auto& refusal : refusals) EXPECT_EQ(refusal.kind, "not_finite");
+  for (const RoundRow& row : rounds_of(job)) EXPECT_THAT(row.updates, SizeIs(4));
+}
+
 TEST(PutAsideTest, WhoWasPutAsideIsRefusedByAResumedRun) {
   Job job;
   job.rounds = {.count = 5, .quorum = 0.75, .max_refusals = 2};

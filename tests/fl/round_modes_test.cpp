@@ -243,6 +243,35 @@ TEST(SitesChangedTest, WhoIsAwayAndNotListedAnyMoreIsNotWaitedFor) {
   EXPECT_THAT(run.through("a", 1), ElementsAre("commit 1: a; scores a"));
 }
 
+// b never came, so that no deadline's clock ran.
+TEST(SitesChangedTest, WhoNeverCameAndIsNotListedAnyMoreIsNotWaitedFor) {
+  Script run({.count = 2, .quorum = 1, .deadline = kDeadline}, "abc");
+  run.start();
+  run.ready("a");
+  run.ready("c");
+  EXPECT_EQ(run.machine.wake_at(), TimePoint::max());
+  EXPECT_THAT(run.list("acd"), IsEmpty()) << "it may be about to come";
+  EXPECT_THAT(run.list("abcd"), IsEmpty());
+  EXPECT_EQ(run.machine.wake_at(), run.now + kDeadline) << "a deadline's clock runs on";
+  run.list("ac");
+  run.through("a", 1);
+  EXPECT_THAT(run.tick(kDeadline), ElementsAre("begin 1: a c", "ask a: train 1 from 0, score validation",
+                                               "ask c: train 1 from 0, score validation"));
+  run.through("a", 1);
+  EXPECT_THAT(run.through("c", 1), ElementsAre("commit 1: a c; scores a c"));
+}
+
+TEST(SitesChangedTest, ARunOfWhomEveryOneWasPutAsideEnds) {
+  RoundsConfig strict{.count = 3, .quorum = 0.5, .max_refusals = 1};
+  Script run = begun(strict, "ab");
+  run.list("b");
+  run.refuse("b", 1);
+  run.score("b", 0);
+  run.through("a", 1);
+  EXPECT_THAT(run.durable(1), ElementsAre("put aside b", "fail 2: needs 1; refused ; declined ; put aside b"));
+  EXPECT_FALSE(run.waiting() != "nothing") << run.waiting();
+}
+
 TEST(SitesChangedTest, ARoundThatHasItsQuorumWithoutThemGoesOn) {
   Script run = begun({.count = 2, .quorum = 0.5}, "abc");
   run.through("a", 1);

@@ -46,7 +46,8 @@ std::string line(const FinishRun& finish) {
 
 std::string line(const FailRun& failed) {
   return "fail " + std::to_string(failed.round) + ": needs " + std::to_string(failed.quorum) + "; refused " +
-         names(failed.refused) + "; declined " + names(failed.declined);
+         names(failed.refused) + "; declined " + names(failed.declined) +
+         (failed.aside.empty() ? "" : "; put aside " + names(failed.aside));
 }
 
 }  // namespace

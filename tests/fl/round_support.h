@@ -8,7 +8,7 @@
 namespace weft::fl {
 
 // "put aside a", "begin 1: a b", "ask a: train 1 from 0, score validation", "commit 1: a b; scores a b",
-// "finish: best 1, all rounds are done; scores a b a b", "fail 1: needs 2; refused b; declined c".
+// "finish: best 1, all rounds are done; scores a b a b", "fail 1: needs 2; refused b; declined c; put aside d".
 std::string text(const RoundAction& action);
 std::string names(const std::vector<SiteId>& sites);
 std::vector<SiteId> sites_named(const std::string& letters);  // "abc": a, b and c

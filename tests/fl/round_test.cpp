@@ -349,6 +349,19 @@ TEST(RoundMachineTest, ARoundThatRefusesASiteTwiceCountsOnce) {
   EXPECT_EQ(run.durable(1).front(), "begin 2: a b");
 }
 
+// b's update of round 1 was refused, so that the run failed; b was mended, and the round made anew.
+TEST(RoundMachineTest, ARoundThatCountsASiteHoldsNoRefusalAgainstIt) {
+  RoundsConfig three = config(3, 1);
+  three.max_refusals = 1;
+  Script run(three, "ab", {.refused = {{{{"b"}, 1}, 1}}});
+  run.start();
+  run.ready("a");
+  run.ready("b");
+  run.through("a", 1);
+  run.through("b", 1);
+  EXPECT_EQ(run.durable(1).front(), "begin 2: a b");
+}
+
 TEST(RoundMachineTest, WhoWasPutAsideStaysSoAfterACrash) {
   RoundsConfig three = config(3, 0.5);
   three.max_refusals = 2;
