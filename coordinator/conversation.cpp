@@ -9,7 +9,7 @@
 namespace weft::coordinator {
 namespace {
 
-constexpr std::size_t kMaxRecorded = 100;  // refusals of one site in a round
+constexpr std::size_t kMaxRecorded = 100;  // refusals of one site by this process
 
 Error no(const std::string& what) { return {what}; }
 
@@ -184,7 +184,8 @@ Status Coordinator::State::on(Session& session, const wire::Ready& ready) {
   observer.on(telemetry::SiteJoined{session.site.name, ready.examples});
   if (result) return Ok{};
   const SiteId site = session.site;
-  feed(machine.on(fl::SiteReady{site}, clock.now()));
+  const bool may_go_on = ready.training > 0 && store.keeps(ready.training - 1);
+  feed(machine.on(fl::SiteReady{site, may_go_on ? ready.training : 0}, clock.now()));
   // Who is asked nothing offers what it has, too: an update of an earlier round may still count.
   if (Session* there = sessions.of(site); there != nullptr && there->work.adapter_digest.empty()) {
     const VersionFile& newest = store.version_file(store.version());
@@ -411,7 +412,7 @@ void Coordinator::State::record(const SiteId& site, std::uint32_t round, const f
   const bool counts = fl::is_of_update(refusal.kind) && round != 0;
   const std::size_t count = counts ? 0 : ++recorded[site];
   if (count > kMaxRecorded) return;
-  const char* end = count == kMaxRecorded ? " (further ones of this site in this round are not recorded)" : "";
+  const char* end = count == kMaxRecorded ? " (further ones of this site are not recorded any more)" : "";
   store.ledger().refuse({store.utc_now(), round, site, fl::name_of(refusal.kind), refusal.reason + end});
 }
 

@@ -61,7 +61,10 @@ Coordinator::State::State(CoordinatorOptions given, net::ServerTransport& server
       downloads(download_places(options.transfer_bytes, store.payload_bytes()), options.stall_timeout),
       base_downloads(kBasePlaces, options.stall_timeout),
       round_began(time.now()) {
-  store.while_busy = [this] { sessions.ping(); };
+  store.while_busy = [this] {
+    sessions.ping();
+    transport.mind();
+  };
   WEFT_CHECK(options.base_files.empty() || base_digest(options.base_files) == options.base_digest,
              "the files that are handed out are those of the run's base model");
 }
@@ -187,7 +190,6 @@ std::vector<fl::RoundAction> Coordinator::State::perform(const fl::BeginRound& b
   take_next_sites();
   cohort = begin.cohort;
   refused.clear();
-  recorded.clear();
   round_began = clock.now();
   held_due = true;
   // Who is not left to its work on an older version is asked anew, or not at all: that version's file may be gone. In a

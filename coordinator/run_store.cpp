@@ -204,6 +204,10 @@ void RunStore::resume() {
   for (std::uint32_t version = 0; version <= version_; ++version) stored_.insert(version);  // as far as they are there
 }
 
+bool RunStore::keeps(std::uint32_t version) const {
+  return stored_.contains(version) && options_.disk->exists(folder_.version(version));
+}
+
 void RunStore::step(const char* name) const {
   if (options_.at_step) options_.at_step(name);
 }

@@ -209,8 +209,10 @@ void Session::handle(SpoolRead event) {
 
 void Session::say_ready() {
   stage_ = Stage::ready;
-  send(wire::Ready{
-      .base_digest = facts_->base_digest, .manifest_digest = facts_->manifest->digest(), .examples = facts_->examples});
+  send(wire::Ready{.base_digest = facts_->base_digest,
+                   .manifest_digest = facts_->manifest->digest(),
+                   .examples = facts_->examples,
+                   .training = task_ && task_->kind == Task::Kind::train ? task_->round : 0});
   say("ready for run \"" + run_->run + "\"; waiting for work from " + options_.coordinator);
   send_all(outbox_.offer_all_but_newest());
 }

@@ -135,13 +135,13 @@ void Worker::State::act(const Count& action) {
 }
 
 void Worker::State::act(const Keep& action) {
-  const Status kept = spool.put(action.update);
-  if (kept) {
-    drop_kept_training(state_folder(), action.update.run_id);
+  Status kept = spool.put(action.update);
+  drop_kept_training(state_folder(), action.update.run_id);  // larger than the update, for which it may make room
+  if (!kept) kept = spool.put(action.update);
+  if (kept)
     feed(Kept{action.update});
-  } else {
+  else
     feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
-  }
 }
 
 void Worker::State::act(const KeepPiece& action) {

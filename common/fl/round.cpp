@@ -61,7 +61,17 @@ void RoundMachine::handle(const SiteReady& event, Actions& actions) {
   declined_.erase(event.site);
   left_.erase(event.site);
   asked_.erase(event.site);
+  adopt(event);
   if (stage_) ask(event.site, taken_places(), actions);
+}
+
+// What an older machine asked of it.
+void RoundMachine::adopt(const SiteReady& event) {
+  if (phase_ != Phase::round || event.training == 0 || event.training >= round()) return;
+  const bool stands = std::binary_search(sites_.begin(), sites_.end(), event.site) && !put_aside(event.site);
+  if (!stands || at_work_.contains(event.site) || fate_of(event.site, event.training) == Fate::late) return;
+  at_work_[event.site] = {.round = event.training};
+  stage_->excuse(event.site);
 }
 
 void RoundMachine::handle(const SiteGone& event, Actions&) {

@@ -20,13 +20,13 @@
 // One model covers synchronous rounds, late updates and buffered rounds. An update is named by the round whose
 // predecessor it started from: that of round r is trained from version r-1. The open round R takes updates of rounds
 // R - max_staleness .. R, one of a site, and each with its staleness R - r; with max_staleness 0 a late one is refused.
-// A site at work on an older version is left to it as long as it will be taken; then it is asked anew. A second update
-// of a site in one round, or one beyond those wanted, comes into the next round.
-// Buffered rounds are those in which all sites are members, a round wants `buffer` updates, at most `concurrency` sites
-// are at work at once, and one that has delivered an old version takes the newest one, at once or, where places are
-// few, when the next round begins (Nguyen et al. 2022, "FedBuff", arXiv:2106.06639). From one version a site trains
-// once. Its score of a version comes when it takes it, so that a version has the scores of the sites that took it
-// before the next commit.
+// A site at work on an older version is left to it as long as it will be taken; then it is asked anew. Who was at work
+// when the coordinator died says so as it comes back, and is left to it, too. A second update of a site in one round,
+// or one beyond those wanted, comes into the next round. Buffered rounds are those in which all sites are members, a
+// round wants `buffer` updates, at most `concurrency` sites are at work at once, and one that has delivered an old
+// version takes the newest one, at once or, where places are few, when the next round begins (Nguyen et al. 2022,
+// "FedBuff", arXiv:2106.06639). From one version a site trains once. Its score of a version comes when it takes it, so
+// that a version has the scores of the sites that took it before the next commit.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -49,6 +49,7 @@ namespace weft::fl {
 // Events.
 struct SiteReady {  // it stands and may be asked; also after it came back
   SiteId site;
+  std::uint32_t training = 0;  // the round whose update it is making; 0: none, or its version is gone
 };
 struct SiteGone {
   SiteId site;
@@ -185,6 +186,7 @@ class RoundMachine {
   void begin_round(Actions& actions);
   bool is_lost() const;
   void open_anew(Actions& actions);
+  void adopt(const SiteReady& event);
   void begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions);
   void close(Actions& actions);
   void commit(const Stage& stage, Actions& actions);

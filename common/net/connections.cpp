@@ -19,8 +19,11 @@ std::optional<int> Connections::accepted(int fd, const std::string& address, Tim
   ++unverified_;
   next_look_ = std::min(next_look_, now + kLookAtStrangers);
   if (unverified() <= limits_.max_unverified) return std::nullopt;
-  const auto most = std::max_element(strangers_.begin(), strangers_.end(),
-                                     [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  const auto most = std::max_element(strangers_.begin(), strangers_.end(), [](const auto& a, const auto& b) {
+    const auto &one = a.second, &other = b.second;
+    if (one.size() != other.size()) return one.size() < other.size();
+    return one.begin()->first > other.begin()->first;
+  });
   const int oldest = most->second.begin()->second;
   lost(oldest);
   return oldest;
@@ -70,9 +73,8 @@ void Connections::delivered(const Id& id, std::uint64_t bytes) {
   if (Connection* connection = find(id)) connection->delivered += bytes;
 }
 
-bool Connections::must_go(const Connection& connection, std::uint64_t received, TimePoint now) const {
-  const std::uint64_t limit = connection.verified ? limits_.verified_bytes : limits_.unverified_bytes;
-  return now >= connection.until || received > connection.delivered + limit;
+bool Connections::floods(const Connection& connection, std::uint64_t received) const {
+  return received > connection.delivered + (connection.verified ? limits_.verified_bytes : limits_.unverified_bytes);
 }
 
 void Connections::plan(TimePoint now) {

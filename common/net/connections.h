@@ -32,7 +32,8 @@ class Connections {
 
   explicit Connections(const ConnectionLimits& limits) : limits_(limits) {}
   // Answers whom to close when these are too many: the oldest unverified connection of the address that has most of
-  // them, so that whoever floods the server from one address is in nobody's way but their own.
+  // them, so that whoever floods the server from one address is in nobody's way but their own; of equal crowds the
+  // one that has the oldest connection.
   std::optional<int> accepted(int fd, const std::string& address, TimePoint now);
   void lost(int fd);
   Id id_of(int fd) const;  // of the connection that has this descriptor now; number 0: unknown
@@ -44,6 +45,9 @@ class Connections {
   // Whom to close now. `received(fd)`: bytes that have come over that connection.
   template <class Received>
   std::vector<int> due(TimePoint now, const Received& received);
+  // The same while nobody takes what has come: those alone that have sent too much.
+  template <class Received>
+  std::vector<int> flooding(const Received& received);
   TimePoint wake_at() const { return connections_.empty() ? TimePoint::max() : next_look_; }
   std::size_t unverified() const { return unverified_; }
 
@@ -57,7 +61,9 @@ class Connections {
   };
   Connection* find(const Id& id);
   void forget_stranger(const Connection& connection);
-  bool must_go(const Connection& connection, std::uint64_t received, TimePoint now) const;
+  bool floods(const Connection& connection, std::uint64_t received) const;
+  template <class MustGo>
+  std::vector<int> remove(const MustGo& must_go);
   void plan(TimePoint now);
 
   ConnectionLimits limits_;
@@ -68,18 +74,31 @@ class Connections {
   TimePoint next_look_ = TimePoint::max();
 };
 
-template <class Received>
-std::vector<int> Connections::due(TimePoint now, const Received& received) {
+template <class MustGo>
+std::vector<int> Connections::remove(const MustGo& must_go) {
   std::vector<int> close;
-  if (now < wake_at()) return close;
   std::erase_if(connections_, [&](const auto& entry) {
-    if (!must_go(entry.second, received(entry.first), now)) return false;
+    if (!must_go(entry.first, entry.second)) return false;
     close.push_back(entry.first);
     forget_stranger(entry.second);
     return true;
   });
+  return close;
+}
+
+template <class Received>
+std::vector<int> Connections::due(TimePoint now, const Received& received) {
+  if (now < wake_at()) return {};
+  std::vector<int> close = remove([&](int fd, const Connection& connection) {
+    return now >= connection.until || floods(connection, received(fd));
+  });
   plan(now);
   return close;
+}
+
+template <class Received>
+std::vector<int> Connections::flooding(const Received& received) {
+  return remove([&](int fd, const Connection& connection) { return floods(connection, received(fd)); });
 }
 
 }  // namespace weft::net

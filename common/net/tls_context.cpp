@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "common/crypto/revocation.h"
 
@@ -57,15 +58,16 @@ void restrict_protocol(SSL_CTX* context, Side side) {
 void set_trust(SSL_CTX* context, const std::filesystem::path& ca) {
   const std::vector<crypto::Revocation> checked = crypto::read_revocations(ca);  // says what is wrong with the list
   const std::filesystem::path list = crypto::revocation_list_of(ca);
-  X509_STORE* store = X509_STORE_new();
+  std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), &X509_STORE_free);
   if (store == nullptr) fail("TLS set-up");
-  SSL_CTX_set_cert_store(context, store);  // takes it
-  if (X509_STORE_load_file(store, ca.c_str()) != 1) fail("CA certificate " + ca.string());
-  if (checked.empty()) return;
-  X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-  if (lookup == nullptr || X509_load_crl_file(lookup, list.c_str(), X509_FILETYPE_PEM) != 1 ||
-      X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) != 1)
-    fail("revocation list " + list.string());
+  if (X509_STORE_load_file(store.get(), ca.c_str()) != 1) fail("CA certificate " + ca.string());
+  if (!checked.empty()) {
+    X509_LOOKUP* lookup = X509_STORE_add_lookup(store.get(), X509_LOOKUP_file());
+    if (lookup == nullptr || X509_load_crl_file(lookup, list.c_str(), X509_FILETYPE_PEM) != 1 ||
+        X509_STORE_set_flags(store.get(), X509_V_FLAG_CRL_CHECK) != 1)
+      fail("revocation list " + list.string());
+  }
+  SSL_CTX_set_cert_store(context, store.release());  // takes it; once it is whole, for the one before counts till then
 }
 
 int wire_write(BIO* bio, const char* data, std::size_t size, std::size_t* written) {

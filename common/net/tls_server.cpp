@@ -362,6 +362,15 @@ void TlsServer::disconnect(SessionId session) {
   impl_->end(*peer, {"ended by the coordinator"});
 }
 
+// Nobody's time runs out here: what they sent waits to be taken.
+void TlsServer::mind() {
+  Impl& self = *impl_;
+  if (self.clock.now() < self.next_look) return;
+  self.next_look = self.clock.now() + kLookEvery;
+  self.take_link_events();
+  for (const int fd : self.connections.flooding(received_bytes)) cut(fd);
+}
+
 std::vector<SiteId> TlsServer::reload_revocations() {
   std::vector<crypto::Revocation> revoked = crypto::read_revocations(impl_->options.credentials.ca);
   for (const crypto::Revocation& before : impl_->revoked)

@@ -18,7 +18,7 @@ struct TlsServerOptions {
   crypto::CredentialFiles credentials;
   std::size_t max_message_bytes = (2 << 20) + 1024;  // larger ones end the session before any allocation
   std::size_t max_sessions = 4096;                   // further peers are told that the coordinator is full
-  std::size_t max_queued_bytes = 64 << 20;           // per session, not yet taken by the peer; more ends the session
+  std::size_t max_queued_bytes = 16 << 20;           // per session, not yet taken by the peer; more ends the session
   // Connections that have not proved who they are; beyond it the oldest of the address that has most of them is cut.
   std::size_t max_unverified = 1024;
   Milliseconds handshake_timeout{10'000};  // from the connection to the proof
@@ -38,6 +38,7 @@ class TlsServer final : public ServerTransport {
   std::optional<ServerEvent> receive(TimePoint deadline) override;
   void send(SessionId session, ByteSpan message) override;
   void disconnect(SessionId session) override;
+  void mind() override;
   // Reads the CA's revocation list (see crypto/revocation.h) anew and ends the sessions of whoever is on it; answers
   // whose certificate of those that this server has verified last is on it now and was not before, connected or not.
   // ConfigError: the list cannot be used, or lacks somebody whom the one before has, and that one counts.

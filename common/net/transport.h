@@ -49,6 +49,8 @@ class ServerTransport {
   virtual void send(SessionId session, ByteSpan message) = 0;
   // Ends a session after what was queued has been handed to the socket.
   virtual void disconnect(SessionId session) = 0;
+  // For a caller who does not come back to receive() for a while: turns away those who would fill the memory meanwhile.
+  virtual void mind() {}
   virtual void wake() = 0;  // any thread
   virtual Traffic traffic() const = 0;
   virtual Traffic traffic(SessionId session) const = 0;  // zero for an unknown session

@@ -73,9 +73,11 @@ std::string address_of(int fd) {
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return text;
   if (address.ss_family == AF_INET)
     ::inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&address)->sin_addr, text, sizeof text);
-  if (address.ss_family == AF_INET6)
-    ::inet_ntop(AF_INET6, &reinterpret_cast<sockaddr_in6*>(&address)->sin6_addr, text, sizeof text);
-  return text;
+  if (address.ss_family != AF_INET6) return text;
+  in6_addr& six = reinterpret_cast<sockaddr_in6*>(&address)->sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&six)) return ::inet_ntop(AF_INET, six.s6_addr + 12, text, sizeof text);
+  std::fill(six.s6_addr + 8, six.s6_addr + 16, std::uint8_t{0});  // one host may have a whole /64
+  return std::string(::inet_ntop(AF_INET6, &six, text, sizeof text)) + "/64";
 }
 
 std::uint64_t received_bytes(int fd) {

@@ -97,7 +97,7 @@ class ZmqLink {
 };
 
 // Of a peer's connection, whose descriptor ZeroMQ owns. All are harmless when it has gone.
-std::string address_of(int fd);        // "10.0.0.7"; empty when it is not known
+std::string address_of(int fd);        // "10.0.0.7", "2001:db8::/64"; empty when it is not known
 std::uint64_t received_bytes(int fd);  // of TCP's payload, since it was made
 void cut(int fd);                      // ZeroMQ notices, and closes it
 

@@ -39,6 +39,7 @@ void fields(Io& io, Of<Ready> auto& m) {
   io.hex("base_digest", m.base_digest);
   io.hex("manifest_digest", m.manifest_digest);
   io.table("examples", m.examples);
+  io.number("training", m.training);
 }
 template <class Io>
 void fields(Io& io, Of<Work> auto& m) {

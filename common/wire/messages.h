@@ -51,11 +51,12 @@ struct Refused {
   std::string reason;
   bool permanent = true;
 };
-// W: reveals base model digest and the number of examples in each split.
+// W: reveals base model digest, the number of examples in each split, and what the site is training.
 struct Ready {
   std::string base_digest;
   std::string manifest_digest;                    // of the adapter the site would train
   std::map<std::string, std::uint64_t> examples;  // "train", "validation", "test"
+  std::uint32_t training = 0;                     // the round whose update is being made; 0: none
 };
 // C: what to do with the adapter of `version`. The newest Work replaces an unfinished one; one that asks for nothing
 // replaces none, and has the site offer what it has finished.

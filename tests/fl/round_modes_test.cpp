@@ -181,6 +181,29 @@ TEST(BufferedTest, AMachineMadeFromTheLedgerTakesWhatWasMadeBefore) {
   EXPECT_THAT(run.admit("c", 2), IsEmpty()) << "it is at work on the newest already";
 }
 
+// c was at work on version 1 when the coordinator died, and has gone on with that since.
+TEST(BufferedTest, WhoWasAtWorkWhenTheCoordinatorDiedIsLeftToIt) {
+  const History history = history_of(
+      3, {},
+      {{.round = 3, .cohort = sites_named("abc"), .updates = {{.site = {"a"}, .staleness = 1}, {.site = {"b"}}}}});
+  const auto comes = [&](const std::string& site, std::uint32_t training) {
+    Script run(buffered(2, 0, 2), "abc", history);
+    run.start();
+    return run.ready(site, training);
+  };
+  EXPECT_THAT(comes("c", 2), ElementsAre("ask c: train 2 from 1"));
+  const auto anew = [](const std::string& site) { return "ask " + site + ": train 4 from 3, score validation"; };
+  EXPECT_THAT(comes("c", 1), ElementsAre(anew("c"))) << "too old";
+  EXPECT_THAT(comes("a", 2), ElementsAre(anew("a"))) << "counted in round 3";
+  EXPECT_THAT(comes("c", 4), ElementsAre(anew("c"))) << "the open one";
+  EXPECT_THAT(comes("c", 7), ElementsAre(anew("c")));
+  EXPECT_THAT(comes("d", 2), IsEmpty()) << "not listed";
+  Script run(buffered(2, 0, 2), "abc", history);
+  run.start();
+  run.ready("c", 2);
+  EXPECT_THAT(run.admit("c", 2), ElementsAre(anew("c")));
+}
+
 TEST(StepsTest, ASlowSiteIsGivenFewerAndKeepsThemThroughARestart) {
   const RoundsConfig config{.count = 9, .deadline = kDeadline, .min_steps = 2, .local_steps = 40};
   Script run = begun(config, "ab");

@@ -31,7 +31,7 @@ class Script {
   Script(const RoundsConfig& config, const std::string& letters, History history = {}, std::uint64_t seed = 1);
 
   Lines start() { return take(machine.start(now)); }
-  Lines ready(const std::string& site) { return on(SiteReady{{site}}); }
+  Lines ready(const std::string& site, std::uint32_t training = 0) { return on(SiteReady{{site}, training}); }
   Lines gone(const std::string& site) { return on(SiteGone{{site}}); }
   Lines decline(const std::string& site) { return on(SiteDeclined{{site}}); }
   Lines score(const std::string& site, std::uint32_t version, double accuracy = 0.5,

@@ -42,6 +42,25 @@ TEST(ConnectionsTest, TheOldestStrangerOfTheAddressWithMostGoesWhenTheyAreTooMan
   EXPECT_EQ(connections.accepted(4, "flood", at(1)), std::nullopt) << "sites are not counted";
 }
 
+TEST(ConnectionsTest, OfEqualCrowdsTheOneWithTheOldestConnectionGivesWay) {
+  Connections connections(kLimits);
+  connections.accepted(3, "z", at(0));
+  connections.accepted(4, "y", at(1));
+  connections.accepted(5, "x", at(2));
+  EXPECT_EQ(connections.accepted(6, "a", at(3)), 3) << "whoever has just come has not had its time";
+  EXPECT_EQ(connections.accepted(7, "b", at(4)), 4);
+}
+
+TEST(ConnectionsTest, WhileNobodyTakesWhatComesOnlyFloodsAreEnded) {
+  Connections connections(kLimits);
+  connections.accepted(5, "a", at(0));
+  connections.accepted(6, "b", at(0));
+  const Traffic traffic{{{5, 100}, {6, 101}}};
+  EXPECT_THAT(connections.flooding(traffic), ElementsAre(6)) << "and nobody for the time that has passed";
+  EXPECT_EQ(connections.unverified(), 1U);
+  EXPECT_THAT(connections.due(at(1'000), traffic), ElementsAre(5));
+}
+
 TEST(ConnectionsTest, BytesThatNeverBecomeAMessageEndTheConnection) {
   Connections connections(kLimits);
   connections.accepted(5, "a", at(0));

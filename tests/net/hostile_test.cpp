@@ -136,6 +136,24 @@ TEST_F(HostileTest, AMessageOfEndlessPartsEndsItsConnection) {
   EXPECT_TRUE(drive(server, [&] { return !endless.send(parts) || !endless.open(); }));
 }
 
+// The server's owner is busy: it minds its server now and then, and does not receive.
+TEST_F(HostileTest, AMessageOfEndlessPartsEndsItsConnectionAlsoWhileNobodyReceives) {
+  TlsServer server(server_options());
+  const Stranger endless(server.endpoint());
+  endless.greet();
+  Bytes parts;
+  for (int i = 0; i < 100; ++i) {
+    parts.insert(parts.end(), {1, 250});  // more follow
+    parts.resize(parts.size() + 250);
+  }
+  bool ended = false;
+  for (const TimePoint start = now(); in_time(start) && !ended;) {
+    ended = !endless.send(parts) || !endless.open();
+    server.mind();
+  }
+  EXPECT_TRUE(ended);
+}
+
 TEST_F(HostileTest, GarbageAfterTheEndOfASessionEndsTheConnection) {
   TlsServer server(server_options());
   const Stranger garbage(server.endpoint());

@@ -80,7 +80,7 @@ std::vector<Message> examples() {
       Welcome{
           .run = "sentiment", .run_id = std::string(32, 'c'), .settings = "rounds: {count: 6}\n", .base_digest = kA},
       Refused{.reason = "not listed", .permanent = false},
-      Ready{.base_digest = kA, .manifest_digest = kB, .examples = {{"test", 300}, {"train", 70000}}},
+      Ready{.base_digest = kA, .manifest_digest = kB, .examples = {{"test", 300}, {"train", 70000}}, .training = 3},
       Work{.round = 3,
            .version = 2,
            .adapter_digest = kA,
@@ -119,7 +119,7 @@ Message random_message(std::size_t type, std::mt19937_64& random) {
     case 2:
       return Refused{s.text(4096, true), s.flag()};
     case 3:
-      return Ready{s.hex(64), s.hex(64), s.counts()};
+      return Ready{s.hex(64), s.hex(64), s.counts(), s.u32()};
     case 4:
       return Work{s.u32(), s.u32(), s.hex(64), s.u64(), s.words(), s.flag(), s.u32()};
     case 5:

@@ -247,6 +247,8 @@ TEST_F(SessionTest, TrainingGoesOnWhileTheLinkIsDown) {
   connect();
   feed(wire::Message(welcome_));
   EXPECT_THAT(actions<Load>(), IsEmpty());
+  ASSERT_THAT(sent<wire::Ready>(), SizeIs(1));
+  EXPECT_EQ(sent<wire::Ready>()[0].training, 1U);
   feed(wire::Message(work(1, {"validation"})));
   EXPECT_THAT(actions<Cancel>(), IsEmpty());
   EXPECT_THAT(actions<Train>(), IsEmpty());

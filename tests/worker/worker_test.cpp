@@ -14,6 +14,7 @@
 
 #include "common/base/digest.h"
 #include "common/net/in_process.h"
+#include "tests/base/small_disk.h"
 #include "tests/worker/base_support.h"
 #include "tests/worker/worker_support.h"
 #include "worker/spool.h"
@@ -100,6 +101,28 @@ TEST_F(WorkerTest, TrainsARunToItsEnd) {
   EXPECT_EQ(hooks_->trained, kRounds);
   EXPECT_EQ(steps_, 5);
   EXPECT_EQ(spooled(), 0U);
+}
+
+// The training under way is kept in a file larger than the update, which is in its way when the disk is full.
+TEST_F(WorkerTest, AFinishedUpdateTakesTheRoomOfTheTrainingThatWasKept) {
+  class Full final : public RealDisk {
+   public:
+    explicit Full(std::filesystem::path in_the_way) : in_the_way_(std::move(in_the_way)) {}
+    Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) override {
+      if (path.extension() == ".update" && exists(in_the_way_)) return Error{"no space left on device"};
+      return RealDisk::write_atomic(path, content, mode);
+    }
+
+   private:
+    std::filesystem::path in_the_way_;
+  } disk(folder_ / (kRunId + ".training"));
+  write_atomic(folder_ / (kRunId + ".training"), Bytes(100'000, 1)).value();
+  const CoordinatorThread coordinator(hub_, script_);
+  WorkerOptions full = options();
+  full.disk = &disk;
+  const auto client = hub_.client({"alpha"});
+  EXPECT_EQ(Worker(std::move(full), *client, clock_, Rng(1)).run({}).outcome, Outcome::finished);
+  EXPECT_EQ(hooks_->trained, kRounds);
 }
 
 TEST_F(WorkerTest, ComesBackAfterGarbageAndAfterALostSession) {
