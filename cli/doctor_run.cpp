@@ -15,7 +15,8 @@ struct RunVisit {
   RunQuestion question;
   RunFile run;
   crypto::CredentialFiles credentials;
-  coordinator::RunSize size;  // known once the base model is loaded
+  coordinator::RunSize size = {};    // known once the base model is loaded, and ...
+  coordinator::RunFacts facts = {};  // ... what a ledger there must agree with
 };
 
 bool serves(const RunVisit& visit) { return !visit.question.folder.empty() && in_use(visit.question.folder); }
@@ -62,10 +63,15 @@ Verdict device(RunVisit& visit) { return look_at_device(visit.run.device); }
 
 Verdict base_model(RunVisit& visit) {
   const Base base = load_base(visit.run.settings, visit.run.model, at::kCPU);
+  if (visit.run.start) initial_state_of(*visit.run.start, visit.run.model, base.model());
   const std::size_t parameters = base.model().manifest()->total();
   visit.size = {.adapter_bytes = parameters * sizeof(float),
                 .sites = visit.run.sites.size(),
                 .changes_base = visit.run.settings.adapter.changes_base()};
+  visit.facts = {.run = visit.run.settings.run,
+                 .config_digest = visit.run.digest,
+                 .base_digest = base.model().base_digest(),
+                 .manifest_digest = base.model().manifest()->digest()};
   return {Health::ok, visit.run.model.string() + ": complete, digest " + base.model().base_digest() +
                           "; the run trains " + std::to_string(parameters) + " values of it"};
 }
@@ -82,6 +88,12 @@ Verdict data(RunVisit& visit) {
                           " training examples"};
 }
 
+Verdict aggregation(RunVisit& visit) {
+  coordinator::check_aggregation(visit.run.aggregation, visit.run.settings.rounds, visit.run.sites.size());
+  return {Health::ok,
+          visit.run.aggregation.method + ", whose limits suit " + std::to_string(visit.run.sites.size()) + " sites"};
+}
+
 // What would keep a run from going on in its folder.
 Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, const coordinator::Ledger& ledger,
                           const coordinator::RunFacts& there) {
@@ -89,6 +101,7 @@ Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, 
   const std::string holds = folder.string() + " already holds run \"" + there.run + "\" (" + there.run_id + "), ";
   if (ledger.end()) return {Health::warning, holds + "which has ended; choose another folder"};
   check_same_settings(visit.run, folder);
+  ledger.check_same_run(visit.facts);
   coordinator::require_sound(ledger, files.ledger());
   files.read_version(ledger.committed(), ledger.adapter_digest(ledger.committed())).value();
   visit.size.resume = true;
@@ -96,16 +109,18 @@ Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, 
       look_at_disk(coordinator::disk_need(folder, visit.size, visit.run.settings.rounds, visit.run.aggregation));
   if (room.health == Health::problem) return room;
   return {Health::warning, holds + std::to_string(ledger.committed()) +
-                               " rounds of it; go on with it by --resume, or choose another folder"};
+                               " rounds of it; go on with it by --resume, or choose another folder; " + room.text};
 }
 
 Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
+  const coordinator::RunFolder files(folder);
+  const bool has_ledger = std::filesystem::exists(files.ledger());
+  if (chosen && !has_ledger) coordinator::refuse_without_ledger(folder);
   if (visit.size.adapter_bytes == 0)
     return {Health::warning, "not checked: what the run needs follows from the base model"};
-  const coordinator::RunFolder files(folder);
-  if (chosen && !serves(visit) && std::filesystem::exists(files.ledger())) {
+  if (chosen && has_ledger && !serves(visit)) {
     const coordinator::Ledger ledger = coordinator::Ledger::open_to_read(files.ledger());
     if (const auto there = ledger.run()) return before_it_goes_on(visit, files, ledger, *there);
   }
@@ -115,11 +130,17 @@ Verdict disk(RunVisit& visit) {
   return found;
 }
 
-const std::vector<Check<RunVisit>> kChecks{
-    {"clock", clock},   {"certificate", certificate}, {"revocations", revocations},
-    {"sites", sites},   {"address", address},         {"versions", versions},
-    {"device", device}, {"base model", base_model},   {"data", data},
-    {"disk", disk}};
+const std::vector<Check<RunVisit>> kChecks{{"clock", clock},
+                                           {"certificate", certificate},
+                                           {"revocations", revocations},
+                                           {"sites", sites},
+                                           {"address", address},
+                                           {"versions", versions},
+                                           {"device", device},
+                                           {"base model", base_model},
+                                           {"data", data},
+                                           {"aggregation", aggregation},
+                                           {"disk", disk}};
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include "cli/local_job.h"
 #include "common/models/checkpoint.h"
 #include "common/tensor/base_files.h"
+#include "worker/run_counts.h"
 #include "worker/worker.h"
 
 namespace weft::cli {
@@ -97,12 +98,22 @@ Verdict data(SiteVisit& visit) {
   return {Health::ok, text};
 }
 
+// As the worker would judge, of what is known. Which round is asked for first is not: any policy allows round 1.
+std::optional<worker::Refusal> refusal_of(const SiteVisit& visit) {
+  const worker::Policy& policy = visit.site.policy;
+  const wire::Welcome& welcome = visit.answered->welcome;
+  if (auto no = policy.refusal(welcome)) return no;
+  if (visit.facts.manifest && !visit.facts.examples.empty())
+    if (auto no = policy.refusal(visit.facts)) return no;
+  const worker::RunCounts so_far =
+      worker::read_counts(visit.site.folder, {visit.answered->coordinator.name, welcome.run}).value();
+  if (auto no = policy.training_refusal(1, so_far)) return no;
+  return policy.scoring_refusal(so_far);
+}
+
 Verdict policy(SiteVisit& visit) {
   if (!visit.answered) return {Health::warning, "not checked: what the run asks is not known without the coordinator"};
-  std::optional<worker::Refusal> refusal = visit.site.policy.refusal(visit.answered->welcome);
-  if (!refusal && visit.facts.manifest && !visit.facts.examples.empty())
-    refusal = visit.site.policy.refusal(visit.facts);
-  if (refusal) return {Health::problem, "this site's policy refuses the run: " + refusal->reason};
+  if (const auto no = refusal_of(visit)) return {Health::problem, "this site's policy refuses the run: " + no->reason};
   return {Health::ok, "accepts the run"};
 }
 

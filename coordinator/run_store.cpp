@@ -33,17 +33,6 @@ void refuse_other_run(const std::filesystem::path& folder, const std::optional<R
                       "); go on with it by --resume, or choose another folder");
 }
 
-// What dies before its run begins leaves version 0 at most.
-void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
-  std::vector<std::filesystem::path> left{"adapter", "summary.json"};
-  for (const std::uint32_t version : RunFolder(folder, disk).versions())
-    if (version > 0) left.push_back(RunFolder("").version(version));
-  for (const std::filesystem::path& name : left)
-    if (disk.exists(folder / name))
-      throw ConfigError(folder.string() + " has " + name.string() +
-                        " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
-}
-
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
@@ -54,11 +43,20 @@ std::filesystem::path checked(const CoordinatorOptions& options) {
                        .sites = options.sites.size(),
                        .changes_base = options.peft.adapter.changes_base()};
     const RoomFound found =
-        room_for(disk_need(options.folder, size, options.rounds, options.aggregation), *options.disk);
+        room_for(disk_need(options.folder, size, options.rounds, options.aggregation, *options.disk), *options.disk);
     if (found.room == Room::none) throw Failure(found.text);
   }
   options.disk->make_folder(options.folder / "versions");
   return file;
+}
+
+// But for where the median keeps the updates.
+fl::AggregatorShape shape_of(const fl::RoundsConfig& rounds, std::size_t sites, std::size_t parameters) {
+  return {.sites = sites,
+          .parameters = parameters,
+          .local_steps = rounds.local_steps,
+          .min_steps = fl::least_steps(rounds),
+          .scratch = {}};
 }
 
 // A site says its steps; where they count they are checked (admission.h).
@@ -90,21 +88,39 @@ void check_run_folder(const std::filesystem::path& folder, bool resume) {
   if (std::filesystem::exists(file))
     refuse_other_run(folder, Ledger(file).run(), resume);
   else
-    refuse_without_ledger(folder, system_disk());
+    refuse_without_ledger(folder);
+}
+
+// What dies before its run begins leaves version 0 at most.
+void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
+  std::vector<std::filesystem::path> left{"adapter", "summary.json"};
+  for (const std::uint32_t version : RunFolder(folder, disk).versions())
+    if (version > 0) left.push_back(RunFolder("").version(version));
+  for (const std::filesystem::path& name : left)
+    if (disk.exists(folder / name))
+      throw ConfigError(folder.string() + " has " + name.string() +
+                        " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
 }
 
 DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,
-                   const fl::AggregationConfig& aggregation) {
+                   const fl::AggregationConfig& aggregation, Disk& disk) {
   constexpr std::uint64_t kRest = 1 << 20;  // ledger, summary, events
   const std::size_t versions = (size.resume ? 1 : 2) + std::min<std::size_t>(rounds.max_staleness, size.sites);
   const std::size_t updates = aggregation.method == "median"
                                   ? size.sites
                                   : std::min(size.sites, upload_places(kTransferBytes, size.adapter_bytes));
   constexpr std::size_t kResult = 1;
-  return {folder, (versions + (size.changes_base ? 1 : 0) + kResult + updates) * size.adapter_bytes + kRest,
+  std::uint64_t bytes = (versions + (size.changes_base ? 1 : 0) + kResult + updates) * size.adapter_bytes + kRest;
+  for (const std::filesystem::path& file : disk.list(RunFolder(folder).incoming()))  // is a part of it already
+    if (const auto opened = disk.open(file)) bytes -= std::min(bytes, opened.value()->size());
+  return {folder, bytes,
           std::to_string(versions) + (versions == 1 ? " version" : " versions") + " of an adapter of " +
               human_bytes(size.adapter_bytes) + (size.changes_base ? ", its start" : "") + ", the result, " +
               std::to_string(updates) + " updates and the ledger"};
+}
+
+void check_aggregation(const fl::AggregationConfig& aggregation, const fl::RoundsConfig& rounds, std::size_t sites) {
+  fl::make_aggregator(aggregation, shape_of(rounds, sites, 0));
 }
 
 RunStore::RunStore(CoordinatorOptions& options, const Clock& clock)
@@ -136,20 +152,17 @@ bool RunStore::forget_added() {
 void RunStore::expect_sites(std::size_t sites) {
   WEFT_CHECK(added_.empty(), "the accumulator's scale follows from the number of sites and holds for a whole round");
   mean_.reset();  // there is memory for one
-  mean_ = aggregator_for(sites, manifest_->total());
+  mean_ = aggregator_for(sites);
 }
 
-std::unique_ptr<fl::Aggregator> RunStore::aggregator_for(std::size_t sites, std::size_t parameters) const {
-  return fl::make_aggregator(options_.aggregation,
-                             {.sites = sites,
-                              .parameters = parameters,
-                              .local_steps = options_.rounds.local_steps,
-                              .min_steps = fl::least_steps(options_.rounds),
-                              .scratch = [this] { return options_.disk->scratch(options_.folder).value(); }});
+std::unique_ptr<fl::Aggregator> RunStore::aggregator_for(std::size_t sites) const {
+  fl::AggregatorShape shape = shape_of(options_.rounds, sites, manifest_->total());
+  shape.scratch = [this] { return options_.disk->scratch(options_.folder).value(); };
+  return fl::make_aggregator(options_.aggregation, shape);
 }
 
 void RunStore::check_sites(std::size_t sites) const {
-  aggregator_for(sites, 0);
+  check_aggregation(options_.aggregation, options_.rounds, sites);
   if (sites <= options_.sites.size()) return;
   if (const RoomFound found = room_for(need(sites, true), *options_.disk); found.room == Room::none)
     throw ConfigError("for " + std::to_string(sites) + " sites: " + found.text);
@@ -161,9 +174,7 @@ DiskNeed RunStore::need(std::size_t sites, bool resume) const {
                              .sites = sites,
                              .changes_base = options_.peft.adapter.changes_base(),
                              .resume = resume},
-                            options_.rounds, options_.aggregation);
-  for (const std::filesystem::path& file : options_.disk->list(folder_.incoming()))  // is a part of it already
-    if (const auto opened = options_.disk->open(file)) need.bytes -= std::min(need.bytes, opened.value()->size());
+                            options_.rounds, options_.aggregation, *options_.disk);
   if (options_.aggregation.method == "median") need.bytes -= std::min(need.bytes, added_.size() * payload_bytes());
   return need;
 }

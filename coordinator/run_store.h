@@ -26,6 +26,8 @@ namespace weft::coordinator {
 // Throws what opening the store would say of the folder: ConfigError when it holds a run and `resume` is not set;
 // Failure when another process holds it. For callers that load much before they open it.
 void check_run_folder(const std::filesystem::path& folder, bool resume);
+// Of these the one about a folder without ledger: ConfigError when it has what only a run leaves.
+void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk = system_disk());
 
 struct RunSize {
   std::uint64_t adapter_bytes = 0;
@@ -36,9 +38,12 @@ struct RunSize {
 
 // What a run will surely write into its folder: two versions of the adapter (one when it goes on) and those that late
 // updates may come from, its start where the result is told from that, the result, and the updates that wait there at
-// once, which with the median are those of all sites.
+// once, which with the median are those of all sites; less what has come of them already.
 DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,
-                   const fl::AggregationConfig& aggregation);
+                   const fl::AggregationConfig& aggregation, Disk& disk = system_disk());
+
+// ConfigError: the limits leave no precision for the updates of so many sites.
+void check_aggregation(const fl::AggregationConfig& aggregation, const fl::RoundsConfig& rounds, std::size_t sites);
 
 class RunStore {
  public:
@@ -87,7 +92,7 @@ class RunStore {
   std::function<void()> while_busy = [] {};  // called between the windows of an adapter that is gone through
 
  private:
-  std::unique_ptr<fl::Aggregator> aggregator_for(std::size_t sites, std::size_t parameters) const;
+  std::unique_ptr<fl::Aggregator> aggregator_for(std::size_t sites) const;
   DiskNeed need(std::size_t sites, bool resume) const;
   void take(const StateDict& initial);
   void begin(const StateDict& initial);

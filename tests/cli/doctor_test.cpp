@@ -5,6 +5,7 @@
 #include "common/base/folder_lock.h"
 #include "common/crypto/revocation.h"
 #include "tests/cli/job_support.h"
+#include "worker/run_counts.h"
 
 namespace weft::cli {
 namespace {
@@ -83,6 +84,56 @@ TEST_F(DoctorTest, WhatStandsInTheWayOfACoordinator) {
   expect(line(torn, "base model"), "problem", {"model.safetensors"});
   expect(line(torn, "disk"), "warning", {"not checked"});
   expect(line(of_run(1, {"--set", "rounds.cuont=3"}), "file"), "problem", {"cuont", "count"});
+}
+
+TEST_F(DoctorTest, AFolderThatHasLostItsLedger) {
+  for (const std::string left : {"summary.json", "versions/0003.safetensors"}) {
+    const std::string out = "lost-" + std::filesystem::path(left).stem().string();
+    std::filesystem::create_directories((job_.place / out / left).parent_path());
+    spit(job_.place / out / left, "");
+    expect(line(of_run(1, {}, out), "disk"), "problem", {left, "no ledger.sqlite", "choose another folder"});
+  }
+}
+
+TEST_F(DoctorTest, ARunThatIsToGoOnInItsFolder) {
+  const auto running = deployment_.coordinator();
+  ASSERT_TRUE(running->wait_for({"waits for"})) << running->said();
+  running->signal(SIGTERM);
+  running->wait();
+  const std::filesystem::path incoming = job_.place / "deployed/incoming";
+  std::filesystem::create_directories(incoming);
+  spit(incoming / "alder.part", "");
+  std::filesystem::resize_file(incoming / "alder.part", 1 << 30);  // more than the run can need
+  expect(line(of_run(0), "disk"), "warning", {"go on with it by --resume", " 0 B needed"});
+  edit(job_.model() / "config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-11");
+  expect(line(of_run(1), "disk"), "problem", {"base model digest", "resume with the base model it was begun with"});
+}
+
+TEST_F(DoctorTest, LimitsThatLeaveNoPrecision) {
+  expect(line(of_run(0), "aggregation"), "ok", {"3 sites"});
+  expect(line(of_run(1, {"--set", "aggregation.max_examples=1000000000000"}), "aggregation"), "problem",
+         {"max_examples", "lower them"});
+}
+
+TEST_F(DoctorTest, AStartThatIsOfAnotherBaseModel) {
+  ASSERT_EQ(job_.simulate("first").code, 0);
+  const std::string text = slurp(job_.run_file());
+  const std::size_t block = text.find("adapter:\n"), next = text.find("train:\n");
+  spit(job_.run_file(), text.substr(0, block) + "adapter: {start: first}\n" + text.substr(next));
+  expect(line(of_run(0), "base model"), "ok", {"complete"});
+  edit(job_.model() / "config.json", "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": 1e-11");
+  expect(line(of_run(1), "base model"), "problem", {"adapter.start", "was trained on a base model with digest"});
+}
+
+TEST_F(DoctorTest, ASiteThatWasAskedAllThatItAllows) {
+  const auto coordinator = deployment_.coordinator();
+  ASSERT_TRUE(coordinator->wait_for({"waits for"})) << coordinator->said();
+  const std::filesystem::path state = job_.place / "state/alder";
+  std::filesystem::create_directories(state);
+  ASSERT_TRUE(worker::write_counts(state, {"coordinator", "tiny"}, {.trainings = 3, .scorings = 5}));
+  expect(line(of_site(0, {"--set", "policy.max_trainings=4"}), "policy"), "ok", {"accepts the run"});
+  expect(line(of_site(1, {"--set", "policy.max_trainings=3"}), "policy"), "problem", {"policy.max_trainings"});
+  expect(line(of_site(1, {"--set", "policy.max_scorings=5"}), "policy"), "problem", {"policy.max_scorings"});
 }
 
 TEST_F(DoctorTest, ASiteBeforeAndWhileTheCoordinatorRuns) {
