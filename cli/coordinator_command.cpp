@@ -41,7 +41,8 @@ int serve(Flags& flags) {
                                       {.stop = signals.token(),
                                        .opened = say_open,
                                        .between = [&](coordinator::Coordinator& it) { reload.apply(it); },
-                                       .signer = signer});
+                                       .signer = signer,
+                                       .ca = credentials.ca});
   if (!result.finished) {
     log::warn("stopped before the end; the same command with --resume goes on from the last committed round");
     return 0;

@@ -63,6 +63,7 @@ coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& b
   telemetry::FanOut watchers;
   coordinator::CoordinatorOptions options = coordinator_options(run, base, place);
   options.signer = std::move(serving.signer);
+  options.ca = std::move(serving.ca);
   coordinator::Coordinator coordinator(std::move(options), transport, clock, watchers);
   if (const Status written = write_atomic(place.folder / "config.yaml", as_bytes(run.text)); !written)
     throw Failure(written.error().message);

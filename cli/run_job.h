@@ -31,6 +31,7 @@ struct Serving {
   std::function<void()> opened = {};  // called when the run folder is ours and before any site is served
   std::function<void(coordinator::Coordinator&)> between = {};  // see Coordinator::run
   std::optional<crypto::Signer> signer = {};                    // see CoordinatorOptions::signer
+  std::optional<std::filesystem::path> ca = {};                 // and ca
 };
 // Runs the coordinator over a transport to its end: views, TensorBoard events, config.yaml in the folder.
 coordinator::CoordinatorResult run_coordinator(const RunFile& run, const Base& base, const RunPlace& place,

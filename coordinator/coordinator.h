@@ -57,6 +57,7 @@ struct CoordinatorOptions {
   std::uint64_t transfer_bytes = kTransferBytes;
   Milliseconds stall_timeout{30'000};    // a transfer that moves no chunk for so long gives its place to one that waits
   std::optional<crypto::Signer> signer;  // of the ledger's records and the sites' receipts; none within one process
+  std::optional<std::filesystem::path> ca;  // of all who signed the ledger that is resumed; none: of anybody
   std::function<std::uint64_t()> peak_rss = telemetry::peak_rss_bytes;  // for summary.json
   // For fault tests: called at "adapter_written", "ledger_committed", "settled", "result_written". May throw.
   std::function<void(std::string_view)> at_step;

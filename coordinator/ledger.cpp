@@ -77,6 +77,36 @@ void read_metrics(const Database& database, const std::string& text, UpdateRow& 
   update.staleness = static_cast<std::uint32_t>(staleness.mapped());
 }
 
+// Text that SQLite keeps as it was given: a table's may have been wrapped otherwise when it was made.
+std::string on_one_line(const std::string& sql) {
+  std::string line;
+  for (const char c : sql) {
+    const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+    if (!space)
+      line += c;
+    else if (!line.ends_with(' '))
+      line += ' ';
+  }
+  return line;
+}
+
+using Layout = std::map<std::string, std::string>;  // "table meta" and its SQL
+
+// Indexes that SQLite makes by itself have no SQL.
+Layout layout_of(const Database& database) {
+  Layout layout;
+  Statement part = database.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL");
+  while (part.step())
+    layout[part.text(0) + " " + part.text(1)] += on_one_line(part.text(3)) + " (of " + part.text(2) + ")";
+  return layout;
+}
+
+Layout layout_as_made() {
+  const Database fresh(":memory:");
+  fresh.execute(kTables);
+  return layout_of(fresh);
+}
+
 void create_where_empty(const Database& database) {
   if (database.integer("SELECT count(*) FROM sqlite_schema") > 0) return;
   database.transaction([&] {
@@ -136,10 +166,6 @@ Ledger::Ledger(const std::filesystem::path& file, Access access, std::optional<c
   if (access == Access::write) database_.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   if (access == Access::write) create_where_empty(database_);
   check_schema(database_, file);
-  if (signer_)
-    database_.prepare("INSERT OR IGNORE INTO certificates VALUES (?, ?)")
-        .with(signer_->fingerprint(), signer_->certificate())
-        .run();
   Statement check = database_.prepare("PRAGMA quick_check(1)");
   if (check.step() && check.text(0) != "ok")
     throw Failure(file.string() + " is damaged (" + check.text(0) + "); put a backup of the run folder back");
@@ -217,6 +243,7 @@ void Ledger::seal() const {
   Statement last = database_.prepare("SELECT hash FROM records WHERE number = ?");
   if (last.with(head.number - 1).step()) head.previous = last.text(0);
   if (signer_) head.signer = signer_->fingerprint();
+  keep_certificate();
   const std::string hash = record_hash(database_, head);
   const std::string signature = signer_ ? to_hex(signer_->sign(as_bytes(record_statement(hash)))) : "";
   database_.prepare("INSERT INTO records VALUES (?, ?, ?, ?)").with(head.number, hash, head.signer, signature).run();
@@ -391,7 +418,27 @@ std::optional<EndRow> Ledger::end() const {
   return EndRow{read_cell<std::uint32_t>(database_, "best_version", *best), meta("reason").value_or("")};
 }
 
+bool Ledger::ended() const { return meta("best_version").has_value(); }
+
 bool Ledger::sites_told() const { return meta("sites_told").has_value(); }
+
+std::vector<std::string> Ledger::layout_faults() const {
+  static const Layout made = layout_as_made();
+  const Layout found = layout_of(database_);
+  std::vector<std::string> faults;
+  for (const auto& [part, sql] : made)
+    if (const auto there = found.find(part); there == found.end())
+      faults.push_back(part + ": it is not there");
+    else if (there->second != sql)
+      faults.push_back(part + ": got " + there->second + ", expected " + sql + "; it was made anew");
+  for (const auto& [part, sql] : found)
+    if (!made.contains(part)) faults.push_back(part + ": no ledger has this; it was added");
+  if (!faults.empty()) return faults;
+  Statement check = database_.prepare("PRAGMA integrity_check");
+  while (check.step())
+    if (check.text(0) != "ok") faults.push_back("SQLite's integrity_check: " + check.text(0));
+  return faults;
+}
 
 std::vector<RecordRow> Ledger::records() const {
   std::vector<RecordRow> records;
@@ -405,6 +452,13 @@ std::map<std::string, std::string> Ledger::certificates() const {
   Statement row = database_.prepare("SELECT fingerprint, pem FROM certificates");
   while (row.step()) certificates[row.text(0)] = row.text(1);
   return certificates;
+}
+
+void Ledger::keep_certificate() const {
+  if (!signer_) return;
+  database_.prepare("INSERT OR IGNORE INTO certificates VALUES (?, ?)")
+      .with(signer_->fingerprint(), signer_->certificate())
+      .run();
 }
 
 }  // namespace weft::coordinator

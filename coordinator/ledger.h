@@ -119,10 +119,15 @@ class Ledger {
   std::vector<RefusalRow> refusals(std::optional<std::uint32_t> round = {}) const;  // of all rounds without one
   std::map<std::string, std::uint64_t> refusals_by_kind() const;
   std::optional<EndRow> end() const;
+  bool ended() const;
   bool sites_told() const;
 
+  // What the file has as other tables than this weft makes, or SQLite finds wrong in it. With a fault of these, what
+  // the other functions read may not be what its records vouch for.
+  std::vector<std::string> layout_faults() const;
   std::vector<RecordRow> records() const;
   std::map<std::string, std::string> certificates() const;  // PEM by fingerprint, of all that ever signed for this run
+  void keep_certificate() const;                            // the signer's, before it signs anything of this run
   const Database& database() const { return database_; }    // to check it
 
  private:

@@ -1,6 +1,7 @@
 #include "coordinator/ledger_check.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -37,14 +38,23 @@ class Check {
     check_rows();
     if (!request_.folder.empty()) {
       check_versions();
-      check_result();
+      attempt("the run's end", [this] { check_result(); });
     }
-    for (const NamedReceipt& one : request_.receipts) check_receipt(one);
+    for (const NamedReceipt& one : request_.receipts) attempt(one.where, [&] { check_receipt(one); });
     return std::move(result_);
   }
 
  private:
   void fault(const std::string& where, const std::string& what) { result_.faults.push_back(where + ": " + what); }
+
+  // A cell that cannot be read is a fault, and ends only the check that needs it.
+  void attempt(const std::string& where, const std::function<void()>& check) {
+    try {
+      check();
+    } catch (const Failure& failure) {
+      fault(where, failure.what());
+    }
+  }
 
   // Only texts and numbers are read, and nothing of them is believed: any of them may be what was changed.
   std::string meta(const char* key) const {
@@ -103,7 +113,7 @@ class Check {
 
   void check_signature(const RecordRow& row) {
     if (row.signer == kNoSigner) {
-      if (!row.signature.empty() || records_.front().signer != kNoSigner || request_.ca)
+      if (!row.signature.empty() || records_.front().signer != kNoSigner || request_.ca || request_.all_signed)
         fault(name_of(row.number), "its record is not signed, expected a signature by a coordinator's key");
       return;
     }
@@ -122,9 +132,9 @@ class Check {
   void check_rows() {
     const auto next = static_cast<std::int64_t>(records_.size());
     for (const FactTable& table : kFactTables) {
-      Statement rows = ledger_.database().prepare(std::string("SELECT ") + table.number + ", count(*) FROM " +
-                                                  table.name + " WHERE " + table.number +
-                                                  " NOT IN (SELECT number FROM records) GROUP BY " + table.number);
+      Statement rows = ledger_.database().prepare(
+          std::string("SELECT ") + table.number + ", count(*) FROM " + table.name + " WHERE " + table.number +
+          " IS NULL OR " + table.number + " NOT IN (SELECT number FROM records) GROUP BY " + table.number);
       while (rows.step()) {
         const std::string count = std::to_string(rows.integer(1)) + " rows";
         if (std::string(table.name) == "refusals" && rows.type(0) == ColumnType::integer && rows.integer(0) == next &&
@@ -285,7 +295,7 @@ void hold_folder_against(const Ledger& ledger, const RunFolder& folder, std::vec
   for (const auto& file : {folder.adapter(), folder.summary()})
     if (std::filesystem::exists(file)) results.push_back(file);
   const std::uint32_t committed = ledger.committed();
-  const bool ended = ledger.end().has_value();
+  const bool ended = ledger.ended();
   const std::string cut = "; its last records were taken away";
   for (const std::uint32_t version : versions)  // a crash may leave the one that the next round makes
     if (version > committed + (ended ? 0 : 1))
@@ -304,21 +314,24 @@ void hold_folder_against(const Ledger& ledger, const RunFolder& folder, std::vec
 
 CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request) {
   CheckResult result;
+  bool readable = false;  // what other tables say, or an index that does not fit them, is worth nothing
   // One transaction: what is committed meanwhile is not seen by half.
   ledger.database().execute("BEGIN");
   try {
-    result = Check(ledger, request).run();
+    result.faults = ledger.layout_faults();
+    readable = result.faults.empty();
+    if (readable) result = Check(ledger, request).run();
   } catch (...) {
     ledger.database().execute("ROLLBACK");
     throw;
   }
   ledger.database().execute("ROLLBACK");
-  if (!request.folder.empty()) hold_folder_against(ledger, RunFolder(request.folder), result.faults);
+  if (readable && !request.folder.empty()) hold_folder_against(ledger, RunFolder(request.folder), result.faults);
   return result;
 }
 
-void require_sound(const Ledger& ledger, const std::filesystem::path& file) {
-  const CheckResult found = check_ledger(ledger, {.folder = {}, .receipts = {}, .ca = {}});
+void require_sound(const Ledger& ledger, const std::filesystem::path& file, const CheckRequest& request) {
+  const CheckResult found = check_ledger(ledger, request);
   if (found.faults.empty()) return;
   throw Failure(file.string() + ": " + found.faults.front() +
                 "; nothing is signed on top of that: put the original back (weft ledger verify names all faults)");

@@ -5,7 +5,7 @@
 // coordinator's key can write the ledger anew with all its hashes and signatures; then the receipts differ, if sites
 // kept theirs. A ledger whose last records are gone together with all files that came of them reads as one of a run
 // that stopped there; receipts of the rounds that are missing show it. Without a CA it is shown only that all is signed
-// by the certificates in the ledger.
+// by the certificates in the ledger, but for its first records, which then may be without signature.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -25,7 +25,8 @@ struct NamedReceipt {
 struct CheckRequest {
   std::filesystem::path folder;  // of the run; empty: the ledger alone is looked at
   std::vector<NamedReceipt> receipts;
-  std::optional<std::filesystem::path> ca;
+  std::optional<std::filesystem::path> ca;  // must have issued each certificate; a record without signature is a fault
+  bool all_signed = false;                  // such a record is a fault without CA, too
 };
 
 struct CheckResult {
@@ -39,7 +40,8 @@ struct CheckResult {
 // or the CA cannot be read.
 CheckResult check_ledger(const Ledger& ledger, const CheckRequest& request);
 
-// Before a run goes on: throws Failure with the first fault of its ledger, which lies in `file`.
-void require_sound(const Ledger& ledger, const std::filesystem::path& file);
+// Before a run goes on: throws Failure with the first fault of its ledger, which lies in `file`. `request`: who must
+// have signed it.
+void require_sound(const Ledger& ledger, const std::filesystem::path& file, const CheckRequest& request);
 
 }  // namespace weft::coordinator

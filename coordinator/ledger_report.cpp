@@ -138,10 +138,10 @@ std::string check_text(const CheckResult& result) {
            : result.faults.size() == 1 ? "1 fault"
                                        : std::to_string(result.faults.size()) + " faults") +
           "\n";
-  if (result.signatures == 0 && result.faults.empty())
-    text +=
-        "The records are chained but NOT SIGNED, as in a run within one process: whoever can write the file can make "
-        "it anew.\n";
+  if (result.signatures < result.records)
+    text += std::to_string(result.records - result.signatures) + " of " + std::to_string(result.records) +
+            " records are NOT SIGNED" + (result.signatures == 0 ? ", as in a run within one process" : "") +
+            ": whoever can write the file can make them anew.\n";
   return text;
 }
 

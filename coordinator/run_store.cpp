@@ -202,7 +202,9 @@ void RunStore::begin(const StateDict& initial) {
 void RunStore::resume() {
   resumed_ = true;
   ledger_.check_same_run(facts_);
-  require_sound(ledger_, folder_.ledger());
+  require_sound(ledger_, folder_.ledger(),
+                {.folder = {}, .receipts = {}, .ca = options_.ca, .all_signed = options_.signer.has_value()});
+  ledger_.keep_certificate();
   facts_ = ledger_.run().value();
   const std::string& metric = options_.scheme.primary;
   history_ = ledger_.history(metric);

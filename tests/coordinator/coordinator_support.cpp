@@ -357,6 +357,7 @@ CoordinatorOptions Job::options(bool resume) const {
   options.facts = {.labels = {"negative", "positive"}, .max_tokens = 128};
   options.versions = {{"weft", "test"}};
   options.signer = signer;
+  options.ca = ca;
   options.at_step = at_step;
   return options;
 }

@@ -189,6 +189,7 @@ struct Job {
   fl::AggregationConfig aggregation;
   std::vector<SiteId> listed;
   std::optional<crypto::Signer> signer;
+  std::optional<std::filesystem::path> ca;
   std::function<void(std::string_view)> at_step;
   std::vector<std::unique_ptr<SimSite>> sites;
   SimTransport transport;

@@ -20,6 +20,7 @@ using testing::Contains;
 using testing::Each;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 using testing::SizeIs;
 
 crypto::Signer issue_signer(const std::filesystem::path& pki, const std::string& name) {
@@ -31,6 +32,7 @@ class LedgerCheckTest : public testing::Test {
  protected:
   LedgerCheckTest() : stranger_({"stranger"}, 5, job_.initial.manifest) {
     job_.signer = issue_signer(pki(), "hub");
+    job_.ca = pki() / "ca.crt";
     job_.transport.add(stranger_);  // is refused: a row of refusals
   }
 
@@ -59,15 +61,14 @@ class LedgerCheckTest : public testing::Test {
   std::filesystem::path original() const { return job_.folder.path() / "original.sqlite"; }
   void alter(const std::string& sql) const { Database(file()).execute(sql); }
 
-  // Hashes and signatures anew, as who may write the file can make them.
-  void make_anew(const std::optional<crypto::Signer>& signer) const {
+  // Hashes and signatures anew, as who may write the file can make them. `named`: as the signer, where there is none.
+  void make_anew(const std::optional<crypto::Signer>& signer, const std::string& named) const {
     const Database database(file());
     if (signer)
       database.prepare("INSERT INTO certificates VALUES (?, ?)")
           .with(signer->fingerprint(), signer->certificate())
           .run();
-    RecordHead head{.signer = job_.signer->fingerprint()};
-    if (signer) head.signer = signer->fingerprint();
+    RecordHead head{.signer = signer ? signer->fingerprint() : named};
     for (; head.number < database.integer("SELECT count(*) FROM records"); ++head.number) {
       const std::string hash = record_hash(database, head);
       database.prepare("UPDATE records SET hash = ?, signer = ? WHERE number = ?")
@@ -79,6 +80,24 @@ class LedgerCheckTest : public testing::Test {
             .run();
       head.previous = hash;
     }
+  }
+
+  void make_anew_without_signatures() const {
+    alter("DELETE FROM certificates; UPDATE records SET signature = ''");
+    make_anew({}, kNoSigner);
+  }
+
+  std::filesystem::path other_pki() const { return job_.folder.path() / "other_pki"; }
+  crypto::Signer other_signer() const { return issue_signer(other_pki(), "hub"); }  // of another CA
+
+  // Why a run does not go on on top of that; empty: it does.
+  std::string refusal_to_go_on() {
+    try {
+      job_.run(true);
+    } catch (const Failure& failure) {
+      return failure.what();
+    }
+    return "";
   }
 
   Job job_;
@@ -157,6 +176,55 @@ TEST_F(LedgerCheckTest, ARowThatIsMissingOrAddedIsFoundByRound) {
   }
 }
 
+TEST_F(LedgerCheckTest, ATableThatWasMadeAnewIsFound) {
+  job_.run();
+  keep_original();
+  for (const auto& [sql, where] : std::vector<std::pair<std::string, std::string>>{
+           {"CREATE TABLE m2 (key TEXT, value TEXT, record INTEGER);"
+            "INSERT INTO m2 VALUES ('best_version', '0', NULL); INSERT INTO m2 SELECT * FROM meta;"
+            "DROP TABLE meta; ALTER TABLE m2 RENAME TO meta",
+            "table meta: got"},
+           {"CREATE TABLE r2 (round, cohort, loss, seconds, bytes_up, bytes_down, adapter_digest, time);"
+            "INSERT INTO r2 SELECT '1', cohort, 0, 0, 0, 0, adapter_digest, time FROM rounds WHERE round = 1;"
+            "INSERT INTO r2 SELECT * FROM rounds; DROP TABLE rounds; ALTER TABLE r2 RENAME TO rounds",
+            "table rounds: got"},
+           {"DROP TABLE rounds", "table rounds: it is not there"},
+           {"DROP INDEX updates_of_site", "index updates_of_site: it is not there"},
+           {"CREATE VIEW more AS SELECT 1", "view more: no ledger has this"}}) {
+    alter(sql);
+    EXPECT_THAT(faults(), Contains(HasSubstr(where))) << sql;
+    restore();
+  }
+  EXPECT_THAT(faults(), IsEmpty()) << "the original holds";
+}
+
+TEST_F(LedgerCheckTest, TablesMayBeWrappedOtherwise) {
+  job_.run();
+  alter("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' ', char(10) || '  ')");
+  EXPECT_THAT(faults(), IsEmpty());
+}
+
+TEST_F(LedgerCheckTest, ARowThatItsIndexDoesNotHaveIsFound) {
+  job_.run();
+  alter(
+      "PRAGMA writable_schema = ON; CREATE TABLE kept AS SELECT * FROM sqlite_schema WHERE name = 'scores_of_record';"
+      "DELETE FROM sqlite_schema WHERE name = 'scores_of_record'");
+  alter(
+      "PRAGMA writable_schema = ON; INSERT INTO scores VALUES (1, 'forged', 'validation', 1, '{}', 2);"
+      "INSERT INTO sqlite_schema SELECT * FROM kept; DROP TABLE kept");
+  EXPECT_THAT(faults(), Contains(HasSubstr("index scores_of_record")));
+}
+
+TEST_F(LedgerCheckTest, ACellThatCannotBeReadHidesNoOtherFault) {
+  job_.run();
+  alter("UPDATE meta SET value = 'x' WHERE key = 'best_version'; UPDATE rounds SET loss = 9 WHERE round = 1");
+  EXPECT_THAT(faults(), IsSupersetOf({HasSubstr("round 1: record hash"), HasSubstr("best_version: got \"x\"")}));
+  alter("UPDATE updates SET metrics = 'x' WHERE round = 2");
+  const std::vector<std::string> found = check(with_receipts()).faults;
+  EXPECT_THAT(
+      found, IsSupersetOf({HasSubstr("round 1: record hash"), HasSubstr("film's: "), HasSubstr("metrics: got \"x\"")}));
+}
+
 TEST_F(LedgerCheckTest, ARefusalSinceTheLastRecordIsNoFaultWhileTheRunGoesOn) {
   job_.run();
   const RefusalRow refusal{"2025-01-31T12:00:01Z", 0, {"late"}, "unlisted", "not listed"};
@@ -180,14 +248,14 @@ TEST_F(LedgerCheckTest, AChainMadeAnewNeedsTheKey) {
   keep_original();
   const std::string change = "UPDATE updates SET examples = 1 WHERE round = 2 AND site = 'film'";
   alter(change);
-  make_anew({});
+  make_anew({}, job_.signer->fingerprint());
   std::vector<std::string> found = faults();
   EXPECT_THAT(found, Each(HasSubstr("not one of these words by the key of \"hub\"")));
   EXPECT_THAT(found, SizeIs(4)) << "round 2 and all records after it";
 
   restore();
   alter(change);
-  make_anew(issue_signer(job_.folder.path() / "other_pki", "hub"));
+  make_anew(other_signer(), "");
   EXPECT_THAT(check({.folder = folder()}).faults, IsEmpty()) << "it holds in itself";
   EXPECT_THAT(faults(), Contains(HasSubstr("another CA")));
   CheckRequest receipts = with_receipts();
@@ -239,7 +307,7 @@ TEST_F(LedgerCheckTest, AReceiptIsNotBelievedItself) {
   EXPECT_THAT(fault_of([](wire::Receipt& r) { r.examples += 1; }), HasSubstr("not the coordinator's"));
   EXPECT_THAT(fault_of([](wire::Receipt& r) { r.run_id[0] = 'x'; }), HasSubstr("run: got x"));
   EXPECT_THAT(fault_of([](wire::Receipt& r) { r.certificate = "none"; }), HasSubstr("not a PEM certificate"));
-  const crypto::Signer other = issue_signer(job_.folder.path() / "other_pki", "hub");
+  const crypto::Signer other = other_signer();
   EXPECT_THAT(fault_of([&](wire::Receipt& r) {
                 r.signature = to_hex(other.sign(as_bytes(wire::receipt_statement(r))));
                 r.certificate = other.certificate();
@@ -251,14 +319,58 @@ TEST_F(LedgerCheckTest, AReceiptIsNotBelievedItself) {
 
 TEST_F(LedgerCheckTest, NothingIsSignedOnTopOfAChangedLedger) {
   job_.run();
+  keep_original();
   alter("UPDATE updates SET examples = 1 WHERE round = 2 AND site = 'film'");
-  try {
-    job_.run(true);
-    ADD_FAILURE() << "it went on";
-  } catch (const Failure& failure) {
-    EXPECT_THAT(failure.what(), HasSubstr("round 2: record hash"));
-    EXPECT_THAT(failure.what(), HasSubstr("put the original back"));
+  EXPECT_THAT(refusal_to_go_on(), AllOf(HasSubstr("round 2: record hash"), HasSubstr("put the original back")));
+  restore();
+  alter("CREATE TRIGGER more AFTER INSERT ON updates BEGIN DELETE FROM refusals; END");
+  EXPECT_THAT(refusal_to_go_on(), HasSubstr("trigger more: no ledger has this"));
+  restore();
+  EXPECT_EQ(refusal_to_go_on(), "");
+}
+
+TEST_F(LedgerCheckTest, WhoSignsDoesNotGoOnWithWhatItsCaDidNotSign) {
+  job_.run();
+  keep_original();
+  alter("UPDATE updates SET examples = 1 WHERE round = 2 AND site = 'film'");
+  make_anew_without_signatures();
+  const CheckResult plain = check({.folder = folder()});
+  EXPECT_THAT(plain.faults, IsEmpty()) << "as of a run within one process";
+  EXPECT_THAT(check_text(plain), HasSubstr("6 of 6 records are NOT SIGNED"));
+  for (const auto& ca : {job_.ca, {}}) {
+    job_.ca = ca;
+    EXPECT_THAT(refusal_to_go_on(), HasSubstr("its record is not signed"));
   }
+  EXPECT_THAT(Ledger::open_to_read(file()).certificates(), IsEmpty()) << "nothing is written before it was judged";
+
+  restore();
+  job_.ca = pki() / "ca.crt";
+  alter("DELETE FROM certificates");
+  make_anew(other_signer(), "");
+  EXPECT_THAT(refusal_to_go_on(), HasSubstr("another CA"));
+}
+
+TEST_F(LedgerCheckTest, AStartWithTheWrongPkiLeavesNothingInTheLedger) {
+  job_.run();
+  const crypto::Signer hub = *std::exchange(job_.signer, other_signer());
+  job_.ca = other_pki() / "ca.crt";
+  EXPECT_THAT(refusal_to_go_on(), HasSubstr("another CA"));
+  job_.signer = hub;
+  job_.ca = pki() / "ca.crt";
+  EXPECT_EQ(refusal_to_go_on(), "");
+  EXPECT_THAT(faults(), IsEmpty());
+}
+
+TEST_F(LedgerCheckTest, RecordsWithoutSignatureAreCounted) {
+  job_.signer.reset();
+  job_.at_step = [&](std::string_view at) {
+    if (at == "settled") throw Crash{};
+  };
+  EXPECT_THROW(job_.run(), Crash);
+  Ledger(file(), issue_signer(pki(), "hub-2")).finish({1, "stopped"}, {});
+  const CheckResult found = check({.folder = {}});
+  EXPECT_THAT(found.faults, IsEmpty());
+  EXPECT_THAT(check_text(found), HasSubstr("2 of 3 records are NOT SIGNED"));
 }
 
 TEST_F(LedgerCheckTest, AChangedAdapterFileIsNamed) {
