@@ -17,7 +17,7 @@ struct Flags {
   std::string run_file, folder, pki = "pki", name = "coordinator";
   std::vector<std::string> overrides;
   RunPlace place;
-  bool no_result = false;
+  bool launched = false;
 };
 
 int serve(Flags& flags) {
@@ -37,17 +37,19 @@ int serve(Flags& flags) {
     log::info("run \"" + run.settings.run + "\" waits for " + std::to_string(run.sites.size()) + " sites at " +
               server.endpoint());
   };
+  std::optional<std::filesystem::path> ca;  // of whoever has signed the ledger so far
+  if (!flags.launched) ca = credentials.ca;
   const auto result = run_coordinator(run, base, flags.place, server,
                                       {.stop = signals.token(),
                                        .opened = say_open,
                                        .between = [&](coordinator::Coordinator& it) { reload.apply(it); },
                                        .signer = signer,
-                                       .ca = credentials.ca});
+                                       .ca = ca});
   if (!result.finished) {
     log::warn("stopped before the end; the same command with --resume goes on from the last committed round");
     return 0;
   }
-  if (!flags.place.json && !flags.no_result) std::fputs(result_text(flags.folder).c_str(), stdout);
+  if (!flags.place.json && !flags.launched) std::fputs(result_text(flags.folder).c_str(), stdout);
   return 0;
 }
 
@@ -62,7 +64,8 @@ void add_coordinator(CLI::App& app, Chosen& chosen) {
   command->add_option("--name", flags->name, "Name of the coordinator's certificate")->capture_default_str();
   command->add_flag("--resume", flags->place.resume, "Go on with the run in the folder; begin it where there is none");
   command->add_flag("--json", flags->place.json, "Events as JSON lines on stdout");
-  command->add_flag("--no-result", flags->no_result, "Leave the closing table to whoever started this")->group("");
+  command->add_flag("--launched", flags->launched, "By a simulation: it shows the result, and its CA is made anew")
+      ->group("");
   command->add_option("--set", flags->overrides, "Override a key of the run file: --set train.learning_rate=1e-3");
   command->footer(
       "Examples:\n"

@@ -102,8 +102,7 @@ Verdict before_it_goes_on(RunVisit& visit, const coordinator::RunFolder& files, 
   if (ledger.end()) return {Health::warning, holds + "which has ended; choose another folder"};
   check_same_settings(visit.run, folder);
   ledger.check_same_run(visit.facts);
-  coordinator::require_sound(ledger, files.ledger(),
-                             {.folder = {}, .receipts = {}, .ca = visit.credentials.ca, .all_signed = true});
+  coordinator::require_sound(ledger, files.ledger(), {.folder = {}, .receipts = {}, .ca = visit.credentials.ca});
   files.read_version(ledger.committed(), ledger.adapter_digest(ledger.committed())).value();
   visit.size.resume = true;
   const Verdict room =

@@ -103,10 +103,15 @@ std::optional<worker::Refusal> refusal_of(const SiteVisit& visit) {
   const worker::Policy& policy = visit.site.policy;
   const wire::Welcome& welcome = visit.answered->welcome;
   if (auto no = policy.refusal(welcome)) return no;
-  if (visit.facts.manifest && !visit.facts.examples.empty())
-    if (auto no = policy.refusal(visit.facts)) return no;
+  if (visit.facts.manifest && !visit.facts.examples.empty()) return policy.refusal(visit.facts);
+  return std::nullopt;
+}
+
+// What the run has asked for so far may be all that it will ask for.
+std::optional<worker::Refusal> used_up(const SiteVisit& visit) {
+  const worker::Policy& policy = visit.site.policy;
   const worker::RunCounts so_far =
-      worker::read_counts(visit.site.folder, {visit.answered->coordinator.name, welcome.run}).value();
+      worker::read_counts(visit.site.folder, {visit.answered->coordinator.name, visit.answered->welcome.run}).value();
   if (auto no = policy.training_refusal(1, so_far)) return no;
   return policy.scoring_refusal(so_far);
 }
@@ -114,6 +119,8 @@ std::optional<worker::Refusal> refusal_of(const SiteVisit& visit) {
 Verdict policy(SiteVisit& visit) {
   if (!visit.answered) return {Health::warning, "not checked: what the run asks is not known without the coordinator"};
   if (const auto no = refusal_of(visit)) return {Health::problem, "this site's policy refuses the run: " + no->reason};
+  if (const auto no = used_up(visit))
+    return {Health::warning, "accepts the run, but refuses what it may ask for from now on: " + no->reason};
   return {Health::ok, "accepts the run"};
 }
 

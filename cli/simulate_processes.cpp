@@ -105,7 +105,7 @@ class Launcher {
                                  pki().string(), "--set", "network.listen=" + endpoint_},
                    .output = std::nullopt};
     if (job_.place.json) spec.arguments.emplace_back("--json");
-    spec.arguments.emplace_back("--no-result");
+    spec.arguments.emplace_back("--launched");
     specs_[kCoordinator] = std::move(spec);
   }
 

@@ -9,7 +9,7 @@
 namespace weft::coordinator {
 namespace {
 
-constexpr std::size_t kMaxRecorded = 100;  // refusals of one site by this process
+constexpr std::size_t kMaxRecorded = 100;  // refusals of one site and kind by this process
 
 Error no(const std::string& what) { return {what}; }
 
@@ -101,7 +101,8 @@ Budget& Coordinator::State::budget_of(const SiteId& site) {
 
 void Coordinator::State::end_session(const Session& session, const fl::Refusal& refusal) {
   const Session last = session;
-  if (recorded[last.site] < kMaxRecorded) log::warn("site \"" + last.site.name + "\" " + refusal.reason);
+  if (recorded[{last.site, refusal.kind}] < kMaxRecorded)
+    log::warn("site \"" + last.site.name + "\" " + refusal.reason);
   record(last.site, machine.round(), refusal);
   if (Session* there = sessions.find(last.id))
     sessions.send(*there, wire::Refused{.reason = refusal.reason, .permanent = false});
@@ -410,9 +411,9 @@ fl::Refusal Coordinator::State::put_aside() const {
 // A site cannot fill the disk by being wrong. Its updates for a round are refused once at most, and count.
 void Coordinator::State::record(const SiteId& site, std::uint32_t round, const fl::Refusal& refusal) {
   const bool counts = fl::is_of_update(refusal.kind) && round != 0;
-  const std::size_t count = counts ? 0 : ++recorded[site];
+  const std::size_t count = counts ? 0 : ++recorded[{site, refusal.kind}];
   if (count > kMaxRecorded) return;
-  const char* end = count == kMaxRecorded ? " (further ones of this site are not recorded any more)" : "";
+  const char* end = count == kMaxRecorded ? " (further ones of this site and kind are not recorded)" : "";
   store.ledger().refuse({store.utc_now(), round, site, fl::name_of(refusal.kind), refusal.reason + end});
 }
 

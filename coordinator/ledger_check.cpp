@@ -84,7 +84,8 @@ class Check {
         fault(where, "of \"" + facts.value().name + "\": not a coordinator's certificate");
       if (request_.ca)
         if (const Status issued = crypto::verify_issued(*request_.ca, pem, crypto::Role::coordinator); !issued)
-          fault(where, issued.error().message);
+          fault(where, issued.error().message + "; where the CA was made anew, append its certificate before to " +
+                           request_.ca->string());
       result_.signers.push_back(facts.value().name);
     }
   }
@@ -113,7 +114,7 @@ class Check {
 
   void check_signature(const RecordRow& row) {
     if (row.signer == kNoSigner) {
-      if (!row.signature.empty() || records_.front().signer != kNoSigner || request_.ca || request_.all_signed)
+      if (!row.signature.empty() || records_.front().signer != kNoSigner || request_.ca)
         fault(name_of(row.number), "its record is not signed, expected a signature by a coordinator's key");
       return;
     }

@@ -26,7 +26,6 @@ struct CheckRequest {
   std::filesystem::path folder;  // of the run; empty: the ledger alone is looked at
   std::vector<NamedReceipt> receipts;
   std::optional<std::filesystem::path> ca;  // must have issued each certificate; a record without signature is a fault
-  bool all_signed = false;                  // such a record is a fault without CA, too
 };
 
 struct CheckResult {

@@ -202,8 +202,7 @@ void RunStore::begin(const StateDict& initial) {
 void RunStore::resume() {
   resumed_ = true;
   ledger_.check_same_run(facts_);
-  require_sound(ledger_, folder_.ledger(),
-                {.folder = {}, .receipts = {}, .ca = options_.ca, .all_signed = options_.signer.has_value()});
+  require_sound(ledger_, folder_.ledger(), {.folder = {}, .receipts = {}, .ca = options_.ca});
   ledger_.keep_certificate();
   facts_ = ledger_.run().value();
   const std::string& metric = options_.scheme.primary;
@@ -217,8 +216,11 @@ void RunStore::resume() {
   for (std::uint32_t version = 0; version <= version_; ++version) stored_.insert(version);  // as far as they are there
 }
 
-bool RunStore::keeps(std::uint32_t version) const {
-  return stored_.contains(version) && options_.disk->exists(folder_.version(version));
+bool RunStore::keeps(std::uint32_t version) {
+  if (!stored_.contains(version)) return false;
+  if (files_.contains(version)) return true;
+  Result<VersionFile> file = folder_.open_version(version, ledger_.adapter_digest(version), *manifest_);
+  return file && files_.emplace(version, std::move(file).value()).second;
 }
 
 void RunStore::step(const char* name) const {

@@ -60,7 +60,7 @@ class RunStore {
 
   // What sites fetch. Throws Failure when its file is missing or torn.
   const VersionFile& version_file(std::uint32_t version);
-  bool keeps(std::uint32_t version) const;
+  bool keeps(std::uint32_t version);  // whether its file is there, and whole
 
   bool forget_added();  // the open round begins anew; false: there was none
   // How many may send updates from now on; while no update is in the accumulator.

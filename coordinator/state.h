@@ -110,7 +110,7 @@ struct Coordinator::State {
   std::optional<fl::WaitingFor> waiting;  // as shown last
   std::optional<CoordinatorResult> result;
   TimePoint ended_at = TimePoint::max();
-  std::map<SiteId, std::size_t> recorded;  // refusals, but for those of updates
+  std::map<std::pair<SiteId, fl::RefusalKind>, std::size_t> recorded;  // refusals, but for those of updates
   std::map<SiteId, Budget> budgets;        // of listed sites; what a site has spent outlives its sessions
   std::map<SiteId, std::string> refused;   // whose update of the open round, and why
   std::map<SiteId, std::string> declined;  // who takes no part, and why

@@ -136,12 +136,14 @@ void Worker::State::act(const Count& action) {
 
 void Worker::State::act(const Keep& action) {
   Status kept = spool.put(action.update);
-  drop_kept_training(state_folder(), action.update.run_id);  // larger than the update, for which it may make room
-  if (!kept) kept = spool.put(action.update);
-  if (kept)
-    feed(Kept{action.update});
-  else
-    feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
+  const auto free = options.disk->free_bytes(options.folder);
+  if (!kept && free && *free < action.update.payload->size()) {  // the training that was kept is in the way
+    drop_kept_training(state_folder(), action.update.run_id);
+    kept = spool.put(action.update);
+  }
+  if (!kept) return feed(DiskFailed{"the finished update cannot be kept: " + kept.error().message});
+  drop_kept_training(state_folder(), action.update.run_id);
+  feed(Kept{action.update});
 }
 
 void Worker::State::act(const KeepPiece& action) {

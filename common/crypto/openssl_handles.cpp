@@ -76,13 +76,18 @@ std::string pem_of(X509* certificate) {
   return {text, static_cast<std::size_t>(size)};
 }
 
-X509Handle load_certificate(const std::filesystem::path& file) {
+X509Handle load_certificate(const std::filesystem::path& file) { return std::move(load_certificates(file).front()); }
+
+std::vector<X509Handle> load_certificates(const std::filesystem::path& file) {
   const BioHandle bio = read_file(file, "certificate");
-  X509Handle certificate(PEM_read_bio_X509(bio.get(), nullptr, no_pass_phrase, nullptr));
-  if (certificate == nullptr)
-    throw ConfigError("certificate " + file.string() + ": not a PEM certificate (" + take_openssl_error() +
+  std::vector<X509Handle> certificates;
+  while (X509Handle certificate{PEM_read_bio_X509(bio.get(), nullptr, no_pass_phrase, nullptr)})
+    certificates.push_back(std::move(certificate));
+  const std::string end = take_openssl_error();  // there is no other one
+  if (certificates.empty())
+    throw ConfigError("certificate " + file.string() + ": not a PEM certificate (" + end +
                       "); copy it again or issue a new one");
-  return certificate;
+  return certificates;
 }
 
 KeyHandle load_key(const std::filesystem::path& file) {

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 struct x509_st;
 struct evp_pkey_st;
@@ -26,6 +27,7 @@ void require(bool done, const char* doing);
 
 // ConfigError with the path when missing or malformed.
 X509Handle load_certificate(const std::filesystem::path& file);
+std::vector<X509Handle> load_certificates(const std::filesystem::path& file);  // all that it has, at least one
 // Nullptr when the text holds no PEM certificate.
 X509Handle certificate_of_pem(const std::string& pem);
 std::string pem_of(x509_st* certificate);

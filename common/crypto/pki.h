@@ -83,7 +83,8 @@ CertificateFacts check_credentials(const CredentialFiles& files, Role role,
 // What `openssl verify -CAfile ca certificate` answers, with the purpose of `role`: Error holds the reason.
 Status verify_certificate(const std::filesystem::path& ca, const std::filesystem::path& certificate, Role role,
                           WallTime now = std::chrono::system_clock::now());
-// Whether the CA issued this PEM certificate for that role, whatever the day: it is judged in its own last second.
+// Whether the CA, or another one in that file, issued this PEM certificate for that role, whatever the day: it is
+// judged in its own last second.
 Status verify_issued(const std::filesystem::path& ca, const std::string& certificate, Role role);
 
 // "2031-05-04 12:00:00 UTC"

@@ -102,11 +102,15 @@ Status verify_certificate(const std::filesystem::path& ca, const std::filesystem
 }
 
 Status verify_issued(const std::filesystem::path& ca, const std::string& certificate, Role role) {
-  const X509Handle root = load_certificate(ca), leaf = certificate_of_pem(certificate);
+  const std::vector<X509Handle> roots = load_certificates(ca);
+  const X509Handle leaf = certificate_of_pem(certificate);
   const Result<CertificateFacts> facts = facts_of_pem(certificate);
   if (!facts) return facts.error();
-  const int code = verify(root.get(), leaf.get(), role, facts.value().not_after - std::chrono::seconds(1));
-  if (code == X509_V_OK) return Ok{};
+  int code = X509_V_OK;
+  for (const X509Handle& root : roots) {
+    code = verify(root.get(), leaf.get(), role, facts.value().not_after - std::chrono::seconds(1));
+    if (code == X509_V_OK) return Ok{};
+  }
   return Error{"certificate of \"" + facts.value().name + "\": " + explain(code, facts.value(), {ca, {}, {}}, role)};
 }
 

@@ -161,7 +161,9 @@ bool RoundMachine::is_lost() const {
       if (!ready_.contains(site)) gone.insert(site);
   std::erase_if(
       gone, [this](const SiteId& site) { return std::binary_search(next_sites_.begin(), next_sites_.end(), site); });
-  return !gone.empty() && stage_->hopeless_without(gone);
+  if (gone.empty()) return false;
+  if (stage_->late()) gone.insert(declined_.begin(), declined_.end());  // they have had their time
+  return stage_->hopeless_without(gone);
 }
 
 // As after a crash: what came for it is asked for again.

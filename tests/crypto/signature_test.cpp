@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+
 namespace weft::crypto {
 namespace {
 
@@ -72,6 +74,9 @@ TEST_P(SignatureTest, TheCaIssuedItForItsRole) {
   const Signer site(issue(folder_, {.name = "clinic-b", .key_type = GetParam()}));
   EXPECT_THAT(fault_of(verify_issued(folder_ / "ca.crt", site.certificate(), Role::coordinator)),
               HasSubstr("expected role coordinator"));
+  init_ca(folder_ / "anew");
+  std::ofstream(folder_ / "anew" / "ca.crt", std::ios::app) << std::ifstream(folder_ / "ca.crt").rdbuf();
+  EXPECT_EQ(fault_of(verify_issued(folder_ / "anew" / "ca.crt", signer.certificate(), Role::coordinator)), "");
   init_ca(folder_ / "elsewhere");
   EXPECT_THAT(fault_of(verify_issued(folder_ / "elsewhere" / "ca.crt", signer.certificate(), Role::coordinator)),
               HasSubstr("another CA"));

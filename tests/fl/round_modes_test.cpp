@@ -284,6 +284,19 @@ TEST(SitesChangedTest, WhoNeverCameAndIsNotListedAnyMoreIsNotWaitedFor) {
   EXPECT_THAT(run.through("c", 1), ElementsAre("commit 1: a c; scores a c"));
 }
 
+// b never came and is not listed any more; d is listed, and takes no part.
+TEST(SitesChangedTest, ARoundThatWaitsForNobodyElseIsOpenedAnew) {
+  Script run({.count = 2, .quorum = 0.6, .deadline = kDeadline}, "abd");
+  run.start();
+  run.ready("a");
+  run.decline("d");
+  run.through("a", 1);
+  run.list("ad");
+  EXPECT_THAT(run.tick(kDeadline), ElementsAre("begin 1: a d", "ask a: train 1 from 0, score validation"));
+  run.through("a", 1);
+  EXPECT_THAT(run.tick(kDeadline), ElementsAre("fail 1: needs 2; refused ; declined d"));
+}
+
 TEST(SitesChangedTest, ARunOfWhomEveryOneWasPutAsideEnds) {
   RoundsConfig strict{.count = 3, .quorum = 0.5, .max_refusals = 1};
   Script run = begun(strict, "ab");

@@ -112,17 +112,25 @@ TEST_F(WorkerTest, AFinishedUpdateTakesTheRoomOfTheTrainingThatWasKept) {
       if (path.extension() == ".update" && exists(in_the_way_)) return Error{"no space left on device"};
       return RealDisk::write_atomic(path, content, mode);
     }
+    std::optional<std::uint64_t> free_bytes(const std::filesystem::path& /*folder*/) override { return free; }
+    std::uint64_t free = 1 << 20;  // the disk fails for another reason
 
    private:
     std::filesystem::path in_the_way_;
   } disk(folder_ / (kRunId + ".training"));
   write_atomic(folder_ / (kRunId + ".training"), Bytes(100'000, 1)).value();
   const CoordinatorThread coordinator(hub_, script_);
-  WorkerOptions full = options();
-  full.disk = &disk;
-  const auto client = hub_.client({"alpha"});
-  EXPECT_EQ(Worker(std::move(full), *client, clock_, Rng(1)).run({}).outcome, Outcome::finished);
-  EXPECT_EQ(hooks_->trained, kRounds);
+  const auto outcome = [&] {
+    WorkerOptions full = options();
+    full.disk = &disk;
+    const auto client = hub_.client({"alpha"});
+    return Worker(std::move(full), *client, clock_, Rng(1)).run({}).outcome;
+  };
+  EXPECT_EQ(outcome(), Outcome::failed);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / (kRunId + ".training"))) << "all that there is of that training";
+  disk.free = 100;
+  EXPECT_EQ(outcome(), Outcome::finished);
+  EXPECT_EQ(hooks_->trained, kRounds + 1);
 }
 
 TEST_F(WorkerTest, ComesBackAfterGarbageAndAfterALostSession) {
