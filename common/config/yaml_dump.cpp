@@ -28,10 +28,16 @@ bool reads_as_other(const std::string& text) {
   return std::isdigit(static_cast<unsigned char>(first)) != 0 || first == '.' || first == '+' || first == '-';
 }
 
+// At the start of a text a byte order mark would be taken away, or would make UTF-16 of it.
+bool may_be_byte_order_mark(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte == 0xef || byte >= 0xfe;
+}
+
 bool safe_plain(const std::string& text) {
   static constexpr std::string_view kFirst = "-=~.+";
   return !text.empty() && std::all_of(text.begin(), text.end(), plain_character) && text.substr(0, 3) != "---" &&
-         text != "..." && text != "-" && text != "=" &&
+         text != "..." && text != "-" && text != "=" && !may_be_byte_order_mark(text.front()) &&
          (kFirst.find(text.front()) == std::string_view::npos || text.size() > 1);
 }
 

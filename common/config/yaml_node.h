@@ -41,6 +41,7 @@ namespace config {
 inline constexpr std::size_t kMaxYamlBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxYamlDepth = 32;
 inline constexpr std::size_t kMaxYamlNodes = 100'000;
+inline constexpr std::size_t kMaxYamlName = 500;  // bytes of a full key, of which each value below holds a copy
 
 // Throws ConfigError: syntax, duplicate key, alias, tag, several documents, or a text beyond the limits.
 // `override_source` is empty for a file; else it stands for file and line.

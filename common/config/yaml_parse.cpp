@@ -3,6 +3,8 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
+#include <cctype>
 #include <sstream>
 
 #include "common/config/yaml_node.h"
@@ -66,6 +68,15 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void take_key(const YAML::Mark& mark, const std::string& key) {
     Level& level = stack_.back();
+    // So short, and without what takes four bytes in quotes, each key is among the 1024 bytes in which yaml-cpp looks
+    // for its colon when a dump is read.
+    if (const std::size_t size = level.node->full_key(key).size(); size > kMaxYamlName) {
+      fail(mark, quoted_for_people(key) + ": a full key of " + std::to_string(size) + " bytes, limit " +
+                     std::to_string(kMaxYamlName) + "; shorten it");
+    }
+    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return std::iscntrl(c) != 0; })) {
+      fail(mark, "got a control character in the key " + quoted_for_people(key) + ", expected plain text; remove it");
+    }
     if (key == "<<") fail(mark, "got the merge key <<, expected plain keys; write the values out");
     for (const auto& [other, value] : level.node->map) {
       if (other == key) {

@@ -182,6 +182,15 @@ TEST(YamlViewTest, LimitsSizeAndDepth) {
   EXPECT_THAT(error_of([&] { parse(many + "1]"); }), HasSubstr("more than 100000 values"));
 }
 
+// Each value knows its full key: one long key above many values would be more memory than a machine has.
+TEST(YamlViewTest, LimitsKeysAndWhatIsInThem) {
+  const std::string half(250, 'k');
+  EXPECT_EQ(parse("? " + half + "\n: {" + std::string(249, 'j') + ": 1}\n").keys(), std::vector{half});
+  EXPECT_THAT(error_of([&] { parse("? " + half + "\n:\n  ? " + half + "\n  : 1\n"); }),
+              HasSubstr("run.yaml:3: \"" + std::string(60, 'k') + "...\": a full key of 501 bytes, limit 500"));
+  EXPECT_THAT(error_of([] { parse("\"a\\n\": 1\n"); }), HasSubstr("control character in the key \"a \""));
+}
+
 TEST(YamlViewTest, EmptyFileIsAnEmptyMap) {
   EXPECT_NO_THROW(parse("").finish());
   EXPECT_NO_THROW(parse("# only words\n").finish());
@@ -263,6 +272,18 @@ TEST(YamlDumpTest, IsCanonicalAndReadsBackTheSame) {
             "l:\n  -\n    p: \"q\\n\\t\\x01\"\n    r:\n      -\n        s: 1\n  -\n    - 1\n    -\n      k: v\n"
             "  - ünï\nurl: \"tcp://h:1\"\n\"\": \"\"\n");
   EXPECT_EQ(parse(dumped).dump(), dumped);
+}
+
+TEST(YamlDumpTest, KeepsAKeyThatStartsWithAByteOrderMark) {
+  for (const char* key : {"\xef\xbb\xbf"
+                          "a",
+                          "\xff\xfe"
+                          "a",
+                          "\xfe\xff"}) {
+    const std::string dumped = parse("\n" + std::string(key) + ": 1\n").dump();
+    EXPECT_EQ(dumped, "\"" + std::string(key) + "\": 1\n");
+    EXPECT_THAT(parse(dumped).keys(), ElementsAre(key));
+  }
 }
 
 TEST(YamlDumpTest, SelectsKeysAndMakesAskedPathsAbsolute) {
