@@ -1,12 +1,16 @@
 #include "common/crypto/openssl_handles.h"
 
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <ctime>
 
 #include "common/base/file.h"
 #include "common/base/result.h"
@@ -32,9 +36,6 @@ BioHandle read_file(const std::filesystem::path& file, const std::string& what) 
   return bio_of(text.value());
 }
 
-// A key file must not wait at a terminal for a pass phrase.
-int no_pass_phrase(char*, int, int, void*) { return -1; }
-
 void require_private(const std::filesystem::path& file) {
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0 || (info.st_mode & 077U) == 0) return;
@@ -59,6 +60,27 @@ std::string take_openssl_error() {
 
 void require(bool done, const char* doing) {
   if (!done) throw Failure(std::string("cannot ") + doing + ": " + take_openssl_error());
+}
+
+int no_pass_phrase(char*, int, int, void*) { return -1; }
+
+std::chrono::system_clock::time_point time_of(const ASN1_TIME* time) {
+  using std::chrono::seconds;
+  using Clock = std::chrono::system_clock;
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  const auto limit = [](Clock::duration end) { return std::chrono::duration_cast<seconds>(end); };
+  return Clock::time_point(
+      std::clamp(seconds(::timegm(&parts)), limit(Clock::duration::min()), limit(Clock::duration::max())));
+}
+
+std::string hex_of(const ASN1_INTEGER* integer) {
+  BIGNUM* number = ASN1_INTEGER_to_BN(integer, nullptr);
+  char* hex = number == nullptr ? nullptr : BN_bn2hex(number);
+  std::string text = hex == nullptr ? "" : hex;
+  OPENSSL_free(hex);
+  BN_free(number);
+  return text;
 }
 
 X509Handle certificate_of_pem(const std::string& pem) {

@@ -1,5 +1,6 @@
 // OpenSSL objects as owning pointers and PEM files as objects, without OpenSSL's headers. For sources of crypto only.
 #pragma once
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,6 +9,7 @@
 struct x509_st;
 struct evp_pkey_st;
 struct bio_st;
+struct asn1_string_st;
 
 namespace weft::crypto {
 
@@ -24,6 +26,13 @@ using BioHandle = std::unique_ptr<bio_st, HandleDeleter>;
 std::string take_openssl_error();
 // Failure "doing: OpenSSL's reason" unless `done`.
 void require(bool done, const char* doing);
+
+// A file must not wait at a terminal for a pass phrase.
+int no_pass_phrase(char* buffer, int size, int writing, void* data);
+
+// The nearest that a time point can hold, which ends in the year 2262; its epoch for no time or a malformed one.
+std::chrono::system_clock::time_point time_of(const asn1_string_st* time);
+std::string hex_of(const asn1_string_st* integer);
 
 // ConfigError with the path when missing or malformed.
 X509Handle load_certificate(const std::filesystem::path& file);

@@ -1,6 +1,5 @@
 // What a certificate says, read without trusting it.
 #include <arpa/inet.h>
-#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
@@ -13,12 +12,6 @@
 
 namespace weft::crypto {
 namespace {
-
-WallTime time_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
-}
 
 // Empty unless there is exactly one CN; a NUL inside makes it empty as well.
 std::string common_name(const X509_NAME* name) {
@@ -65,15 +58,6 @@ std::string key_type_of(const X509* certificate) {
   return name == nullptr ? "unknown" : name;
 }
 
-std::string serial_of(const X509* certificate) {
-  BIGNUM* number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr);
-  char* hex = number == nullptr ? nullptr : BN_bn2hex(number);
-  std::string text = hex == nullptr ? "" : hex;
-  OPENSSL_free(hex);
-  BN_free(number);
-  return text;
-}
-
 CertificateFacts facts_of(X509* certificate, ByteSpan der) {
   CertificateFacts facts;
   facts.name = common_name(X509_get_subject_name(certificate));
@@ -89,8 +73,9 @@ CertificateFacts facts_of(X509* certificate, ByteSpan der) {
   facts.not_before = time_of(X509_get0_notBefore(certificate));
   facts.not_after = time_of(X509_get0_notAfter(certificate));
   facts.issuer = common_name(X509_get_issuer_name(certificate));
-  facts.serial = serial_of(certificate);
+  facts.serial = hex_of(X509_get0_serialNumber(certificate));
   facts.fingerprint = sha256_hex(der);
+  take_openssl_error();  // of extensions that are malformed
   return facts;
 }
 

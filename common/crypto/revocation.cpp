@@ -1,7 +1,6 @@
 // Reading and writing ca.crl.
 #include "common/crypto/revocation.h"
 
-#include <openssl/bn.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -29,19 +28,21 @@ Asn1Time asn1_of(WallTime time) {
   return made;
 }
 
-WallTime time_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
-}
+constexpr std::size_t kMaxListBytes = 16 << 20;  // half a million revocations
 
-std::string hex_of(const ASN1_INTEGER* serial) {
-  BIGNUM* number = ASN1_INTEGER_to_BN(serial, nullptr);
-  char* hex = number == nullptr ? nullptr : BN_bn2hex(number);
-  std::string text = hex == nullptr ? "" : hex;
-  OPENSSL_free(hex);
-  BN_free(number);
-  return text;
+// Error: what is wrong with the list.
+Result<List> list_of_pem(const std::string& pem, X509* issuer) {
+  if (pem.size() > kMaxListBytes)
+    return Error{std::to_string(pem.size()) + " bytes, expected a revocation list of at most " +
+                 std::to_string(kMaxListBytes)};
+  const BioHandle bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  require(bio != nullptr, "read a revocation list");
+  List list(PEM_read_bio_X509_CRL(bio.get(), nullptr, no_pass_phrase, nullptr));
+  if (list == nullptr) return Error{"not a PEM revocation list (" + take_openssl_error() + ")"};
+  const bool is_signed = X509_CRL_verify(list.get(), X509_get0_pubkey(issuer)) == 1;
+  take_openssl_error();  // a list is read whose extensions are malformed, but they leave errors
+  if (is_signed) return list;
+  return Error{"not signed by the CA of the ca.crt beside it"};
 }
 
 // Nullptr where there is no file.
@@ -50,18 +51,21 @@ List load_list(const std::filesystem::path& ca) {
   if (!std::filesystem::exists(file)) return nullptr;
   const Result<std::string> text = read_text(file);
   if (!text) throw ConfigError(text.error().message);
-  const BioHandle bio(BIO_new_mem_buf(text.value().data(), static_cast<int>(text.value().size())));
-  require(bio != nullptr, "read a revocation list");
-  List list(PEM_read_bio_X509_CRL(bio.get(), nullptr, nullptr, nullptr));
-  const std::string remedy = "; copy ca.crl anew from the folder of the CA";
-  if (list == nullptr)
-    throw ConfigError(file.string() + ": not a PEM revocation list (" + take_openssl_error() + ")" + remedy);
-  const X509Handle issuer = load_certificate(ca);
-  if (X509_CRL_verify(list.get(), X509_get0_pubkey(issuer.get())) != 1) {
-    take_openssl_error();
-    throw ConfigError(file.string() + ": not signed by the CA of " + ca.string() + remedy);
+  Result<List> list = list_of_pem(text.value(), load_certificate(ca).get());
+  if (!list)
+    throw ConfigError(file.string() + ": " + list.error().message + "; copy ca.crl anew from the folder of the CA");
+  return std::move(list).value();
+}
+
+std::vector<Revocation> entries_of(X509_CRL* list) {
+  STACK_OF(X509_REVOKED)* entries = list == nullptr ? nullptr : X509_CRL_get_REVOKED(list);
+  std::vector<Revocation> revocations;
+  for (int i = 0; i < sk_X509_REVOKED_num(entries); ++i) {
+    const X509_REVOKED* entry = sk_X509_REVOKED_value(entries, i);
+    revocations.push_back(
+        {hex_of(X509_REVOKED_get0_serialNumber(entry)), time_of(X509_REVOKED_get0_revocationDate(entry))});
   }
-  return list;
+  return revocations;
 }
 
 // With what an older one holds.
@@ -122,16 +126,14 @@ Bytes pem_of(X509_CRL* list) {
 
 std::filesystem::path revocation_list_of(const std::filesystem::path& ca) { return ca.parent_path() / "ca.crl"; }
 
-std::vector<Revocation> read_revocations(const std::filesystem::path& ca) {
-  const List list = load_list(ca);
-  STACK_OF(X509_REVOKED)* entries = list == nullptr ? nullptr : X509_CRL_get_REVOKED(list.get());
-  std::vector<Revocation> revocations;
-  for (int i = 0; i < sk_X509_REVOKED_num(entries); ++i) {
-    const X509_REVOKED* entry = sk_X509_REVOKED_value(entries, i);
-    revocations.push_back(
-        {hex_of(X509_REVOKED_get0_serialNumber(entry)), time_of(X509_REVOKED_get0_revocationDate(entry))});
-  }
-  return revocations;
+std::vector<Revocation> read_revocations(const std::filesystem::path& ca) { return entries_of(load_list(ca).get()); }
+
+Result<std::vector<Revocation>> revocations_of_pem(const std::string& list, const std::string& ca) {
+  const X509Handle issuer = certificate_of_pem(ca);
+  if (issuer == nullptr) return Error{"certificate: not a PEM certificate"};
+  const Result<List> read = list_of_pem(list, issuer.get());
+  if (!read) return read.error();
+  return entries_of(read.value().get());
 }
 
 bool holds(const std::vector<Revocation>& revocations, const CertificateFacts& certificate) {

@@ -22,6 +22,8 @@ std::filesystem::path revocation_list_of(const std::filesystem::path& ca);
 // In the order in which they were revoked; none where there is no list. ConfigError when the list is malformed or not
 // signed by this CA.
 std::vector<Revocation> read_revocations(const std::filesystem::path& ca);
+// The same of what the two files hold. Never trusts the list; an Error says what is wrong with it.
+Result<std::vector<Revocation>> revocations_of_pem(const std::string& list, const std::string& ca);
 bool holds(const std::vector<Revocation>& revocations, const CertificateFacts& certificate);
 
 // Adds folder/NAME.crt to folder/ca.crl. ConfigError: no CA there, no such certificate, of another CA, revoked already.

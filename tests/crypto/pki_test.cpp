@@ -46,6 +46,22 @@ std::string config_error(Do action) {
 }
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
+// As of one that is never to expire (RFC 5280, section 4.1.2.5): a time point ends in 2262.
+TEST(CertificateTimeTest, ReachesNoFurtherThanATimePoint) {
+  const auto facts = facts_of_pem(
+      "-----BEGIN CERTIFICATE-----\n"
+      "MIIBJTCB2KADAgECAgEBMAUGAytlcDARMQ8wDQYDVQQDDAZGYXIgQ0EwIBcNMjYx\n"
+      "MTI3MDI1ODM5WhgPOTk2NjExMDIwMjU4MzlaMBExDzANBgNVBAMMBkZhciBDQTAq\n"
+      "MAUGAytlcAMhAOpKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIso1MwUTAd\n"
+      "BgNVHQ4EFgQUTF7OQCOgNB7irP/MTRcVSoVPAuUwHwYDVR0jBBgwFoAUTF7OQCOg\n"
+      "NB7irP/MTRcVSoVPAuUwDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXADQQDfsmnusytd\n"
+      "gQjqnLtc4R6k8+LGYcaZKA4OpBKTpUKHbN3zMZZTtQaqQp8U6uUf+fz1ynt9zCIO\n"
+      "yubdLNsmcecB\n"
+      "-----END CERTIFICATE-----\n");
+  ASSERT_TRUE(facts) << facts.error().message;
+  EXPECT_EQ(format_utc(facts.value().not_after), "2262-04-11 23:47:16 UTC");
+}
+
 TEST_F(PkiTest, FactsSayWhatWasIssued) {
   init_ca(folder_, {.name = "Northern Hospitals"});
   const auto coordinator = issue(folder_, {.name = "hub",

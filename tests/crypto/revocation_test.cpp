@@ -61,6 +61,30 @@ TEST_F(RevocationTest, RefusesTheListOfAnotherCaAndWhatIsNoList) {
   EXPECT_NE(error_of([&] { read_revocations(ca()); }).find("not a PEM revocation list"), std::string::npos);
 }
 
+TEST_F(RevocationTest, ReadsWhatTheFilesHold) {
+  revoke(folder(), "birch");
+  const std::string list = read_text(folder() / "ca.crl").value(), its_ca = read_text(ca()).value();
+  const auto read = revocations_of_pem(list, its_ca);
+  ASSERT_TRUE(read) << read.error().message;
+  ASSERT_EQ(read.value().size(), 1U);
+  EXPECT_EQ(read.value().front().serial, read_certificate(folder() / "birch.crt").serial);
+  const auto message = [&](const std::string& text) { return revocations_of_pem(text, its_ca).error().message; };
+  EXPECT_NE(message(list.substr(0, list.size() / 2)).find("not a PEM revocation list"), std::string::npos);
+  EXPECT_NE(message(std::string((16 << 20) + 1, '-')).find("at most 16777216"), std::string::npos);
+  EXPECT_NE(revocations_of_pem(list, "").error().message.find("not a PEM certificate"), std::string::npos);
+}
+
+// It would have to be asked of somebody at a terminal.
+TEST_F(RevocationTest, AsksForNoPassPhrase) {
+  revoke(folder(), "birch");
+  std::string list = read_text(folder() / "ca.crl").value();
+  list.insert(list.find('\n') + 1,
+              "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n");
+  const auto read = revocations_of_pem(list, read_text(ca()).value());
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().message.find("bad password read"), std::string::npos) << read.error().message;
+}
+
 TEST_F(RevocationTest, RefusesTwiceUnknownNamesAndOthersCertificates) {
   revoke(folder(), "birch");
   EXPECT_NE(error_of([&] { revoke(folder(), "birch"); }).find("revoked already"), std::string::npos);
