@@ -116,7 +116,7 @@ Verdict disk(RunVisit& visit) {
   const bool chosen = !visit.question.folder.empty();
   const std::filesystem::path folder = chosen ? visit.question.folder : ".";
   const coordinator::RunFolder files(folder);
-  const bool has_ledger = std::filesystem::exists(files.ledger());
+  const bool has_ledger = coordinator::has_ledger(folder);
   if (chosen && !has_ledger) coordinator::refuse_without_ledger(folder);
   if (visit.size.adapter_bytes == 0)
     return {Health::warning, "not checked: what the run needs follows from the base model"};

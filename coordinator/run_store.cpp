@@ -36,7 +36,7 @@ void refuse_other_run(const std::filesystem::path& folder, const std::optional<R
 // The ledger's file, once it is certain that this folder may be used.
 std::filesystem::path checked(const CoordinatorOptions& options) {
   const std::filesystem::path file = RunFolder(options.folder).ledger();
-  if (!options.disk->exists(file)) {
+  if (!has_ledger(options.folder, *options.disk)) {
     refuse_without_ledger(options.folder, *options.disk);
     // What is only tight is said later, once.
     const RunSize size{.adapter_bytes = options.initial.values.size() * sizeof(float),
@@ -84,11 +84,17 @@ void by_windows(std::size_t total, const Each& each) {
 }  // namespace
 
 void check_run_folder(const std::filesystem::path& folder, bool resume) {
-  const std::filesystem::path file = RunFolder(folder).ledger();
-  if (std::filesystem::exists(file))
-    refuse_other_run(folder, Ledger(file).run(), resume);
+  if (has_ledger(folder))
+    refuse_other_run(folder, Ledger(RunFolder(folder).ledger()).run(), resume);
   else
     refuse_without_ledger(folder);
+}
+
+bool has_ledger(const std::filesystem::path& folder, Disk& disk) {
+  const std::filesystem::path file = RunFolder(folder).ledger();
+  if (!disk.exists(file)) return false;
+  const auto there = disk.open(file);
+  return !there || there.value()->size() > 0;
 }
 
 // What dies before its run begins leaves version 0 at most.
@@ -99,7 +105,7 @@ void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
   for (const std::filesystem::path& name : left)
     if (disk.exists(folder / name))
       throw ConfigError(folder.string() + " has " + name.string() +
-                        " but no ledger.sqlite: it is not a run's folder of this weft; choose another folder");
+                        " but no ledger.sqlite: that was lost (put it back), or it is not a run's folder of this weft; choose another folder");
 }
 
 DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,

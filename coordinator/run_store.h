@@ -26,6 +26,8 @@ namespace weft::coordinator {
 // Throws what opening the store would say of the folder: ConfigError when it holds a run and `resume` is not set;
 // Failure when another process holds it. For callers that load much before they open it.
 void check_run_folder(const std::filesystem::path& folder, bool resume);
+// Whether it has one that is not empty, as a process leaves it that died when it had made it.
+bool has_ledger(const std::filesystem::path& folder, Disk& disk = system_disk());
 // Of these the one about a folder without ledger: ConfigError when it has what only a run leaves.
 void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk = system_disk());
 

@@ -59,7 +59,6 @@ std::vector<RoundAction> RoundMachine::on(const RoundEvent& event, TimePoint now
 void RoundMachine::handle(const SiteReady& event, Actions& actions) {
   ready_.insert(event.site);
   declined_.erase(event.site);
-  left_.erase(event.site);
   asked_.erase(event.site);
   adopt(event);
   if (stage_) ask(event.site, taken_places(), actions);
@@ -75,7 +74,7 @@ void RoundMachine::adopt(const SiteReady& event) {
 }
 
 void RoundMachine::handle(const SiteGone& event, Actions&) {
-  if (ready_.erase(event.site) > 0) left_.insert(event.site);
+  ready_.erase(event.site);
   freed_ = config_.concurrency > 0 && at_work_.contains(event.site);
 }
 
@@ -124,7 +123,6 @@ void RoundMachine::judged(const SiteId& site, std::uint32_t round, Stage::Update
 void RoundMachine::handle(const SitesChanged& event, Actions&) {
   WEFT_CHECK(!event.sites.empty(), "a run of no sites");
   next_sites_ = in_order(event.sites);
-  if (phase_ == Phase::round) stage_->expect(next_sites_);
 }
 
 void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
@@ -140,8 +138,11 @@ void RoundMachine::handle(const RoundDurable& event, Actions& actions) {
 
 void RoundMachine::settle(TimePoint now, Actions& actions) {
   while (stage_) {
-    stage_->observe(ready_, declined_, now);
-    if (is_lost()) {
+    const std::set<SiteId> gone = let_go();
+    std::set<SiteId> out = declined_;
+    out.insert(gone.begin(), gone.end());
+    stage_->observe(ready_, std::move(out), now);
+    if (is_lost(gone)) {
       open_anew(actions);
       continue;
     }
@@ -151,17 +152,20 @@ void RoundMachine::settle(TimePoint now, Actions& actions) {
   }
 }
 
+// Of whom the stage asks, those that are away and not listed any more.
+std::set<SiteId> RoundMachine::let_go() const {
+  std::set<SiteId> sites;
+  if (next_sites_.empty()) return sites;
+  for (const SiteId& site : sites_)
+    if (stage_->asks(site) && !ready_.contains(site) &&
+        !std::binary_search(next_sites_.begin(), next_sites_.end(), site))
+      sites.insert(site);
+  return sites;
+}
+
 // Of the open round too few are left since the list of sites was changed.
-bool RoundMachine::is_lost() const {
-  if (phase_ != Phase::round || next_sites_.empty()) return false;
-  std::set<SiteId> gone = declined_;
-  gone.insert(left_.begin(), left_.end());
-  if (stage_->late())
-    for (const SiteId& site : cohort_)
-      if (!ready_.contains(site)) gone.insert(site);
-  std::erase_if(
-      gone, [this](const SiteId& site) { return std::binary_search(next_sites_.begin(), next_sites_.end(), site); });
-  if (gone.empty()) return false;
+bool RoundMachine::is_lost(std::set<SiteId> gone) const {
+  if (phase_ != Phase::round || gone.empty()) return false;
   if (stage_->late()) gone.insert(declined_.begin(), declined_.end());  // they have had their time
   return stage_->hopeless_without(gone);
 }

@@ -8,8 +8,8 @@
 // deadline passed with one answer; then the run is finished.
 // The best version is the one with the best validation value of the task's primary metric, over all sites; of equal
 // ones that with the lower loss, then the earliest; and the last one when no site has validation examples.
-// A deadline's clock starts when a quorum of those asked stands (is ready, was heard of in this stage, or was taken off
-// the list) and then runs on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is
+// A deadline's clock starts when a quorum of those asked stands (is ready, or was heard of in this stage) and then runs
+// on. Without a quorum at the deadline the round waits on and commits as soon as the quorum is
 // there. The quorum counts admitted updates alone. A site whose update was refused, or that has declined the run, is
 // not waited for while the others can make the quorum. When they cannot, the run fails: at once if it is for refused
 // updates, and at the deadline if sites that declined might still come back. A site whose updates were refused in
@@ -75,9 +75,8 @@ struct UpdateRefused {  // this site takes no further part in the open round
 struct RoundDurable {  // the commit asked for has survived
   std::uint32_t round = 0;
 };
-// All that may join, from the next round on; not empty. A round that cannot reach its quorum without sites that are not
-// among them and have declined or left is opened anew at once; without those that never came, at its deadline, whose
-// clock does not wait for them any more.
+// All that may join, from the next round on; not empty. Who is away and not among them has no more part in the open
+// round than who has declined; one that cannot reach its quorum without them is opened anew at once.
 struct SitesChanged {
   std::vector<SiteId> sites;
 };
@@ -184,7 +183,8 @@ class RoundMachine {
   void put_aside(Actions& actions);
   std::vector<SiteId> standing() const;
   void begin_round(Actions& actions);
-  bool is_lost() const;
+  std::set<SiteId> let_go() const;
+  bool is_lost(std::set<SiteId> gone) const;
   void open_anew(Actions& actions);
   void adopt(const SiteReady& event);
   void begin(Phase phase, StageTask task, const std::vector<SiteId>& members, Actions& actions);
@@ -212,7 +212,7 @@ class RoundMachine {
   std::set<SiteId> aside_;
   Phase phase_ = Phase::idle;
   std::optional<Stage> stage_;                // in the phases round, last and best
-  std::set<SiteId> ready_, declined_, left_;  // who is there, takes no part, was there
+  std::set<SiteId> ready_, declined_;         // who is there, takes no part
   struct Training {
     std::uint32_t round = 0, local_steps = 0;
   };

@@ -31,14 +31,6 @@ void Stage::excuse(const SiteId& site) {
   if (const auto member = members_.find(site); member != members_.end()) member->second.excused = true;
 }
 
-void Stage::expect(const std::vector<SiteId>& sites) {
-  unexpected_ = 0;
-  for (auto& [site, member] : members_) {
-    member.expected = std::binary_search(sites.begin(), sites.end(), site);
-    unexpected_ += member.expected ? 0 : 1;
-  }
-}
-
 void Stage::take(const SiteScore& score) {
   if (score.version != task_.version || score.split != task_.split || !lacks_score(score.site)) return;
   members_[score.site].score = score;
@@ -55,16 +47,13 @@ void Stage::settle(const SiteId& site, std::uint32_t round, Update update) {
   if (round != task_.round) member->second.excused = true;
 }
 
-void Stage::observe(const std::set<SiteId>& ready, const std::set<SiteId>& declined, TimePoint now) {
-  declined_ = declined;
+void Stage::observe(const std::set<SiteId>& ready, std::set<SiteId> declined, TimePoint now) {
+  declined_ = std::move(declined);
   // Members are counted only when so many may stand: this is asked after every event.
-  const std::size_t most =
-      ready.size() + declined.size() + scored_ + unexpected_ + members_.size() - count(Update::none);
-  if (!until_ && most >= task_.quorum) {
+  if (!until_ && ready.size() + declined_.size() + scored_ + members_.size() - count(Update::none) >= task_.quorum) {
     const auto standing = std::count_if(members_.begin(), members_.end(), [&](const auto& entry) {
       const auto& [site, member] = entry;
-      return ready.contains(site) || declined.contains(site) || member.score || member.update != Update::none ||
-             !member.expected;
+      return ready.contains(site) || declined_.contains(site) || member.score || member.update != Update::none;
     });
     if (static_cast<std::size_t>(standing) >= task_.quorum) until_ = now + task_.deadline;
   }

@@ -41,16 +41,14 @@ class Stage {
 
   // It is at work on an older version: its score of this one is not waited for. So too if its update is of one.
   void excuse(const SiteId& site);
-  // The deadline's clock waits for none but these; ascending.
-  void expect(const std::vector<SiteId>& sites);
   // What was not asked for, or is already there, changes nothing.
   void take(const SiteScore& score);
   // The caller has judged whether an update of `round` may come into this one.
   void settle(const SiteId& site, std::uint32_t round, Update update);
-  // Starts the deadline's clock when a quorum stands: is ready now, was heard of, or is not expected. It never stops
+  // Starts the deadline's clock when a quorum stands: is ready now or was heard of. It never stops
   // again. A site that has declined is not waited for while the others can make a quorum, and else until the deadline:
   // it may be mended.
-  void observe(const std::set<SiteId>& ready, const std::set<SiteId>& declined, TimePoint now);
+  void observe(const std::set<SiteId>& ready, std::set<SiteId> declined, TimePoint now);
 
   // All members are through, or as many as are wanted, or the deadline has passed; and a round has its quorum.
   bool done() const;
@@ -69,7 +67,7 @@ class Stage {
   struct Member {
     std::optional<SiteScore> score;
     Update update = Update::none;
-    bool excused = false, expected = true;
+    bool excused = false;
   };
   bool trains() const { return task_.round != 0; }
   std::size_t count(Update update) const { return counts_[static_cast<std::size_t>(update)]; }
@@ -82,7 +80,7 @@ class Stage {
   StageTask task_;
   std::map<SiteId, Member> members_;
   std::array<std::size_t, 3> counts_{};      // of the members' updates, by what became of them
-  std::size_t scored_ = 0, unexpected_ = 0;  // members
+  std::size_t scored_ = 0;                  // members
   std::map<SiteId, std::uint32_t> judged_;   // of members and of others
   std::set<SiteId> declined_;
   std::optional<TimePoint> until_;

@@ -15,12 +15,15 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::SizeIs;
 
-// Runs with `change` made once, as soon as round `round` has begun.
+// Runs with `change` made once, as soon as round `round` has begun, and all that want to have joined.
 CoordinatorResult run_with(Job& job, std::uint32_t round, const std::function<void(Coordinator&)>& change) {
   Coordinator coordinator(job.options(), job.transport, job.clock, job.seen);
   bool made = false;
   return coordinator.run({}, [&] {
-    if (made || job.seen.all<telemetry::RoundStarted>().size() < round) return;
+    const auto wanted = std::count_if(job.sites.begin(), job.sites.end(), [](auto& site) { return site->wants_session; });
+    if (made || job.seen.all<telemetry::RoundStarted>().size() < round ||
+        job.seen.all<telemetry::SiteJoined>().size() < static_cast<std::size_t>(wanted))
+      return;
     made = true;
     change(coordinator);
   });

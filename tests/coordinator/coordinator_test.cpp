@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
@@ -185,11 +187,15 @@ TEST(CoordinatorTest, ARunThatHasLostItsLedgerIsNotBegunAnew) {
   job.run();
   for (const char* name : {"ledger.sqlite", "adapter", "summary.json"})
     std::filesystem::remove_all(job.folder.path() / "run" / name);
-  try {
-    job.run(true);
-    ADD_FAILURE() << "it began anew";
-  } catch (const ConfigError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("has versions/0003.safetensors but no ledger.sqlite"));
+  const auto ledger = job.folder.path() / "run" / "ledger.sqlite";
+  for (const bool empty : {false, true}) {
+    if (empty) std::ofstream(ledger).flush();
+    try {
+      job.run(true);
+      ADD_FAILURE() << "it began anew";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("has versions/0003.safetensors but no ledger.sqlite"));
+    }
   }
 }
 

@@ -266,20 +266,18 @@ TEST(SitesChangedTest, WhoIsAwayAndNotListedAnyMoreIsNotWaitedFor) {
   EXPECT_THAT(run.through("a", 1), ElementsAre("commit 1: a; scores a"));
 }
 
-// b never came, so that no deadline's clock ran.
+// b never came, so that no deadline's clock runs.
 TEST(SitesChangedTest, WhoNeverCameAndIsNotListedAnyMoreIsNotWaitedFor) {
   Script run({.count = 2, .quorum = 1, .deadline = kDeadline}, "abc");
   run.start();
   run.ready("a");
   run.ready("c");
   EXPECT_EQ(run.machine.wake_at(), TimePoint::max());
-  EXPECT_THAT(run.list("acd"), IsEmpty()) << "it may be about to come";
-  EXPECT_THAT(run.list("abcd"), IsEmpty());
-  EXPECT_EQ(run.machine.wake_at(), run.now + kDeadline) << "a deadline's clock runs on";
-  run.list("ac");
-  run.through("a", 1);
-  EXPECT_THAT(run.tick(kDeadline), ElementsAre("begin 1: a c", "ask a: train 1 from 0, score validation",
-                                               "ask c: train 1 from 0, score validation"));
+  EXPECT_THAT(run.list("acd"), ElementsAre("begin 1: a c d", "ask a: train 1 from 0, score validation",
+                                           "ask c: train 1 from 0, score validation"));
+  EXPECT_EQ(run.machine.wake_at(), TimePoint::max()) << "d may come";
+  EXPECT_THAT(run.list("ac"), ElementsAre("begin 1: a c", "ask a: train 1 from 0, score validation",
+                                          "ask c: train 1 from 0, score validation"));
   run.through("a", 1);
   EXPECT_THAT(run.through("c", 1), ElementsAre("commit 1: a c; scores a c"));
 }
@@ -291,10 +289,32 @@ TEST(SitesChangedTest, ARoundThatWaitsForNobodyElseIsOpenedAnew) {
   run.ready("a");
   run.decline("d");
   run.through("a", 1);
-  run.list("ad");
+  EXPECT_THAT(run.list("ad"), IsEmpty()) << "d may be mended";
   EXPECT_THAT(run.tick(kDeadline), ElementsAre("begin 1: a d", "ask a: train 1 from 0, score validation"));
   run.through("a", 1);
   EXPECT_THAT(run.tick(kDeadline), ElementsAre("fail 1: needs 2; refused ; declined d"));
+}
+
+TEST(SitesChangedTest, WhoIsNotListedAnyMoreIsNotWaitedForWhereTheOthersMakeTheQuorum) {
+  Script run({.count = 1, .quorum = 0.5, .deadline = kDeadline}, "abc");
+  run.start();
+  run.ready("a");
+  run.ready("c");
+  run.through("a", 1);
+  EXPECT_THAT(run.through("c", 1), IsEmpty()) << "b may come";
+  EXPECT_THAT(run.list("ac"), ElementsAre("commit 1: a c; scores a c"));
+}
+
+// The last round is committed, and b has died since.
+TEST(SitesChangedTest, WhoIsNotListedAnyMoreIsNotWaitedForByTheLastScores) {
+  Script run = begun({.count = 1, .quorum = 1}, "ab");
+  run.through("a", 1);
+  run.through("b", 1);
+  run.durable(1);
+  run.gone("b");
+  EXPECT_THAT(run.score("a", 1, 0.9), IsEmpty());
+  EXPECT_THAT(run.list("a"), ElementsAre("ask a: with 1, score test"));
+  EXPECT_THAT(run.score("a", 1, 0.5, "test"), testing::SizeIs(1));
 }
 
 TEST(SitesChangedTest, ARunOfWhomEveryOneWasPutAsideEnds) {

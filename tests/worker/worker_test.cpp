@@ -109,14 +109,16 @@ TEST_F(WorkerTest, AFinishedUpdateTakesTheRoomOfTheTrainingThatWasKept) {
    public:
     explicit Full(std::filesystem::path in_the_way) : in_the_way_(std::move(in_the_way)) {}
     Status write_atomic(const std::filesystem::path& path, ByteSpan content, unsigned mode) override {
-      if (path.extension() == ".update" && exists(in_the_way_)) return Error{"no space left on device"};
-      return RealDisk::write_atomic(path, content, mode);
+      if (path.extension() != ".update" || !exists(in_the_way_)) return RealDisk::write_atomic(path, content, mode);
+      free_ = left;
+      return Error{"it cannot be written"};
     }
-    std::optional<std::uint64_t> free_bytes(const std::filesystem::path& /*folder*/) override { return free; }
-    std::uint64_t free = 1 << 20;  // the disk fails for another reason
+    std::optional<std::uint64_t> free_bytes(const std::filesystem::path& /*folder*/) override { return free_; }
+    std::uint64_t left = 1 << 20;  // once it has failed; as much as this: for another reason
 
    private:
     std::filesystem::path in_the_way_;
+    std::uint64_t free_ = 1 << 20;
   } disk(folder_ / (kRunId + ".training"));
   write_atomic(folder_ / (kRunId + ".training"), Bytes(100'000, 1)).value();
   const CoordinatorThread coordinator(hub_, script_);
@@ -128,7 +130,7 @@ TEST_F(WorkerTest, AFinishedUpdateTakesTheRoomOfTheTrainingThatWasKept) {
   };
   EXPECT_EQ(outcome(), Outcome::failed);
   EXPECT_TRUE(std::filesystem::exists(folder_ / (kRunId + ".training"))) << "all that there is of that training";
-  disk.free = 100;
+  disk.left = 100;
   EXPECT_EQ(outcome(), Outcome::finished);
   EXPECT_EQ(hooks_->trained, kRounds + 1);
 }
