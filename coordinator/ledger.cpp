@@ -430,7 +430,12 @@ std::vector<std::string> Ledger::layout_faults() const {
     if (const auto there = found.find(part); there == found.end())
       faults.push_back(part + ": it is not there");
     else if (there->second != sql)
-      faults.push_back(part + ": got " + there->second + ", expected " + sql + "; it was made anew");
+      faults.push_back(std::string(part)
+                           .append(": got ")
+                           .append(there->second)
+                           .append(", expected ")
+                           .append(sql)
+                           .append("; it was made anew"));
   for (const auto& [part, sql] : found)
     if (!made.contains(part)) faults.push_back(part + ": no ledger has this; it was added");
   if (!faults.empty()) return faults;

@@ -105,7 +105,8 @@ void refuse_without_ledger(const std::filesystem::path& folder, Disk& disk) {
   for (const std::filesystem::path& name : left)
     if (disk.exists(folder / name))
       throw ConfigError(folder.string() + " has " + name.string() +
-                        " but no ledger.sqlite: that was lost (put it back), or it is not a run's folder of this weft; choose another folder");
+                        " but no ledger.sqlite: that was lost (put it back), or it is not a run's folder of this weft; "
+                        "choose another folder");
 }
 
 DiskNeed disk_need(const std::filesystem::path& folder, const RunSize& size, const fl::RoundsConfig& rounds,

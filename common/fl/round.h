@@ -211,8 +211,8 @@ class RoundMachine {
   std::map<SiteId, std::map<std::uint32_t, std::uint32_t>> refused_;  // its updates' rounds, and those open then
   std::set<SiteId> aside_;
   Phase phase_ = Phase::idle;
-  std::optional<Stage> stage_;                // in the phases round, last and best
-  std::set<SiteId> ready_, declined_;         // who is there, takes no part
+  std::optional<Stage> stage_;         // in the phases round, last and best
+  std::set<SiteId> ready_, declined_;  // who is there, takes no part
   struct Training {
     std::uint32_t round = 0, local_steps = 0;
   };

@@ -79,9 +79,9 @@ class Stage {
 
   StageTask task_;
   std::map<SiteId, Member> members_;
-  std::array<std::size_t, 3> counts_{};      // of the members' updates, by what became of them
+  std::array<std::size_t, 3> counts_{};     // of the members' updates, by what became of them
   std::size_t scored_ = 0;                  // members
-  std::map<SiteId, std::uint32_t> judged_;   // of members and of others
+  std::map<SiteId, std::uint32_t> judged_;  // of members and of others
   std::set<SiteId> declined_;
   std::optional<TimePoint> until_;
   bool late_ = false;

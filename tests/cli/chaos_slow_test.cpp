@@ -2,7 +2,7 @@
 // in the same bits as the undisturbed one, and in a ledger that all receipts agree with.
 //
 // By hand, for longer and with other faults:
-//   WEFT_CHAOS_ROUNDS=50 WEFT_CHAOS_SEED=7 build/release/cli_slow_test --gtest_filter='ChaosTest.*'
+//   WEFT_CHAOS_ROUNDS=500 WEFT_CHAOS_SEED=7 build/release/cli_slow_test --gtest_filter='ChaosTest.*'
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -20,8 +20,8 @@ constexpr std::uint64_t kMostLines = 24;  // that the coordinator says between t
 class ChaosTest : public DeployedTest {
  protected:
   ChaosTest()
-      : DeployedTest({.rounds = from_environment("WEFT_CHAOS_ROUNDS", 12), .local_steps = 20}),
-        rounds_(from_environment("WEFT_CHAOS_ROUNDS", 12)),
+      : DeployedTest({.rounds = from_environment("WEFT_CHAOS_ROUNDS", 50), .local_steps = 20}),
+        rounds_(from_environment("WEFT_CHAOS_ROUNDS", 50)),
         random_(Rng(static_cast<std::uint64_t>(from_environment("WEFT_CHAOS_SEED", 1))).stream("chaos")) {
     for (const std::string& site : job_.sites) {
       links_[site] = std::make_unique<net::TcpProxy>(deployment_.endpoint());

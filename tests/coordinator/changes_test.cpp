@@ -20,7 +20,8 @@ CoordinatorResult run_with(Job& job, std::uint32_t round, const std::function<vo
   Coordinator coordinator(job.options(), job.transport, job.clock, job.seen);
   bool made = false;
   return coordinator.run({}, [&] {
-    const auto wanted = std::count_if(job.sites.begin(), job.sites.end(), [](auto& site) { return site->wants_session; });
+    const auto wanted =
+        std::count_if(job.sites.begin(), job.sites.end(), [](auto& site) { return site->wants_session; });
     if (made || job.seen.all<telemetry::RoundStarted>().size() < round ||
         job.seen.all<telemetry::SiteJoined>().size() < static_cast<std::size_t>(wanted))
       return;
