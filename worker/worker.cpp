@@ -136,8 +136,8 @@ void Worker::State::act(const Count& action) {
 
 void Worker::State::act(const Keep& action) {
   Status kept = spool.put(action.update);
-  const auto free = options.disk->free_bytes(options.folder);
-  if (!kept && free && *free < action.update.payload->size()) {  // the training that was kept is in the way
+  const std::uint64_t size = action.update.payload->size();
+  if (!kept && options.disk->free_bytes(options.folder).value_or(size) < size) {  // the kept training is in the way
     drop_kept_training(state_folder(), action.update.run_id);
     kept = spool.put(action.update);
   }

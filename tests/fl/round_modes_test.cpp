@@ -325,7 +325,7 @@ TEST(SitesChangedTest, ARunOfWhomEveryOneWasPutAsideEnds) {
   run.score("b", 0);
   run.through("a", 1);
   EXPECT_THAT(run.durable(1), ElementsAre("put aside b", "fail 2: needs 1; refused ; declined ; put aside b"));
-  EXPECT_FALSE(run.waiting() != "nothing") << run.waiting();
+  EXPECT_EQ(run.waiting(), "nothing");
 }
 
 TEST(SitesChangedTest, ARoundThatHasItsQuorumWithoutThemGoesOn) {
